@@ -1,0 +1,246 @@
+#include "cli/options.h"
+
+#include "base/mem.h"
+#include "base/near.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *field_of(const struct options *options, const struct option *option)
+{
+    return (char *)options->settings + option->offset;
+}
+
+static bool holds_text(const struct option *option)
+{
+    return option->parse == option_parse_text;
+}
+
+void options_init(struct options *options, const struct option *table, void *settings)
+{
+    *options = (struct options){.table = table, .settings = settings};
+    assert(options_count(table) <= OPTIONS_MAX);
+    for (const struct option *option = table; option->name; option++) {
+        struct err err = {0};
+        int result = 0;
+
+        if (option->preset)
+            result = option->parse(option, option->preset, field_of(options, option), &err);
+        assert(result == 0); /* a default that its own parser refuses is a bug in the table */
+        (void)result;
+    }
+}
+
+static void clear_list(struct text_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->items[i]);
+    free(list->items);
+    *list = (struct text_list){0};
+}
+
+void options_fini(struct options *options)
+{
+    if (!options->table)
+        return;
+    for (const struct option *option = options->table; option->name; option++) {
+        void *field = field_of(options, option);
+
+        if (option->is_list) {
+            clear_list(field);
+        } else if (holds_text(option)) {
+            free(*(char **)field);
+            *(char **)field = NULL;
+        }
+    }
+}
+
+size_t options_count(const struct option *table)
+{
+    size_t count = 0;
+
+    while (table[count].name)
+        count++;
+    return count;
+}
+
+const struct option *options_find(const struct option *table, const char *name, size_t len)
+{
+    for (; table->name; table++) {
+        if (strlen(table->name) == len && memcmp(table->name, name, len) == 0)
+            return table;
+    }
+    return NULL;
+}
+
+bool options_given(const struct options *options, const char *name)
+{
+    const struct option *option = options_find(options->table, name, strlen(name));
+
+    assert(option);
+    return options->sources[option - options->table] != SOURCE_NONE;
+}
+
+int options_set(struct options *options, const struct option *option, const char *text,
+                enum option_source source, struct err *err)
+{
+    enum option_source *before = &options->sources[option - options->table];
+    void *field = field_of(options, option);
+
+    if (option->is_list && *before != source)
+        clear_list(field);
+    if (option->parse(option, text, field, err) < 0)
+        return -1;
+    *before = source;
+    return 0;
+}
+
+/* --- the command line --- */
+
+static void add_assignment(struct words *words, const struct option *option, const char *text,
+                           const char *written)
+{
+    words->assignments =
+        x_realloc(words->assignments, (words->assignment_count + 1) * sizeof *words->assignments);
+    words->assignments[words->assignment_count++] =
+        (struct assignment){.option = option, .text = text, .written = written};
+}
+
+static int fail_unknown_long(const struct option *table, const char *name, size_t len,
+                             struct err *err)
+{
+    struct near near = {.wanted = name, .wanted_len = len};
+    int shown = len > 100 ? 100 : (int)len;
+
+    for (; table->name; table++)
+        near_offer(&near, table->name);
+    near_offer(&near, "help");
+    if (near.best)
+        err_set(err, ERR_USAGE, "there is no option '--%.*s'; did you mean '--%s'?", shown, name,
+                near.best);
+    else
+        err_set(err, ERR_USAGE, "there is no option '--%.*s'", shown, name);
+    return -1;
+}
+
+/* How many words the option took from `rest` (0 or 1), or -1. */
+static int split_long(struct words *words, const struct option *table, char **argv, int rest,
+                      struct err *err)
+{
+    const char *name = argv[0] + 2, *equals = strchr(name, '=');
+    size_t len = equals ? (size_t)(equals - name) : strlen(name);
+    const struct option *option = options_find(table, name, len);
+
+    if (!option)
+        return fail_unknown_long(table, name, len, err);
+    if (!option->value_name) {
+        if (equals) {
+            err_set(err, ERR_USAGE, "option '--%s' takes no value", option->name);
+            return -1;
+        }
+        add_assignment(words, option, "true", argv[0]);
+        return 0;
+    }
+    if (equals) {
+        add_assignment(words, option, equals + 1, argv[0]);
+        return 0;
+    }
+    if (rest == 0) {
+        err_set(err, ERR_USAGE, "option '--%s' needs a value (%s)", option->name,
+                option->value_name);
+        return -1;
+    }
+    add_assignment(words, option, argv[1], argv[0]);
+    return 1;
+}
+
+static const struct option *find_short(const struct option *table, char name)
+{
+    for (; table->name; table++) {
+        if (table->short_name == name)
+            return table;
+    }
+    return NULL;
+}
+
+/* A group such as -qu50. Answers as split_long. */
+static int split_short(struct words *words, const struct option *table, char **argv, int rest,
+                       struct err *err)
+{
+    for (const char *at = argv[0] + 1; *at != '\0'; at++) {
+        const struct option *option = find_short(table, *at);
+
+        if (!option && *at == 'h') {
+            words->wants_help = true;
+            continue;
+        }
+        if (!option) {
+            err_set(err, ERR_USAGE, "there is no option '-%c' (in '%.100s')", *at, argv[0]);
+            return -1;
+        }
+        if (!option->value_name) {
+            add_assignment(words, option, "true", argv[0]);
+            continue;
+        }
+        if (at[1] != '\0') {
+            add_assignment(words, option, at + 1, argv[0]);
+            return 0;
+        }
+        if (rest == 0) {
+            err_set(err, ERR_USAGE, "option '-%c' (--%s) needs a value (%s)", *at, option->name,
+                    option->value_name);
+            return -1;
+        }
+        add_assignment(words, option, argv[1], argv[0]);
+        return 1;
+    }
+    return 0;
+}
+
+int words_split(struct words *words, const struct option *table, int argc, char **argv,
+                struct err *err)
+{
+    bool is_open = true; /* no "--" so far */
+
+    *words = (struct words){.operands = x_calloc((size_t)argc + 1, sizeof *words->operands)};
+    for (int i = 0; i < argc; i++) {
+        const char *word = argv[i];
+        int taken = 0;
+
+        if (!is_open || word[0] != '-' || word[1] == '\0')
+            words->operands[words->operand_count++] = word;
+        else if (strcmp(word, "--") == 0)
+            is_open = false;
+        else if (strcmp(word, "--help") == 0)
+            words->wants_help = true;
+        else if (word[1] == '-')
+            taken = split_long(words, table, argv + i, argc - i - 1, err);
+        else
+            taken = split_short(words, table, argv + i, argc - i - 1, err);
+        if (taken < 0)
+            return words->wants_help ? 0 : -1;
+        i += taken;
+    }
+    return 0;
+}
+
+void words_fini(struct words *words)
+{
+    free(words->assignments);
+    free(words->operands);
+    *words = (struct words){0};
+}
+
+int options_apply_words(struct options *options, const struct words *words, struct err *err)
+{
+    for (size_t i = 0; i < words->assignment_count; i++) {
+        const struct assignment *each = &words->assignments[i];
+
+        if (options_set(options, each->option, each->text, SOURCE_COMMAND_LINE, err) < 0) {
+            err_prefix(err, "option '--%s'", each->option->name);
+            return -1;
+        }
+    }
+    return 0;
+}

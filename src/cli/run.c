@@ -1,0 +1,322 @@
+#include "cli/run.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/units.h"
+#include "cli/command.h"
+#include "fleet/controller.h"
+#include "load/feed.h"
+#include "load/plan.h"
+#include "report/result_json.h"
+#include "report/summary.h"
+#include "report/terminal.h"
+#include "verdict/outcome.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+enum { RUN_RAMP_S = 10 };
+
+static const char secret_headers[][24] = {"authorization:", "proxy-authorization:", "cookie:"};
+
+/* "Authorization: ***" for a header that lets others in: results are passed around. */
+static bool append_redacted(struct buf *out, const char *word)
+{
+    const char *value = strchr(word, '=');
+
+    if (strncmp(word, "--header=", 9) == 0 && value)
+        word = value + 1;
+    for (size_t i = 0; i < sizeof secret_headers / sizeof secret_headers[0]; i++) {
+        size_t len = strlen(secret_headers[i]);
+
+        if (strncasecmp(word, secret_headers[i], len) == 0) {
+            (void)buf_appendf(out, "'%.*s ***'", (int)len, word);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The command line as a shell would take it. */
+static char *join_command(int argc, char **argv)
+{
+    struct buf text = {0};
+    char *result;
+
+    (void)buf_append_text(&text, "cicada");
+    for (int i = 1; i < argc; i++) {
+        (void)buf_append_byte(&text, ' ');
+        if (append_redacted(&text, argv[i]))
+            continue;
+        if (*argv[i] != '\0' && argv[i][strcspn(argv[i], " \t\n'\"\\$&;|<>()*?[]{}#~`!")] == '\0') {
+            (void)buf_append_text(&text, argv[i]);
+            continue;
+        }
+        (void)buf_append_byte(&text, '\'');
+        for (const char *at = argv[i]; *at != '\0'; at++)
+            (void)(*at == '\'' ? buf_append_text(&text, "'\\''")
+                               : buf_append_byte(&text, (uint8_t)*at));
+        (void)buf_append_byte(&text, '\'');
+    }
+    result = x_strdup(buf_text(&text));
+    buf_fini(&text);
+    return result;
+}
+
+static char *join_targets(const char *const *operands, size_t count)
+{
+    struct buf text = {0};
+    char *result;
+
+    for (size_t i = 0; i < count; i++)
+        (void)buf_appendf(&text, "%s%s", i > 0 ? " " : "", operands[i]);
+    result = x_strdup(buf_text(&text));
+    buf_fini(&text);
+    return result;
+}
+
+static bool has_terminal(void)
+{
+    return isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
+}
+
+/* What the values together do not allow. */
+static int check_settings(const struct command_input *input, struct err *err)
+{
+    const struct run_settings *settings = input->settings;
+
+    if (settings->host) {
+        if (strstr(settings->host, "://"))
+            err_set(err, ERR_USAGE,
+                    "option '--host' is for Locust files: write the whole URL "
+                    "instead");
+        else
+            err_set(err, ERR_USAGE,
+                    "option '--host': '%.100s' is no URL; headers are given with --header",
+                    settings->host);
+        return -1;
+    }
+    if (!options_given(input->options, "run-time") && !has_terminal()) {
+        err_set(err, ERR_USAGE, "without a terminal to stop it from, a run needs --run-time (-t)");
+        return -1;
+    }
+    if (settings->json && result_json_check_path(settings->json, err) < 0)
+        return -1;
+    return 0;
+}
+
+static void fill_streams(const struct command_input *input, struct plan *plan)
+{
+    static const enum plan_reconnect reconnects[] = {PLAN_RECONNECT_AUTO, PLAN_RECONNECT_ALWAYS,
+                                                     PLAN_RECONNECT_NEVER};
+    const struct run_settings *settings = input->settings;
+
+    plan->events_per_stream = settings->events;
+    plan->stream_time_ns = settings->stream_time_ns;
+    plan->wait_min_ns = settings->wait.min_ns;
+    plan->wait_max_ns = settings->wait.max_ns;
+    plan->iterations = settings->iterations;
+    plan->has_loop = settings->events > 0 || settings->iterations > 0 ||
+                     settings->stream_time_ns != CLOCK_NEVER_NS;
+    plan->reconnect = reconnects[settings->reconnect];
+    /* A browser only ever opens a stream by GET; to send anything else twice must be asked for. */
+    if (!options_given(input->options, "reconnect") && strcmp(plan->method, "GET") != 0)
+        plan->reconnect = PLAN_RECONNECT_NEVER;
+    plan->retry_wait_ns = settings->retry_wait_ns;
+    plan->retry_max_ns = settings->retry_max_ns;
+    plan->jitter_ratio = settings->jitter_ratio;
+}
+
+static void fill_connection(const struct run_settings *settings, struct plan *plan)
+{
+    plan->unix_socket = settings->unix_socket ? x_strdup(settings->unix_socket) : NULL;
+    plan->local_addresses = settings->local_address ? x_strdup(settings->local_address) : NULL;
+    plan->connect_timeout_ns = settings->connect_timeout_ns;
+    plan->headers_timeout_ns = settings->headers_timeout_ns;
+    plan->read_timeout_ns = settings->read_timeout_ns;
+    plan->log_level = (uint8_t)log_level_find(run_log_choices[settings->log_level]);
+    if (getrandom(&plan->seed, sizeof plan->seed, 0) != (ssize_t)sizeof plan->seed)
+        plan->seed = clock_now_ns();
+}
+
+/* `rows` is 0 without a feed. */
+static void announce_feed(const struct run_settings *settings, size_t rows)
+{
+    if (rows == 0 || settings->is_quiet || rows >= settings->users)
+        return;
+    (void)fprintf(stderr, "cicada: the feed has %zu row%s for %llu users: it goes round again\n",
+                  rows, rows == 1 ? "" : "s", (unsigned long long)settings->users);
+}
+
+static int make_plan(const struct command_input *input, struct plan *plan, size_t *feed_rows,
+                     struct err *err)
+{
+    const struct run_settings *settings = input->settings;
+    struct feed *feed = NULL;
+    int result = -1;
+
+    fill_connection(settings, plan);
+    if (run_request_fill(settings, plan, &feed, err) == 0 &&
+        run_targets_fill(input->operands, input->operand_count, feed, plan, err) == 0 &&
+        run_targets_check(plan, feed, err) == 0) {
+        fill_streams(input, plan);
+        *feed_rows = feed ? feed_row_count(feed) : 0;
+        result = 0;
+    }
+    feed_free(feed);
+    return result;
+}
+
+/* Load for ever on somebody's public service should be no slip of the hand. */
+static int ask_for_public(const struct run_settings *settings, const struct run_reach *reach,
+                          struct err *err)
+{
+    char answer[16] = "";
+
+    if (reach->is_local || settings->run_time_ns != CLOCK_NEVER_NS || !has_terminal())
+        return 0;
+    (void)fprintf(stderr, "cicada: the target has a public address and no --run-time is given.\n"
+                          "Put load on it until stopped? [y/N] ");
+    if (fgets(answer, sizeof answer, stdin) && (*answer == 'y' || *answer == 'Y'))
+        return 0;
+    err_set(err, ERR_USAGE, "not started; give --run-time to start without this question");
+    return -1;
+}
+
+static double choose_rate(const struct run_settings *settings)
+{
+    double rate = (double)settings->users / RUN_RAMP_S;
+
+    if (settings->spawn_rate_per_s > 0)
+        return settings->spawn_rate_per_s;
+    return rate < 1 ? 1 : rate;
+}
+
+static void announce_ramp(const struct run_settings *settings, double rate)
+{
+    double ramp_s = (double)settings->users / rate;
+    uint64_t ramp_ns = ramp_s < 1e9 ? (uint64_t)(ramp_s * 1e9) : CLOCK_NEVER_NS;
+    char ramp[UNITS_TEXT_BYTES], run_time[UNITS_TEXT_BYTES];
+
+    (void)units_format_duration(ramp_ns, ramp);
+    if (settings->users > 1 && !settings->is_quiet)
+        (void)fprintf(stderr, "cicada: the ramp takes %s: %llu users, %g a second\n", ramp,
+                      (unsigned long long)settings->users, rate);
+    if (settings->users > 1 && settings->run_time_ns < ramp_ns)
+        log_warning("the run time of %s is shorter than the ramp of %s: not all users will start",
+                    units_format_duration(settings->run_time_ns, run_time), ramp);
+}
+
+/* The exit status. */
+static int report(const struct run_settings *settings, const struct run *run)
+{
+    struct outcome *outcome = outcome_judge(run, (int)settings->exit_code_on_error);
+    struct buf text = {0};
+    struct terminal terminal;
+    struct err err = {0};
+    int status = outcome->exit_status;
+
+    if (stats_has_other_row(run->stats))
+        log_warning("more than %d endpoints: the rest share the row (other)", STATS_ENDPOINT_LIMIT);
+    if (!settings->is_quiet) {
+        terminal_init(&terminal, STDOUT_FILENO);
+        summary_write(&text, run, outcome, terminal.has_colour);
+        (void)fwrite(text.bytes, 1, text.len, stdout);
+        (void)fflush(stdout);
+    }
+    if (settings->json && result_json_save(settings->json, run, outcome, &err) < 0) {
+        (void)fprintf(stderr, "cicada: %s\n", err.text);
+        status = status == EXIT_PASS ? EXIT_FAILURES : status;
+    }
+    buf_fini(&text);
+    outcome_free(outcome);
+    return status;
+}
+
+static int start(const struct command_input *input, struct plan *plan, size_t feed_rows,
+                 struct err *err)
+{
+    const struct run_settings *settings = input->settings;
+    char *target = join_targets(input->operands, input->operand_count);
+    char *command = join_command(input->argc, input->argv);
+    struct controller_config config = {
+        .plan = plan,
+        .target = target,
+        .command = command,
+        .users = (uint32_t)settings->users,
+        .spawn_rate_per_s = choose_rate(settings),
+        .run_time_ns = settings->run_time_ns,
+        .stop_timeout_ns = settings->stop_timeout_ns,
+        .wants_live = !settings->is_quiet && !settings->has_no_progress,
+    };
+    struct run *run = NULL;
+    int status = -1;
+
+    if (run_limits_choose_processes(settings, &config.process_count, err) == 0) {
+        announce_feed(settings, feed_rows);
+        announce_ramp(settings, config.spawn_rate_per_s);
+        run = controller_run(&config, err);
+    }
+    if (run)
+        status = report(settings, run);
+    run_free(run);
+    free(target);
+    free(command);
+    return status;
+}
+
+static int run_execute(const struct command_input *input, struct err *err)
+{
+    const struct run_settings *settings = input->settings;
+    struct plan *plan = plan_new();
+    size_t feed_rows = 0;
+    struct run_reach reach;
+    int status = -1;
+
+    log_set_level(log_level_find(run_log_choices[settings->log_level]));
+    if (check_settings(input, err) == 0 && make_plan(input, plan, &feed_rows, err) == 0 &&
+        run_targets_resolve(plan, &reach, err) == 0 &&
+        run_limits_check_ports(settings, &reach, err) == 0 &&
+        ask_for_public(settings, &reach, err) == 0)
+        status = start(input, plan, feed_rows, err);
+    plan_free(plan);
+    return status;
+}
+
+static const struct command_example examples[] = {
+    {"cicada run http://127.0.0.1:8080/api/v1/events/stream -u 500 -r 100 -t 20s",
+     "500 streams, 100 more each second, for 20 s."},
+    {"cicada run 'http://127.0.0.1:8080/a*3' http://127.0.0.1:8080/b -u 40 -t 1m --json "
+     "result.json",
+     "Three of four users on /a; the full result goes to a file."},
+    {"cicada run 'http://127.0.0.1:8080/{{tenant}}' --feed tenants.csv -u 10 -t 1m",
+     "A tenant of its own for each user, from a column of a CSV file."},
+    {NULL, NULL},
+};
+
+const struct command command_run = {
+    .name = "run",
+    .summary = "hold streams on one or more URLs and report what arrived",
+    .usage = "URL... [options]",
+    .description =
+        "Starts users that each hold an event stream, counts what arrives on it, and prints a "
+        "summary at the end. Several URLs are shared out among users in turn; URL*3 gives one "
+        "three times the weight (quote it for the shell).\n\n"
+        "Streams reconnect as an EventSource does. Ctrl-C once stops users gracefully and writes "
+        "every report; twice ends at once.",
+    .operand = "a URL",
+    .operand_min = 1,
+    .operand_max = 10000,
+    .table = run_table,
+    .settings_bytes = sizeof(struct run_settings),
+    .has_sources = true,
+    .examples = examples,
+    .execute = run_execute,
+};

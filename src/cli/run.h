@@ -1,0 +1,82 @@
+/*
+ * cli/run.h - the settings of `cicada run`, and the steps that make a plan of them.
+ */
+#ifndef CICADA_CLI_RUN_H
+#define CICADA_CLI_RUN_H
+
+#include "base/err.h"
+#include "cli/options.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct plan;
+struct feed;
+struct source_pool;
+
+static const uint64_t RUN_PROCESS_A_CORE = UINT64_MAX; /* --processes -1 */
+
+/* As the option table fills it. */
+struct run_settings {
+    uint64_t users;
+    double spawn_rate_per_s; /* 0: not given */
+    uint64_t run_time_ns;    /* CLOCK_NEVER_NS: until stopped */
+    uint64_t stop_timeout_ns;
+    bool is_headless;
+    char *host;
+    struct text_list headers;
+    char *method, *data, *json_data, *feed; /* NULL: not given */
+    uint64_t events, stream_time_ns, iterations;
+    struct span wait;
+    uint64_t reconnect; /* index in run_reconnect_choices */
+    uint64_t retry_wait_ns, retry_max_ns;
+    double jitter_ratio;
+    uint64_t connect_timeout_ns, headers_timeout_ns, read_timeout_ns;
+    char *unix_socket, *local_address;
+    uint64_t process_count; /* 0: not given */
+    char *json;
+    char *config;
+    bool is_quiet, has_no_progress;
+    uint64_t log_level; /* index in run_log_choices */
+    uint64_t exit_code_on_error;
+};
+
+extern const struct option run_table[];
+extern const char *const run_reconnect_choices[]; /* auto, always, never */
+extern const char *const run_log_choices[];
+
+/*
+ * --- cli/run_request.c --- headers, body and feed, into the plan. `feed` is the caller's, NULL
+ * when none was given.
+ */
+int run_request_fill(const struct run_settings *settings, struct plan *plan, struct feed **feed,
+                     struct err *err);
+/* NULL: POST with a body, else GET. Letters go out in upper case. */
+int run_request_set_method(const char *method, struct plan *plan, struct err *err);
+/* TEXT or @FILE. The bytes are the caller's, with a NUL behind them. */
+uint8_t *run_request_read_body(const char *text, size_t *len, struct err *err);
+
+/* --- cli/run_targets.c --- */
+/* What the targets stand for, once resolved. */
+struct run_reach {
+    double busiest_share; /* of all users, the part that goes to one address; 0: a Unix socket */
+    bool is_local;        /* all of them loopback, private or a Unix socket */
+};
+/* URLs with weights into the plan. */
+int run_targets_fill(const char *const *operands, size_t count, const struct feed *feed,
+                     struct plan *plan, struct err *err);
+/* Makes each target's request as a worker will: what is wrong with it shows before the start. */
+int run_targets_check(const struct plan *plan, const struct feed *feed, struct err *err);
+/* Resolves each host once. */
+int run_targets_resolve(const struct plan *plan, struct run_reach *reach, struct err *err);
+
+/* --- cli/run_limits.c --- */
+/* May all users hold a connection at once, as far as local ports go? */
+int run_limits_check_ports(const struct run_settings *settings, const struct run_reach *reach,
+                           struct err *err);
+/* How many worker processes: as asked for, or as cores and open files demand. */
+int run_limits_choose_processes(const struct run_settings *settings, uint32_t *count,
+                                struct err *err);
+
+#endif

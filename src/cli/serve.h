@@ -1,0 +1,22 @@
+/*
+ * cli/serve.h - the settings of `cicada serve`.
+ */
+#ifndef CICADA_CLI_SERVE_H
+#define CICADA_CLI_SERVE_H
+
+#include "cli/options.h"
+
+#include <stdint.h>
+
+/* As the option table fills it. */
+struct serve_settings {
+    uint64_t port;
+    char *host;
+    uint64_t interval_ns, heartbeat_ns;
+    uint64_t history;
+    uint64_t process_count;
+};
+
+extern const struct option serve_table[];
+
+#endif

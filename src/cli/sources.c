@@ -1,0 +1,173 @@
+#include "cli/sources.h"
+
+#include "base/mem.h"
+#include "base/near.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char default_path[] = "cicada.conf";
+
+int sources_read_file(const char *path, size_t limit_bytes, struct buf *out, struct err *err)
+{
+    FILE *file = fopen(path, "rbe");
+    size_t total = 0, len;
+    int result = -1;
+
+    if (!file) {
+        err_set(err, ERR_USAGE, "cannot read '%.200s': %s", path, strerror(errno));
+        return -1;
+    }
+    do {
+        uint8_t *room = buf_reserve(out, 64 * 1024);
+
+        if (!room) {
+            err_set(err, ERR_LIMIT, "cannot read '%.200s': it is too large", path);
+            goto out;
+        }
+        errno = 0;
+        len = fread(room, 1, 64 * 1024, file);
+        buf_grew(out, len);
+        total += len;
+        if (total > limit_bytes) {
+            err_set(err, ERR_LIMIT, "cannot read '%.200s': it is larger than %zu bytes", path,
+                    limit_bytes);
+            goto out;
+        }
+    } while (len > 0);
+    if (ferror(file)) {
+        err_set(err, ERR_USAGE, "cannot read '%.200s': %s", path, strerror(errno ? errno : EIO));
+        goto out;
+    }
+    result = 0;
+out:
+    (void)fclose(file);
+    return result;
+}
+
+static char *trimmed(const char *text, size_t len)
+{
+    while (len > 0 && isspace((unsigned char)*text)) {
+        text++;
+        len--;
+    }
+    while (len > 0 && isspace((unsigned char)text[len - 1]))
+        len--;
+    return x_strndup(text, len);
+}
+
+static const struct option *find_setting(const struct option *table, const char *name,
+                                         struct err *err)
+{
+    struct near near = {.wanted = name, .wanted_len = strlen(name)};
+    const struct option *option = options_find(table, name, strlen(name));
+
+    if (option && strcmp(name, "config") != 0)
+        return option;
+    for (; table->name; table++)
+        near_offer(&near, table->name);
+    if (option)
+        err_set(err, ERR_USAGE, "'config' must not stand in a configuration file");
+    else if (near.best)
+        err_set(err, ERR_USAGE, "there is no setting '%.100s'; did you mean '%s'?", name,
+                near.best);
+    else
+        err_set(err, ERR_USAGE, "there is no setting '%.100s'", name);
+    return NULL;
+}
+
+static int apply_line(struct options *options, const char *line, size_t len, struct err *err)
+{
+    const char *equals = memchr(line, '=', len);
+    const struct option *option;
+    char *name, *value = NULL;
+    int result = -1;
+
+    name = trimmed(line, equals ? (size_t)(equals - line) : len);
+    if (*name == '#' || *name == ';' || (!equals && *name == '\0')) {
+        result = 0;
+        goto out;
+    }
+    if (!equals || *name == '\0') {
+        err_set(err, ERR_USAGE, "'%.100s' is not of the form 'name = value'", name);
+        goto out;
+    }
+    value = trimmed(equals + 1, len - (size_t)(equals + 1 - line));
+    option = find_setting(options->table, name, err);
+    if (!option)
+        goto out;
+    result = options_set(options, option, value, SOURCE_FILE, err);
+    if (result < 0)
+        err_prefix(err, "%s", name);
+out:
+    free(name);
+    free(value);
+    return result;
+}
+
+int sources_apply_text(struct options *options, const char *name, const char *text, size_t len,
+                       struct err *err)
+{
+    size_t number = 0;
+
+    if (memchr(text, '\0', len)) {
+        err_set(err, ERR_USAGE, "%.200s holds a NUL byte: it is no configuration file", name);
+        return -1;
+    }
+    while (len > 0) {
+        const char *end = memchr(text, '\n', len);
+        size_t line_len = end ? (size_t)(end - text) : len;
+
+        number++;
+        if (apply_line(options, text, line_len, err) < 0) {
+            err_prefix(err, "%.200s line %zu", name, number);
+            return -1;
+        }
+        line_len += end ? 1 : 0;
+        text += line_len;
+        len -= line_len;
+    }
+    return 0;
+}
+
+int sources_apply_file(struct options *options, const char *path, struct err *err)
+{
+    struct buf text = {0};
+    int result = -1;
+
+    if (!path) {
+        if (access(default_path, F_OK) < 0)
+            return 0;
+        path = default_path;
+    }
+    if (sources_read_file(path, SOURCES_FILE_LIMIT_BYTES, &text, err) == 0)
+        result = sources_apply_text(options, path, buf_text(&text), text.len, err);
+    buf_fini(&text);
+    return result;
+}
+
+const char *sources_variable(const struct option *option, char text[static SOURCES_VARIABLE_BYTES])
+{
+    (void)snprintf(text, SOURCES_VARIABLE_BYTES, "CICADA_%s", option->name);
+    for (char *at = text; *at != '\0'; at++)
+        *at = (char)(*at == '-' ? '_' : toupper((unsigned char)*at));
+    return text;
+}
+
+int sources_apply_environment(struct options *options, struct err *err)
+{
+    for (const struct option *option = options->table; option->name; option++) {
+        char name[SOURCES_VARIABLE_BYTES];
+        const char *value = getenv(sources_variable(option, name));
+
+        if (value && options_set(options, option, value, SOURCE_ENVIRONMENT, err) < 0) {
+            err_prefix(err, "%s", name);
+            return -1;
+        }
+    }
+    return 0;
+}

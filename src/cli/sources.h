@@ -1,0 +1,31 @@
+/*
+ * cli/sources.h - option values from a file of `name = value` lines and from the environment.
+ */
+#ifndef CICADA_CLI_SOURCES_H
+#define CICADA_CLI_SOURCES_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "cli/options.h"
+
+#include <stddef.h>
+
+enum { SOURCES_FILE_LIMIT_BYTES = 64 * 1024 * 1024 };
+
+/* Appends a whole file, at most `limit_bytes`. 0, or -1 with "cannot read 'path': reason". */
+int sources_read_file(const char *path, size_t limit_bytes, struct buf *out, struct err *err);
+/*
+ * Applies the lines of a configuration text: `name = value`, where the name is that of a long
+ * option; empty lines and those that start with # or ; are skipped. -1 with "name line N: …".
+ */
+int sources_apply_text(struct options *options, const char *name, const char *text, size_t len,
+                       struct err *err);
+/* The file `path`; NULL: cicada.conf of the current folder, if there is one. */
+int sources_apply_file(struct options *options, const char *path, struct err *err);
+/* CICADA_RUN_TIME and so on for every option of the table. -1 with "CICADA_RUN_TIME: …". */
+int sources_apply_environment(struct options *options, struct err *err);
+/* "CICADA_RUN_TIME" for "run-time"; `text` holds at least SOURCES_VARIABLE_BYTES. */
+enum { SOURCES_VARIABLE_BYTES = 64 };
+const char *sources_variable(const struct option *option, char text[static SOURCES_VARIABLE_BYTES]);
+
+#endif

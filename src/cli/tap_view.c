@@ -1,0 +1,274 @@
+#include "cli/tap_view.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/units.h"
+#include "base/utf8.h"
+#include "report/terminal.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+enum tap_colour { COLOUR_NONE = 0, COLOUR_DIM, COLOUR_GOOD, COLOUR_WARNING, COLOUR_NAME };
+
+static const char *const colour_codes[] = {"", "\x1b[2m", "\x1b[32m", "\x1b[33m", "\x1b[1;36m"};
+
+void tap_view_init(struct tap_view *view, bool is_json, uint64_t began_ns)
+{
+    struct terminal terminal;
+
+    terminal_init(&terminal, STDOUT_FILENO);
+    *view = (struct tap_view){
+        .is_json = is_json, .has_colour = terminal.has_colour, .began_ns = began_ns};
+}
+
+static void print(struct tap_view *view, struct buf *text)
+{
+    if (fwrite(text->bytes, 1, text->len, stdout) != text->len || fflush(stdout) != 0)
+        view->is_broken = true;
+    buf_fini(text);
+}
+
+static void set_colour(const struct tap_view *view, struct buf *out, enum tap_colour colour)
+{
+    if (view->has_colour)
+        (void)buf_append_text(out, colour_codes[colour]);
+}
+
+static void end_colour(const struct tap_view *view, struct buf *out)
+{
+    if (view->has_colour)
+        (void)buf_append_text(out, "\x1b[0m");
+}
+
+/* Foreign bytes on a terminal: control characters would be commands to it. Tabs may stay. */
+static void put_safe(struct buf *out, const void *bytes, size_t len)
+{
+    struct buf valid = {0};
+
+    (void)utf8_append_lossy(&valid, bytes, len);
+    for (size_t i = 0; i < valid.len; i++) {
+        uint8_t byte = valid.bytes[i];
+        bool is_c1 = byte == 0xc2 && valid.bytes[i + 1] < 0xa0;
+
+        if (is_c1)
+            (void)buf_appendf(out, "\\x%02x", valid.bytes[++i]);
+        else if ((byte < 0x20 && byte != '\t') || byte == 0x7f)
+            (void)buf_appendf(out, "\\x%02x", byte);
+        else
+            (void)buf_append_byte(out, byte);
+    }
+    buf_fini(&valid);
+}
+
+/* "   1.234 s  " */
+static void put_time(const struct tap_view *view, struct buf *out, uint64_t now_ns)
+{
+    set_colour(view, out, COLOUR_DIM);
+    (void)buf_appendf(out, "%9.3f s  ", (double)(now_ns - view->began_ns) / (double)CLOCK_NS_PER_S);
+    end_colour(view, out);
+}
+
+/* --- the head --- */
+
+static void put_verdict(const struct tap_view *view, struct buf *out, enum tap_colour colour,
+                        const char *text)
+{
+    set_colour(view, out, colour);
+    (void)buf_appendf(out, "%s %s\n", colour == COLOUR_GOOD ? "  ok:" : "  note:", text);
+    end_colour(view, out);
+}
+
+static bool has_header(const struct http_head *head, const char *name)
+{
+    size_t len;
+
+    return http_head_find(head, name, &len) != NULL;
+}
+
+static bool header_holds(const struct http_head *head, const char *name, const char *word)
+{
+    size_t len = 0, word_len = strlen(word);
+    const char *value = http_head_find(head, name, &len);
+
+    for (size_t i = 0; value && i + word_len <= len; i++) {
+        if (strncasecmp(value + i, word, word_len) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What stands between the sender of events and their prompt receipt. */
+static void put_notes(const struct tap_view *view, struct buf *out, const struct http_head *head)
+{
+    bool is_proxied = has_header(head, "via") || header_holds(head, "server", "nginx");
+
+    if (has_header(head, "content-length"))
+        put_verdict(view, out, COLOUR_WARNING,
+                    "Content-Length: the stream ends after a fixed number of bytes");
+    if (has_header(head, "content-encoding"))
+        put_verdict(view, out, COLOUR_WARNING,
+                    "Content-Encoding: a compressor may hold events back, and is not decoded here");
+    if (!header_holds(head, "cache-control", "no-cache") &&
+        !header_holds(head, "cache-control", "no-store"))
+        put_verdict(view, out, COLOUR_WARNING,
+                    "Cache-Control is not no-cache: a cache on the way may keep the response");
+    if (is_proxied && !header_holds(head, "x-accel-buffering", "no"))
+        put_verdict(view, out, COLOUR_WARNING,
+                    "a proxy is on the way: it may buffer events (X-Accel-Buffering: no tells "
+                    "nginx not to)");
+}
+
+static void put_head_verdict(const struct tap_view *view, struct buf *out,
+                             const struct http_head *head)
+{
+    if (head->status == 204) {
+        put_verdict(view, out, COLOUR_GOOD, "204: the server has no stream and wants no retry");
+    } else if (head->status == 200 && http_head_is_event_stream(head)) {
+        put_verdict(view, out, COLOUR_GOOD, "an event stream");
+        put_notes(view, out, head);
+    } else if (head->status == 200) {
+        put_verdict(view, out, COLOUR_WARNING,
+                    "no event stream: Content-Type is not text/event-stream");
+    } else if (head->status < 300 || head->status >= 400) {
+        put_verdict(view, out, COLOUR_WARNING, "no event stream: a stream has status 200");
+    }
+}
+
+void tap_view_head(struct tap_view *view, const struct http_head *head, uint64_t now_ns)
+{
+    struct buf out = {0};
+
+    if (view->is_json)
+        return;
+    put_time(view, &out, now_ns);
+    set_colour(view, &out, COLOUR_NAME);
+    (void)buf_appendf(&out, "HTTP/1.%u %u\n", head->http_minor, head->status);
+    end_colour(view, &out);
+    for (size_t i = 0; i < head->field_count; i++) {
+        size_t name_len, value_len;
+        const char *name = http_head_name_at(head, i, &name_len);
+        const char *value = http_head_value_at(head, i, &value_len);
+
+        (void)buf_append_text(&out, "  ");
+        put_safe(&out, name, name_len);
+        (void)buf_append_text(&out, ": ");
+        put_safe(&out, value, value_len);
+        (void)buf_append_byte(&out, '\n');
+    }
+    put_head_verdict(view, &out, head);
+    print(view, &out);
+}
+
+/* --- the body --- */
+
+static void put_event_json(struct buf *out, const struct sse_event *event)
+{
+    struct json json;
+
+    json_init(&json, out, 0);
+    json_begin_object(&json);
+    json_key(&json, "event");
+    if (event->name_bytes > 0)
+        json_bytes(&json, event->name, event->name_bytes);
+    else
+        json_text(&json, "message");
+    json_key(&json, "data");
+    json_bytes(&json, event->data, event->data_bytes);
+    json_key(&json, "id");
+    json_bytes(&json, event->id, event->id_bytes);
+    json_end_object(&json);
+    (void)buf_append_byte(out, '\n');
+}
+
+static void put_event_text(const struct tap_view *view, struct buf *out,
+                           const struct sse_event *event, uint64_t now_ns)
+{
+    const char *at = (const char *)event->data;
+    size_t left = event->data_bytes;
+
+    put_time(view, out, now_ns);
+    set_colour(view, out, COLOUR_NAME);
+    if (event->name_bytes > 0)
+        put_safe(out, event->name, event->name_bytes);
+    else
+        (void)buf_append_text(out, "message");
+    end_colour(view, out);
+    if (event->has_id) {
+        (void)buf_append_text(out, "  id ");
+        put_safe(out, event->id, event->id_bytes);
+    }
+    (void)buf_append_byte(out, '\n');
+    while (left > 0) {
+        const char *end = memchr(at, '\n', left);
+        size_t len = end ? (size_t)(end - at) : left;
+
+        (void)buf_append_text(out, "             ");
+        put_safe(out, at, len);
+        (void)buf_append_byte(out, '\n');
+        len += end ? 1 : 0;
+        at += len;
+        left -= len;
+    }
+}
+
+void tap_view_event(struct tap_view *view, const struct sse_event *event, uint64_t now_ns)
+{
+    struct buf out = {0};
+
+    if (view->is_json)
+        put_event_json(&out, event);
+    else
+        put_event_text(view, &out, event, now_ns);
+    print(view, &out);
+}
+
+void tap_view_comment(struct tap_view *view, const uint8_t *text, size_t len, uint64_t now_ns)
+{
+    struct buf out = {0};
+
+    if (view->is_json)
+        return;
+    put_time(view, &out, now_ns);
+    set_colour(view, &out, COLOUR_DIM);
+    (void)buf_append_text(&out, ": ");
+    put_safe(&out, text, len);
+    end_colour(view, &out);
+    (void)buf_append_byte(&out, '\n');
+    print(view, &out);
+}
+
+void tap_view_failure(struct tap_view *view, enum error_class error_class, const char *message,
+                      uint64_t retry_ns, uint64_t now_ns)
+{
+    char wait[UNITS_TEXT_BYTES];
+    struct buf out = {0};
+    struct json json;
+
+    if (view->is_json) {
+        /* The server's end of a whole response is no error. */
+        if (error_class == CLASS_CLOSED)
+            return;
+        json_init(&json, &out, 0);
+        json_begin_object(&json);
+        json_key(&json, "error");
+        json_text(&json, error_class_name(error_class));
+        json_key(&json, "message");
+        json_text(&json, message);
+        json_end_object(&json);
+        (void)buf_append_byte(&out, '\n');
+    } else {
+        put_time(view, &out, now_ns);
+        set_colour(view, &out, COLOUR_WARNING);
+        (void)buf_appendf(&out, "%s: ", error_class_name(error_class));
+        put_safe(&out, message, strlen(message));
+        if (retry_ns != CLOCK_NEVER_NS)
+            (void)buf_appendf(&out, "; next attempt in %s", units_format_duration(retry_ns, wait));
+        end_colour(view, &out);
+        (void)buf_append_byte(&out, '\n');
+    }
+    print(view, &out);
+}

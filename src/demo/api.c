@@ -1,0 +1,427 @@
+#include "demo/api.h"
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/units.h"
+#include "demo/account.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { ID_DIGITS_MAX = 18, COUNT_MAX = 1000000000 };
+
+static const uint64_t INTERVAL_MIN_NS = 1000000;
+static const uint64_t INTERVAL_MAX_NS = 604800000000000; /* seven days */
+
+static const char ORDERS_PREFIX[] = "/api/v1/orders/";
+static const char ORDERS_SUFFIX[] = "/events";
+static const char JSON_TYPE[] = "application/json";
+static const char NO_STORE[] = "Cache-Control: no-store\r\n";
+
+struct api {
+    const struct api_config *config; /* borrowed */
+    struct counters *own;            /* borrowed */
+    struct feeds *feeds;
+    uint64_t serial; /* of the tokens issued here */
+};
+
+struct call {
+    struct api *api;
+    struct http_request *request;
+    uint64_t now_ns;
+};
+
+/* The clock that stamps events, so that a client that asks for the time can correct its own. */
+static double unix_ms(const struct call *call)
+{
+    const struct feeds_config *feeds = &call->api->config->feeds;
+
+    return feeds->epoch_unix_ms + (double)(call->now_ns - feeds->epoch_ns) / 1e6;
+}
+
+static void respond(struct call *call, int status, const char *headers, const char *type,
+                    struct buf *body)
+{
+    counters_count_response(call->api->own, status);
+    http_respond(call->request, status, headers, type, body->bytes, body->len);
+    buf_fini(body);
+}
+
+static void refuse(struct call *call, int status, const char *headers, const char *reason)
+{
+    struct buf body = {0};
+    struct json json;
+
+    json_init(&json, &body, 0);
+    json_begin_object(&json);
+    json_key(&json, "error");
+    json_text(&json, reason);
+    json_end_object(&json);
+    respond(call, status, headers, JSON_TYPE, &body);
+}
+
+/* --- streams --- */
+
+/* 1 when given, 0 when absent, -1 with an answer sent when it cannot be read. */
+static int read_interval(struct call *call, uint64_t *interval_ns)
+{
+    struct buf text = {0};
+    struct err err = {0};
+    int result = 0;
+
+    if (http_request_query(call->request, "interval", &text)) {
+        result = 1;
+        if (units_parse_duration(buf_text(&text), interval_ns, &err) < 0 ||
+            *interval_ns < INTERVAL_MIN_NS || *interval_ns > INTERVAL_MAX_NS) {
+            refuse(call, 400, "", "interval is a duration of 1ms to 7d, such as 250ms");
+            result = -1;
+        }
+    }
+    buf_fini(&text);
+    return result;
+}
+
+static int read_count(struct call *call, uint64_t *count)
+{
+    struct buf text = {0};
+    struct err err = {0};
+    int result = 0;
+
+    if (http_request_query(call->request, "count", &text)) {
+        result = 1;
+        if (units_parse_count(buf_text(&text), 0, COUNT_MAX, count, &err) < 0) {
+            refuse(call, 400, "", "count is a whole number of 0 to 1000000000");
+            result = -1;
+        }
+    }
+    buf_fini(&text);
+    return result;
+}
+
+/* An id that no event of ours can have is as good as none. */
+static void read_last_id(const struct call *call, struct feed_request *wish)
+{
+    size_t len = 0;
+    const char *text = http_head_find(http_request_head(call->request), "last-event-id", &len);
+    uint64_t id = 0;
+
+    if (!text || len == 0 || len > ID_DIGITS_MAX)
+        return;
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return;
+        id = id * 10 + (uint64_t)(text[i] - '0');
+    }
+    wish->resumes = true;
+    wish->last_id = id;
+}
+
+static void subscribe(struct call *call, const struct feed_key *key)
+{
+    struct feed_request wish = {.key = *key, .count = FEED_COUNT_UNLIMITED};
+
+    wish.key.interval_ns = call->api->config->interval_ns;
+    if (read_interval(call, &wish.key.interval_ns) < 0 || read_count(call, &wish.count) < 0)
+        return;
+    read_last_id(call, &wish);
+    counters_count_response(call->api->own, 200);
+    feeds_subscribe(call->api->feeds, call->request, &wish, call->now_ns);
+}
+
+static uint32_t all_of(const char *const *names)
+{
+    uint32_t choice = 0;
+
+    for (unsigned i = 0; names[i]; i++)
+        choice |= 1u << i;
+    return choice;
+}
+
+/* A list of names with commas between; all when absent or empty. 0, or -1 with an answer sent. */
+static int read_choice(struct call *call, const char *parameter, const char *const *names,
+                       uint32_t *choice)
+{
+    struct buf text = {0};
+    struct buf reason = {0};
+    uint32_t bits = 0;
+    int result = 0;
+
+    (void)http_request_query(call->request, parameter, &text);
+    for (const char *at = buf_text(&text); *at && result == 0;) {
+        size_t len = strcspn(at, ",");
+        int index = event_find_name(names, at, len);
+
+        if (index >= 0)
+            bits |= 1u << index;
+        else if (len > 0)
+            result = -1;
+        at += len + (at[len] == ',');
+    }
+    if (result < 0) {
+        (void)buf_appendf(&reason, "%s may be any of", parameter);
+        for (unsigned i = 0; names[i]; i++)
+            (void)buf_appendf(&reason, "%s %s", i > 0 ? "," : "", names[i]);
+        refuse(call, 400, "", buf_text(&reason));
+    } else {
+        *choice = bits ? bits : all_of(names);
+    }
+    buf_fini(&reason);
+    buf_fini(&text);
+    return result;
+}
+
+/* 0, or -1 with an answer sent: 401 without a good token, 403 with one of the other kind. */
+static int authorize(struct call *call, enum token_kind wanted)
+{
+    static const char CHALLENGE[] = "WWW-Authenticate: Bearer\r\n";
+    size_t len = 0;
+    const char *text = http_head_find(http_request_head(call->request), "authorization", &len);
+    enum token_kind kind = TOKEN_NONE;
+
+    if (text && len > 7 && strncasecmp(text, "Bearer ", 7) == 0)
+        kind = token_check(&call->api->config->key, text + 7, len - 7,
+                           (uint64_t)(unix_ms(call) / 1000));
+    if (kind == wanted)
+        return 0;
+    if (kind != TOKEN_NONE)
+        refuse(call, 403, "", "this token is not for this endpoint");
+    else if (text)
+        refuse(call, 401, CHALLENGE, "the bearer token is expired or not one of ours");
+    else
+        refuse(call, 401, CHALLENGE, "a bearer token is needed");
+    return -1;
+}
+
+static void events_stream(struct call *call)
+{
+    subscribe(call, &(struct feed_key){.kind = FEED_EVENTS});
+}
+
+static void notifications_stream(struct call *call)
+{
+    struct feed_key key = {.kind = FEED_NOTIFICATIONS};
+
+    if (authorize(call, TOKEN_USER) == 0 &&
+        read_choice(call, "topics", event_topics, &key.choice) == 0)
+        subscribe(call, &key);
+}
+
+/* The `len` bytes of the order's id in `path`, or NULL when it is no order's path. */
+static const char *order_id(const char *path, size_t *len)
+{
+    size_t prefix = sizeof ORDERS_PREFIX - 1, suffix = sizeof ORDERS_SUFFIX - 1;
+    const char *id = path + prefix;
+
+    if (strncmp(path, ORDERS_PREFIX, prefix) != 0)
+        return NULL;
+    *len = strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+    if (*len == 0 || *len > EVENT_SUBJECT_LIMIT_BYTES || strlen(id) != *len + suffix)
+        return NULL;
+    return strcmp(id + *len, ORDERS_SUFFIX) == 0 ? id : NULL;
+}
+
+static void order_events(struct call *call)
+{
+    struct feed_key key = {.kind = FEED_ORDER};
+    size_t len = 0;
+    const char *id = order_id(http_request_path(call->request), &len);
+
+    (void)memcpy(key.subject, id, len);
+    subscribe(call, &key);
+}
+
+/* The index of a parameter's value, `absent` without one, -1 when it is not among the names. */
+static int read_name(const struct call *call, const char *parameter, const char *const *names,
+                     int absent)
+{
+    struct buf text = {0};
+    int index = absent;
+
+    if (http_request_query(call->request, parameter, &text))
+        index = event_find_name(names, buf_text(&text), text.len);
+    buf_fini(&text);
+    return index;
+}
+
+static void analytics_stream(struct call *call)
+{
+    struct feed_key key = {.kind = FEED_ANALYTICS};
+    int tenant = read_name(call, "tenant", event_tenants, -2);
+    int region = read_name(call, "region", event_regions, 0);
+    size_t len = 0;
+    const char *header;
+
+    if (authorize(call, TOKEN_CLIENT) < 0)
+        return;
+    header = http_head_find(http_request_head(call->request), "x-tenant-id", &len);
+    if (tenant == -2)
+        refuse(call, 400, "", "tenant is missing");
+    else if (tenant < 0)
+        refuse(call, 403, "", "this token gives no access to that tenant");
+    else if (header && event_find_name(event_tenants, header, len) != tenant)
+        refuse(call, 403, "", "X-Tenant-ID names another tenant than the URL");
+    else if (region < 0)
+        refuse(call, 400, "", "region may be any of us-east-1, eu-west-1, ap-south-1");
+    else if (read_choice(call, "channels", event_channels, &key.choice) == 0) {
+        key.tenant = (uint32_t)tenant;
+        key.region = (uint32_t)region;
+        subscribe(call, &key);
+    }
+}
+
+/* --- tokens --- */
+
+static void grant(struct call *call, enum token_kind kind, const char *scope)
+{
+    char token[TOKEN_TEXT_BYTES];
+    uint32_t ttl_s = call->api->config->token_ttl_s;
+    struct buf body = {0};
+    struct json json;
+
+    (void)token_issue(&call->api->config->key, kind, (uint64_t)(unix_ms(call) / 1000) + ttl_s,
+                      ++call->api->serial, token);
+    json_init(&json, &body, 0);
+    json_begin_object(&json);
+    json_key(&json, "access_token");
+    json_text(&json, token);
+    json_key(&json, "token_type");
+    json_text(&json, "bearer");
+    json_key(&json, "expires_in");
+    json_uint(&json, ttl_s);
+    if (scope) {
+        json_key(&json, "scope");
+        json_text(&json, scope);
+    }
+    json_end_object(&json);
+    respond(call, 200, NO_STORE, JSON_TYPE, &body);
+}
+
+static void check_account(struct call *call, account_check_fn check, enum token_kind kind,
+                          const char *scope)
+{
+    size_t len, type_bytes = 0;
+    const char *type =
+        http_head_find(http_request_head(call->request), "content-type", &type_bytes);
+    const uint8_t *bytes = http_request_body(call->request, &len);
+    const char *reason = "";
+    int status = check(bytes, len, account_is_form(type, type_bytes), &reason);
+
+    if (status == 200)
+        grant(call, kind, scope);
+    else
+        refuse(call, status, NO_STORE, reason);
+}
+
+static void login(struct call *call)
+{
+    check_account(call, account_check_login, TOKEN_USER, NULL);
+}
+
+static void session_token(struct call *call)
+{
+    check_account(call, account_check_client, TOKEN_CLIENT, ACCOUNT_SCOPE);
+}
+
+/* --- the rest --- */
+
+static void answer_time(struct call *call)
+{
+    struct buf body = {0};
+
+    (void)buf_appendf(&body, "{\"unix_ms\":%.3f}", unix_ms(call));
+    respond(call, 200, NO_STORE, JSON_TYPE, &body);
+}
+
+static void answer_health(struct call *call)
+{
+    struct buf body = {0};
+
+    (void)buf_append_text(&body, "ok\n");
+    respond(call, 200, NO_STORE, "text/plain; charset=utf-8", &body);
+}
+
+static void answer_metrics(struct call *call)
+{
+    struct buf body = {0};
+
+    counters_append_text(&body, call->api->config->counters, call->api->config->process_count);
+    respond(call, 200, NO_STORE, "text/plain; version=0.0.4; charset=utf-8", &body);
+}
+
+static const struct route {
+    const char *path; /* NULL: an order's */
+    const char *method;
+    void (*answer)(struct call *call);
+    bool allows_head;
+} routes[] = {
+    {"/api/v1/events/stream", "GET", events_stream, false},
+    {"/api/v1/auth/login", "POST", login, false},
+    {"/api/v1/notifications/stream", "GET", notifications_stream, false},
+    {NULL, "GET", order_events, false},
+    {"/api/v1/session/token", "POST", session_token, false},
+    {"/api/v1/analytics/stream", "GET", analytics_stream, false},
+    {"/time", "GET", answer_time, true},
+    {"/healthz", "GET", answer_health, true},
+    {"/metrics", "GET", answer_metrics, true},
+};
+
+static const struct route *find_route(const char *path)
+{
+    size_t len;
+
+    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
+        if (routes[i].path ? strcmp(routes[i].path, path) == 0 : order_id(path, &len) != NULL)
+            return &routes[i];
+    }
+    return NULL;
+}
+
+static void on_request(void *ctx, struct http_request *request, uint64_t now_ns)
+{
+    struct call call = {.api = ctx, .request = request, .now_ns = now_ns};
+    const struct route *route = find_route(http_request_path(request));
+    const char *method = http_request_method(request);
+
+    if (!route)
+        refuse(&call, 404, "", "there is nothing at this path");
+    else if (strcmp(method, route->method) == 0 ||
+             (route->allows_head && strcmp(method, "HEAD") == 0))
+        route->answer(&call);
+    else if (route->allows_head)
+        refuse(&call, 405, "Allow: GET, HEAD\r\n", "this path takes GET");
+    else if (strcmp(route->method, "GET") == 0)
+        refuse(&call, 405, "Allow: GET\r\n", "this path takes GET");
+    else
+        refuse(&call, 405, "Allow: POST\r\n", "this path takes POST");
+}
+
+static void on_gone(void *ctx, struct http_request *request)
+{
+    struct api *api = ctx;
+
+    feeds_forget(api->feeds, request);
+}
+
+const struct http_server_handlers api_handlers = {.on_request = on_request, .on_gone = on_gone};
+
+struct api *api_new(struct loop *loop, const struct api_config *config, uint32_t process)
+{
+    struct api *api = x_calloc(1, sizeof *api);
+
+    api->config = config;
+    api->own = &config->counters[process];
+    api->feeds = feeds_new(loop, &config->feeds, api->own);
+    api->serial = (uint64_t)process << 40; /* serial numbers differ between processes */
+    return api;
+}
+
+void api_free(struct api *api)
+{
+    if (!api)
+        return;
+    feeds_free(api->feeds);
+    free(api);
+}

@@ -1,0 +1,506 @@
+#include "fleet/controller.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "fleet/local.h"
+#include "load/plan.h"
+#include "net/loop.h"
+#include "report/live.h"
+#include "wire/channel.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    CONTROLLER_READY_LIMIT_S = 20, /* from the start of the workers to their first word */
+    CONTROLLER_PACE_MS = 100,      /* between two orders of a ramp */
+    CONTROLLER_STOP_GRACE_S = 5,   /* above --stop-timeout, for the last ticks to arrive */
+    CONTROLLER_REASON_BYTES = 96
+};
+
+enum controller_state { CONTROLLER_STARTING = 0, CONTROLLER_RUNNING, CONTROLLER_STOPPING };
+
+struct controller_worker {
+    struct controller *controller;
+    size_t index;
+    struct local_worker process;
+    struct channel *channel;
+    uint64_t tick_sequence; /* of the last tick taken */
+    uint32_t finished;      /* users that have run all their iterations */
+    bool is_ready, is_done, is_lost;
+};
+
+struct controller {
+    const struct controller_config *config;
+    struct loop *loop;
+    struct run *run;
+    struct live *live; /* NULL: none */
+    struct controller_worker *workers;
+    size_t worker_count;
+    enum controller_state state;
+    struct watch signal_watch;
+    int signal_fd;
+    sigset_t old_mask;
+    struct timer pace_timer, second_timer, deadline_timer;
+    uint64_t started_ns, stopped_ns;
+    uint64_t order_sequence;
+    uint32_t ordered_users; /* the last order, all workers together */
+    struct err *err;
+    bool has_failed; /* before the start: nothing was measured */
+};
+
+static void begin_stop(struct controller *controller);
+
+/* --- words on the screen --- */
+
+static void log_to_live(void *ctx, enum log_level level, const char *line)
+{
+    char *text = x_asprintf("cicada: %s: %s", log_level_name(level), line);
+
+    live_print_line(ctx, text);
+    free(text);
+}
+
+/* --- users --- */
+
+static uint64_t elapsed_ns(const struct controller *controller)
+{
+    uint64_t end_ns =
+        controller->stopped_ns ? controller->stopped_ns : loop_refresh_ns(controller->loop);
+
+    return controller->started_ns ? end_ns - controller->started_ns : 0;
+}
+
+static uint32_t users_at(const struct controller *controller, uint64_t at_ns)
+{
+    double users = controller->config->spawn_rate_per_s * (double)at_ns / (double)CLOCK_NS_PER_S;
+
+    return users < controller->config->users ? (uint32_t)users : controller->config->users;
+}
+
+/* User k runs on worker k modulo the number of workers. */
+static uint32_t share_of(const struct controller *controller, uint32_t users, uint32_t index)
+{
+    uint32_t count = (uint32_t)controller->worker_count;
+
+    return users / count + (index < users % count);
+}
+
+static void order_users(struct controller *controller, uint32_t users, uint32_t over_ms)
+{
+    uint32_t count = (uint32_t)controller->worker_count;
+
+    controller->order_sequence++;
+    controller->ordered_users = users;
+    if (users > controller->run->info.users_max)
+        controller->run->info.users_max = users;
+    for (uint32_t i = 0; i < count; i++) {
+        struct controller_worker *worker = &controller->workers[i];
+        struct frame_users order = {.sequence = controller->order_sequence,
+                                    .users = share_of(controller, users, i),
+                                    .over_ms = over_ms};
+
+        if (worker->is_lost || worker->is_done)
+            continue;
+        frame_put_users(channel_out(worker->channel), &order);
+        channel_flush(worker->channel);
+    }
+}
+
+static void on_pace(struct timer *timer, uint64_t now_ns)
+{
+    struct controller *controller = CONTAINER_OF(timer, struct controller, pace_timer);
+    uint64_t ahead_ns = now_ns - controller->started_ns + CONTROLLER_PACE_MS * CLOCK_NS_PER_MS;
+
+    order_users(controller, users_at(controller, ahead_ns), CONTROLLER_PACE_MS);
+    if (controller->ordered_users < controller->config->users)
+        loop_set_timer(controller->loop, timer, now_ns + CONTROLLER_PACE_MS * CLOCK_NS_PER_MS,
+                       on_pace);
+}
+
+/* --- the course of the run --- */
+
+static void on_second(struct timer *timer, uint64_t now_ns)
+{
+    struct controller *controller = CONTAINER_OF(timer, struct controller, second_timer);
+
+    loop_set_timer(controller->loop, timer, now_ns + CLOCK_NS_PER_S, on_second);
+    if (controller->state == CONTROLLER_RUNNING)
+        run_close_second(controller->run, elapsed_ns(controller));
+    if (controller->live)
+        live_draw(controller->live, controller->run);
+}
+
+static void on_run_time(struct timer *timer, uint64_t now_ns)
+{
+    (void)now_ns;
+    begin_stop(CONTAINER_OF(timer, struct controller, deadline_timer));
+}
+
+static void begin_run(struct controller *controller)
+{
+    uint64_t now_ns = loop_refresh_ns(controller->loop);
+
+    controller->state = CONTROLLER_RUNNING;
+    controller->started_ns = now_ns;
+    controller->run->info.started_unix_ms = clock_unix_ms();
+    loop_set_timer(controller->loop, &controller->deadline_timer,
+                   clock_add_ns(now_ns, controller->config->run_time_ns), on_run_time);
+    loop_set_timer(controller->loop, &controller->second_timer, now_ns + CLOCK_NS_PER_S, on_second);
+    on_pace(&controller->pace_timer, now_ns);
+}
+
+static void kill_rest(struct controller *controller)
+{
+    for (size_t i = 0; i < controller->worker_count; i++) {
+        if (!controller->workers[i].is_done)
+            local_worker_kill(&controller->workers[i].process);
+    }
+}
+
+/* Their channels close, which marks them lost. */
+static void on_stop_limit(struct timer *timer, uint64_t now_ns)
+{
+    (void)now_ns;
+    log_warning("a worker did not end in time and was killed");
+    kill_rest(CONTAINER_OF(timer, struct controller, deadline_timer));
+}
+
+static void begin_stop(struct controller *controller)
+{
+    uint64_t now_ns = loop_refresh_ns(controller->loop);
+
+    if (controller->state != CONTROLLER_RUNNING)
+        return;
+    controller->state = CONTROLLER_STOPPING;
+    controller->stopped_ns = now_ns;
+    controller->run->info.is_stopping = true;
+    loop_cancel_timer(controller->loop, &controller->pace_timer);
+    loop_set_timer(controller->loop, &controller->deadline_timer,
+                   clock_add_ns(now_ns + CONTROLLER_STOP_GRACE_S * CLOCK_NS_PER_S,
+                                controller->config->stop_timeout_ns),
+                   on_stop_limit);
+    for (size_t i = 0; i < controller->worker_count; i++) {
+        struct controller_worker *worker = &controller->workers[i];
+
+        if (worker->is_lost)
+            continue;
+        frame_put_stop(channel_out(worker->channel), controller->config->stop_timeout_ns);
+        channel_flush(worker->channel);
+    }
+}
+
+static void fail_start(struct controller *controller, const char *reason)
+{
+    if (!controller->has_failed)
+        err_set(controller->err, ERR_SYSTEM, "%s", reason);
+    controller->has_failed = true;
+    loop_stop(controller->loop);
+}
+
+static void on_ready_limit(struct timer *timer, uint64_t now_ns)
+{
+    (void)now_ns;
+    fail_start(CONTAINER_OF(timer, struct controller, deadline_timer),
+               "the worker processes did not get ready in time");
+}
+
+/* --- what workers say --- */
+
+static void stop_when_all_ended(struct controller *controller)
+{
+    bool is_any_left = false;
+
+    for (size_t i = 0; i < controller->worker_count; i++)
+        is_any_left =
+            is_any_left || !(controller->workers[i].is_done || controller->workers[i].is_lost);
+    if (!is_any_left)
+        loop_stop(controller->loop);
+}
+
+static void take_ready(struct controller_worker *worker, const struct frame *frame)
+{
+    struct controller *controller = worker->controller;
+    struct frame_ready ready;
+    struct err err = {0};
+
+    if (frame_get_ready(frame, &ready, &err) < 0 || worker->is_ready)
+        return;
+    worker->is_ready = true;
+    controller->run->workers[worker->index].pid = ready.pid;
+    controller->run->workers[worker->index].is_ready = true;
+    for (size_t i = 0; i < controller->worker_count; i++) {
+        if (!controller->workers[i].is_ready)
+            return;
+    }
+    if (controller->state == CONTROLLER_STARTING)
+        begin_run(controller);
+}
+
+static bool has_finished_all(const struct controller *controller)
+{
+    uint64_t finished = 0;
+
+    if (controller->ordered_users < controller->config->users)
+        return false;
+    /* The users of a lost worker do nothing any more either. */
+    for (uint32_t i = 0; i < controller->worker_count; i++)
+        finished += controller->workers[i].is_lost
+                        ? share_of(controller, controller->config->users, i)
+                        : controller->workers[i].finished;
+    return finished >= controller->config->users;
+}
+
+static void take_tick(struct controller_worker *worker, const struct frame *frame)
+{
+    struct controller *controller = worker->controller;
+    struct frame_tick tick;
+    struct err err = {0};
+    struct stats *delta;
+    struct run_tick sample;
+
+    if (frame_get_tick_head(frame, &tick, &err) == 0 && tick.sequence <= worker->tick_sequence)
+        return;
+    delta = stats_new();
+    if (frame_get_tick(frame, &tick, delta, &err) == 0) {
+        worker->tick_sequence = tick.sequence;
+        worker->finished = tick.finished;
+        sample = (struct run_tick){.interval_ns = tick.interval_ns,
+                                   .users = tick.users,
+                                   .open = tick.open,
+                                   .connecting = tick.connecting,
+                                   .cpu_ratio = tick.cpu_ratio,
+                                   .rss_bytes = tick.rss_bytes};
+        run_add_tick(controller->run, worker->index, &sample, delta);
+    } else {
+        log_error("worker %zu sent a tick that cannot be read: %s", worker->index, err.text);
+    }
+    stats_free(delta);
+    if (has_finished_all(controller))
+        begin_stop(controller);
+}
+
+static void take_log(const struct frame *frame)
+{
+    struct frame_log entry;
+    struct err err = {0};
+
+    if (frame_get_log(frame, &entry, &err) < 0)
+        return;
+    if (entry.level == LOG_ERROR)
+        log_error("%.*s", (int)entry.line_bytes, entry.line);
+    else if (entry.level == LOG_WARNING)
+        log_warning("%.*s", (int)entry.line_bytes, entry.line);
+    else if (entry.level == LOG_INFO)
+        log_info("%.*s", (int)entry.line_bytes, entry.line);
+    else
+        log_debug("%.*s", (int)entry.line_bytes, entry.line);
+}
+
+static void on_frame(void *ctx, const struct frame *frame)
+{
+    struct controller_worker *worker = ctx;
+
+    switch (frame->kind) {
+    case FRAME_READY:
+        take_ready(worker, frame);
+        break;
+    case FRAME_TICK:
+        take_tick(worker, frame);
+        break;
+    case FRAME_LOG:
+        take_log(frame);
+        break;
+    case FRAME_DONE:
+        worker->is_done = true;
+        worker->controller->run->workers[worker->index].is_done = true;
+        stop_when_all_ended(worker->controller);
+        break;
+    case FRAME_NONE:
+    case FRAME_PLAN:
+    case FRAME_USERS:
+    case FRAME_STOP:
+    case FRAME_PING:
+        break;
+    }
+}
+
+static void on_closed(void *ctx, const char *reason)
+{
+    struct controller_worker *worker = ctx;
+    struct controller *controller = worker->controller;
+    char how[CONTROLLER_REASON_BYTES];
+
+    if (worker->is_done || worker->is_lost)
+        return;
+    worker->is_lost = true;
+    local_worker_kill(&worker->process); /* a worker without a channel must not go on */
+    local_worker_reap(&worker->process, how, sizeof how);
+    if (controller->state == CONTROLLER_STARTING) {
+        fail_start(controller, "a worker process ended before the run began");
+        return;
+    }
+    run_lose_worker(controller->run, worker->index);
+    log_error("worker %zu was lost: %s; its streams are counted as lost, the run goes on",
+              worker->index, how[0] ? how : reason);
+    stop_when_all_ended(controller);
+}
+
+static const struct channel_handlers handlers = {.on_frame = on_frame, .on_closed = on_closed};
+
+/* --- signals --- */
+
+static void on_signal(struct watch *watch, unsigned ready, uint64_t now_ns)
+{
+    struct controller *controller = CONTAINER_OF(watch, struct controller, signal_watch);
+    struct signalfd_siginfo info;
+
+    (void)ready;
+    (void)now_ns;
+    while (read(controller->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        bool is_second = controller->run->info.interrupted_by != 0;
+
+        if (!is_second)
+            controller->run->info.interrupted_by = (int)info.ssi_signo;
+        if (controller->state == CONTROLLER_STARTING) {
+            fail_start(controller, "interrupted before the run began");
+        } else if (is_second) {
+            kill_rest(controller);
+            loop_stop(controller->loop);
+        } else {
+            begin_stop(controller);
+        }
+    }
+}
+
+static int watch_signals(struct controller *controller, struct err *err)
+{
+    sigset_t mask;
+
+    (void)sigemptyset(&mask);
+    (void)sigaddset(&mask, SIGINT);
+    (void)sigaddset(&mask, SIGTERM);
+    (void)sigprocmask(SIG_BLOCK, &mask, &controller->old_mask);
+    controller->signal_fd = signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (controller->signal_fd < 0 ||
+        loop_add(controller->loop, &controller->signal_watch, controller->signal_fd, LOOP_READABLE,
+                 on_signal) < 0) {
+        err_set(err, ERR_SYSTEM, "cannot watch for signals");
+        return -1;
+    }
+    return 0;
+}
+
+/* --- start and end --- */
+
+static int start_workers(struct controller *controller, struct err *err)
+{
+    struct plan *plan = controller->config->plan;
+    struct buf body = {0};
+    int result = 0;
+
+    for (size_t i = 0; i < controller->worker_count && result == 0; i++) {
+        struct controller_worker *worker = &controller->workers[i];
+
+        worker->controller = controller;
+        worker->index = i;
+        result = local_worker_start(&worker->process, err);
+        if (result < 0)
+            break;
+        worker->channel = channel_new(controller->loop, worker->process.fd, &handlers, worker);
+        plan->worker_index = (uint32_t)i;
+        plan->worker_count = (uint32_t)controller->worker_count;
+        buf_clear(&body);
+        plan_encode(plan, &body);
+        frame_put_plan(channel_out(worker->channel), body.bytes, body.len);
+        channel_flush(worker->channel);
+    }
+    buf_fini(&body);
+    loop_set_timer(controller->loop, &controller->deadline_timer,
+                   loop_refresh_ns(controller->loop) + CONTROLLER_READY_LIMIT_S * CLOCK_NS_PER_S,
+                   on_ready_limit);
+    return result;
+}
+
+static struct run *describe_run(const struct controller_config *config)
+{
+    struct run *run = run_new(config->process_count);
+    double ramp_s = (double)config->users / config->spawn_rate_per_s;
+    time_t now = (time_t)(clock_unix_ms() / 1000.0);
+    struct tm utc;
+    char stamp[32];
+
+    (void)gmtime_r(&now, &utc);
+    (void)strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%S", &utc);
+    run->info.id = x_asprintf("%s-%04x", stamp, (unsigned)(config->plan->seed & 0xffff));
+    run->info.target = x_strdup(config->target);
+    run->info.command = x_strdup(config->command);
+    run->info.started_unix_ms = clock_unix_ms();
+    run->info.planned_ns = config->run_time_ns;
+    run->info.ramp_ns = (uint64_t)(ramp_s * (double)CLOCK_NS_PER_S);
+    run->info.users_planned = config->users;
+    return run;
+}
+
+static void fini(struct controller *controller)
+{
+    char how[CONTROLLER_REASON_BYTES];
+
+    kill_rest(controller);
+    for (size_t i = 0; i < controller->worker_count; i++) {
+        struct controller_worker *worker = &controller->workers[i];
+
+        /* A worker that is done ends by itself once its channel is closed. */
+        channel_free(worker->channel);
+        local_worker_reap(&worker->process, how, sizeof how);
+    }
+    free(controller->workers);
+    log_set_sink(NULL, NULL);
+    live_free(controller->live);
+    loop_remove(controller->loop, &controller->signal_watch);
+    if (controller->signal_fd >= 0)
+        (void)close(controller->signal_fd);
+    (void)sigprocmask(SIG_SETMASK, &controller->old_mask, NULL);
+    loop_free(controller->loop);
+}
+
+struct run *controller_run(const struct controller_config *config, struct err *err)
+{
+    struct controller controller = {.config = config, .signal_fd = -1, .err = err};
+    struct run *run;
+
+    controller.loop = loop_new(err);
+    if (!controller.loop)
+        return NULL;
+    controller.worker_count = config->process_count;
+    controller.workers = x_calloc(controller.worker_count, sizeof *controller.workers);
+    controller.run = describe_run(config);
+    if (config->wants_live) {
+        controller.live = live_new(STDERR_FILENO);
+        log_set_sink(log_to_live, controller.live);
+    }
+    if (watch_signals(&controller, err) < 0 || start_workers(&controller, err) < 0)
+        controller.has_failed = true;
+    else
+        loop_run(controller.loop);
+    run = controller.run;
+    if (!controller.has_failed) {
+        if (!controller.stopped_ns)
+            controller.stopped_ns = loop_refresh_ns(controller.loop);
+        run->info.ended_unix_ms = clock_unix_ms();
+        run_finish(run, elapsed_ns(&controller));
+    }
+    fini(&controller);
+    if (controller.has_failed) {
+        run_free(run);
+        return NULL;
+    }
+    return run;
+}

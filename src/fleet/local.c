@@ -1,0 +1,76 @@
+#include "fleet/local.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { LOCAL_EXEC_FAILED = 127 };
+
+/* In the child, between fork and exec: only calls that are safe there. */
+static void become_worker(int fd)
+{
+    char number[16];
+    char *const arguments[] = {(char[]){"cicada"}, (char[]){"worker"}, number, NULL};
+    sigset_t none;
+
+    (void)snprintf(number, sizeof number, "%d", fd);
+    (void)signal(SIGINT, SIG_IGN); /* only the controller hears Ctrl-C, from the first moment */
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)fcntl(fd, F_SETFD, 0); /* the one descriptor that stays */
+    (void)execv("/proc/self/exe", arguments);
+    _exit(LOCAL_EXEC_FAILED);
+}
+
+int local_worker_start(struct local_worker *worker, struct err *err)
+{
+    int pair[2];
+    pid_t pid;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
+        err_set(err, ERR_SYSTEM, "cannot make a channel to a worker: %s", strerror(errno));
+        return -1;
+    }
+    pid = fork();
+    if (pid < 0) {
+        err_set(err, ERR_SYSTEM, "cannot start a worker process: %s", strerror(errno));
+        (void)close(pair[0]);
+        (void)close(pair[1]);
+        return -1;
+    }
+    if (pid == 0)
+        become_worker(pair[1]);
+    (void)close(pair[1]);
+    *worker = (struct local_worker){.pid = pid, .fd = pair[0]};
+    return 0;
+}
+
+void local_worker_kill(const struct local_worker *worker)
+{
+    if (worker->pid > 0)
+        (void)kill(worker->pid, SIGKILL);
+}
+
+void local_worker_reap(struct local_worker *worker, char *text, size_t cap)
+{
+    int status = 0;
+    pid_t pid;
+
+    text[0] = '\0';
+    if (worker->pid <= 0)
+        return;
+    do
+        pid = waitpid(worker->pid, &status, 0);
+    while (pid < 0 && errno == EINTR);
+    worker->pid = 0;
+    if (WIFSIGNALED(status))
+        (void)snprintf(text, cap, "ended by signal %d (%s)", WTERMSIG(status),
+                       strsignal(WTERMSIG(status)));
+    else if (WEXITSTATUS(status) != 0)
+        (void)snprintf(text, cap, "exited with status %d", WEXITSTATUS(status));
+}

@@ -1,0 +1,63 @@
+#include "http/form.h"
+
+#include <string.h>
+
+static int hex_digit(char byte)
+{
+    if (byte >= '0' && byte <= '9')
+        return byte - '0';
+    if (byte >= 'a' && byte <= 'f')
+        return byte - 'a' + 10;
+    return byte >= 'A' && byte <= 'F' ? byte - 'A' + 10 : -1;
+}
+
+/* One decoded byte from the front; moves *at past it. */
+static char next_byte(const char *text, size_t len, size_t *at)
+{
+    char byte = text[*at];
+
+    ++*at;
+    if (byte == '+')
+        return ' ';
+    if (byte == '%' && len - *at >= 2) {
+        int high = hex_digit(text[*at]), low = hex_digit(text[*at + 1]);
+
+        if (high >= 0 && low >= 0) {
+            *at += 2;
+            return (char)(high * 16 + low);
+        }
+    }
+    return byte;
+}
+
+static bool decodes_to(const char *text, size_t len, const char *name)
+{
+    size_t at = 0;
+
+    while (at < len && *name != '\0') {
+        if (next_byte(text, len, &at) != *name++)
+            return false;
+    }
+    return at == len && *name == '\0';
+}
+
+bool form_find(const char *text, size_t len, const char *name, struct buf *out)
+{
+    while (len > 0) {
+        const char *end = memchr(text, '&', len);
+        size_t field = end ? (size_t)(end - text) : len;
+        const char *equals = memchr(text, '=', field);
+        size_t name_bytes = equals ? (size_t)(equals - text) : field;
+
+        if (field > 0 && decodes_to(text, name_bytes, name)) {
+            for (size_t at = equals ? name_bytes + 1 : field; at < field;)
+                (void)buf_append_byte(out, (uint8_t)next_byte(text, field, &at));
+            return true;
+        }
+        if (!end)
+            break;
+        text += field + 1;
+        len -= field + 1;
+    }
+    return false;
+}

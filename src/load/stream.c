@@ -1,0 +1,567 @@
+#include "load/stream.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "load/answer.h"
+#include "load/stream_stats.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum {
+    STREAM_DRAIN_LIMIT_BYTES =
+        64 * 1024, /* of a redirect's body; more costs a new connection less */
+    STREAM_DRAIN_LIMIT_MS = 1000,
+    STREAM_SAMPLE_S = 10,
+    STREAM_MESSAGE_BYTES = 256
+};
+
+struct stream_engine {
+    struct stream_engine_config config;
+    struct sse_shared *parsers;
+    struct rng rng;
+    uint32_t open_count;
+    uint32_t requesting_count;
+};
+
+/* Where a redirect led, until the attempt ends. */
+struct stream_redirect {
+    struct url url;
+    struct http_origin origin; /* texts of `url` */
+    uint8_t count;
+    bool is_turned_to_get;
+};
+
+_Static_assert(sizeof(struct stream) <= 264, "exists once a user");
+
+static const bool legal[STREAM_STATE_COUNT][STREAM_STATE_COUNT] = {
+    [STREAM_IDLE] = {[STREAM_REQUESTING] = true},
+    [STREAM_REQUESTING] = {[STREAM_REDIRECTING] = true,
+                           [STREAM_OPEN] = true,
+                           [STREAM_WAITING] = true,
+                           [STREAM_IDLE] = true},
+    [STREAM_REDIRECTING] =
+        {[STREAM_REQUESTING] = true, [STREAM_WAITING] = true, [STREAM_IDLE] = true},
+    [STREAM_OPEN] = {[STREAM_WAITING] = true, [STREAM_IDLE] = true},
+    [STREAM_WAITING] = {[STREAM_REQUESTING] = true, [STREAM_IDLE] = true},
+};
+
+static bool is_asking(uint8_t state)
+{
+    return state == STREAM_REQUESTING || state == STREAM_REDIRECTING;
+}
+
+static void enter(struct stream *stream, enum stream_state state)
+{
+    struct stream_engine *engine = stream->engine;
+
+    assert(legal[stream->state][state]);
+    engine->open_count -= stream->state == STREAM_OPEN;
+    engine->requesting_count -= is_asking(stream->state);
+    engine->open_count += state == STREAM_OPEN;
+    engine->requesting_count += is_asking((uint8_t)state);
+    loop_cancel_timer(engine->config.loop, &stream->timer);
+    stream->state = (uint8_t)state;
+}
+
+static void drop_redirect(struct stream *stream)
+{
+    if (!stream->redirect)
+        return;
+    url_fini(&stream->redirect->url);
+    free(stream->redirect);
+    stream->redirect = NULL;
+}
+
+static void begin_attempt(struct stream *stream, uint64_t now_ns);
+static void request(struct stream *stream);
+
+static void on_retry_due(struct timer *timer, uint64_t now_ns)
+{
+    begin_attempt(CONTAINER_OF(timer, struct stream, timer), now_ns);
+}
+
+static void finish(struct stream *stream, enum stream_ending ending, uint64_t now_ns)
+{
+    const struct stream_observer *observer = stream->engine->config.observer;
+
+    enter(stream, STREAM_IDLE);
+    drop_redirect(stream);
+    if (ending == STREAM_FAILED)
+        stat_count(stream->target->set, METRIC_SSE_GAVE_UP, NULL, 1);
+    if (ending == STREAM_COMPLETED)
+        stat_count(stream->target->set, METRIC_SSE_COMPLETED, NULL, 1);
+    if (observer->on_ended)
+        observer->on_ended(stream, ending, now_ns);
+}
+
+/* The retry time with its cap and spread; `asked_ns` is a Retry-After, 0 without. */
+static uint64_t retry_wait_ns(struct stream *stream, uint64_t asked_ns)
+{
+    const struct plan *plan = stream->engine->config.plan;
+    uint64_t wait_ns = asked_ns ? asked_ns : (uint64_t)stream->retry_ms * CLOCK_NS_PER_MS;
+    double spread = 1.0;
+
+    if (wait_ns > plan->retry_max_ns)
+        wait_ns = plan->retry_max_ns;
+    if (plan->jitter_ratio > 0)
+        spread += plan->jitter_ratio * (2.0 * rng_unit(&stream->engine->rng) - 1.0);
+    return (uint64_t)((double)wait_ns * spread);
+}
+
+static void tell_failure(struct stream *stream, enum error_class error_class, const char *message,
+                         uint64_t retry_ns, uint64_t now_ns)
+{
+    const struct stream_observer *observer = stream->engine->config.observer;
+
+    if (observer->on_failure)
+        observer->on_failure(stream, error_class, message, retry_ns, now_ns);
+}
+
+static void wait_for_retry(struct stream *stream, enum error_class error_class, const char *message,
+                           uint64_t asked_ns, uint64_t now_ns)
+{
+    uint64_t wait_ns = retry_wait_ns(stream, asked_ns);
+
+    enter(stream, STREAM_WAITING);
+    drop_redirect(stream);
+    loop_set_timer(stream->engine->config.loop, &stream->timer, clock_add_ns(now_ns, wait_ns),
+                   on_retry_due);
+    tell_failure(stream, error_class, message, wait_ns, now_ns); /* may close the stream */
+}
+
+/* The attempt did not become a stream. `may_retry`: the reconnect rule lets it be tried again. */
+static void fail_attempt(struct stream *stream, enum error_class error_class, const char *message,
+                         bool may_retry, uint64_t asked_ns, uint64_t now_ns)
+{
+    stream_stats_refused(stream, error_class, message);
+    if (may_retry) {
+        wait_for_retry(stream, error_class, message, asked_ns, now_ns);
+        return;
+    }
+    tell_failure(stream, error_class, message, CLOCK_NEVER_NS, now_ns);
+    finish(stream, STREAM_FAILED, now_ns);
+}
+
+static bool retries_network_errors(const struct stream *stream)
+{
+    return stream->engine->config.plan->reconnect != PLAN_RECONNECT_NEVER;
+}
+
+/* The open stream ended without our asking. */
+static void disconnect(struct stream *stream, enum error_class error_class, const char *message,
+                       uint64_t now_ns)
+{
+    stream_stats_disconnect(stream, error_class, message, now_ns);
+    stream->ended_ns = now_ns;
+    sse_parser_reset(&stream->parser);
+    if (retries_network_errors(stream)) {
+        wait_for_retry(stream, error_class, message, 0, now_ns);
+        return;
+    }
+    tell_failure(stream, error_class, message, CLOCK_NEVER_NS, now_ns);
+    finish(stream, error_class == CLASS_CLOSED ? STREAM_COMPLETED : STREAM_FAILED, now_ns);
+}
+
+/* --- the answer's head --- */
+
+static void refuse(struct stream *stream, enum error_class error_class, const char *message,
+                   bool may_retry, uint64_t asked_ns, uint64_t now_ns)
+{
+    http_exchange_cancel(&stream->exchange, true);
+    fail_attempt(stream, error_class, message, may_retry, asked_ns, now_ns);
+}
+
+static void follow(struct stream *stream)
+{
+    enter(stream, STREAM_REQUESTING);
+    request(stream);
+}
+
+static void on_drain_timeout(struct timer *timer, uint64_t now_ns)
+{
+    struct stream *stream = CONTAINER_OF(timer, struct stream, timer);
+
+    (void)now_ns;
+    http_exchange_cancel(&stream->exchange, true);
+    follow(stream);
+}
+
+/* NULL and a message when the Location is missing, unsound, or of a scheme that is not built. */
+static struct stream_redirect *read_location(struct stream *stream, const struct http_head *head,
+                                             char message[static STREAM_MESSAGE_BYTES])
+{
+    const struct url *base =
+        stream->redirect ? &stream->redirect->url : request_url(stream->target->request);
+    struct stream_redirect *next;
+    struct err err = {0};
+    size_t len = 0;
+    const char *location = http_head_find(head, "location", &len);
+
+    if (!location) {
+        (void)snprintf(message, STREAM_MESSAGE_BYTES, "status %d without a Location", head->status);
+        return NULL;
+    }
+    next = x_calloc(1, sizeof *next);
+    if (url_resolve(base, location, len, &next->url, &err) < 0 ||
+        next->url.scheme != URL_SCHEME_HTTP) {
+        (void)snprintf(message, STREAM_MESSAGE_BYTES, "status %d to '%.*s': %.120s", head->status,
+                       (int)(len < 80 ? len : 80), location,
+                       err.kind ? err.text : "TLS is not built into this version");
+        url_fini(&next->url);
+        free(next);
+        return NULL;
+    }
+    next->origin = (struct http_origin){.host = next->url.host, .port = next->url.port};
+    return next;
+}
+
+static void redirect(struct stream *stream, const struct http_head *head, uint64_t now_ns)
+{
+    const char *method = stream->engine->config.plan->method;
+    char message[STREAM_MESSAGE_BYTES];
+    struct stream_redirect *next = read_location(stream, head, message);
+
+    if (!next) {
+        refuse(stream, CLASS_STATUS_3XX, message, false, 0, now_ns);
+        return;
+    }
+    next->count = (uint8_t)(stream->redirect ? stream->redirect->count + 1 : 1);
+    next->is_turned_to_get = (stream->redirect && stream->redirect->is_turned_to_get) ||
+                             answer_turns_to_get(head->status, method);
+    drop_redirect(stream);
+    stream->redirect = next;
+    if (next->count > STREAM_REDIRECT_LIMIT) {
+        (void)snprintf(message, sizeof message, "more than %d redirects", STREAM_REDIRECT_LIMIT);
+        refuse(stream, CLASS_STATUS_3XX, message, false, 0, now_ns);
+        return;
+    }
+    enter(stream, STREAM_REDIRECTING);
+    stream->drained_bytes = 0;
+    loop_set_timer(stream->engine->config.loop, &stream->timer,
+                   now_ns + STREAM_DRAIN_LIMIT_MS * CLOCK_NS_PER_MS, on_drain_timeout);
+}
+
+static void on_stream_time(struct timer *timer, uint64_t now_ns)
+{
+    struct stream *stream = CONTAINER_OF(timer, struct stream, timer);
+
+    stream_close(stream, false, now_ns);
+    if (stream->engine->config.observer->on_ended)
+        stream->engine->config.observer->on_ended(stream, STREAM_ENDED_BY_US, now_ns);
+}
+
+static void open_stream(struct stream *stream, uint64_t now_ns)
+{
+    const struct plan *plan = stream->engine->config.plan;
+
+    stream_stats_connected(stream, now_ns);
+    enter(stream, STREAM_OPEN);
+    stream->opened_ns = stream->sampled_ns = now_ns;
+    stream->last_event_ns = 0;
+    stream->event_count = stream->sampled_count = 0;
+    stream->has_first_byte = false;
+    loop_set_timer(stream->engine->config.loop, &stream->timer,
+                   clock_add_ns(now_ns, plan->stream_time_ns), on_stream_time);
+}
+
+/* 204 tells an EventSource to stop: no error, but no stream either. */
+static void stop_by_204(struct stream *stream, uint64_t now_ns)
+{
+    http_exchange_cancel(&stream->exchange, true);
+    if (stream->attempt_count <= 1)
+        stream_stats_refused(stream, CLASS_NONE, NULL);
+    finish(stream, STREAM_COMPLETED, now_ns);
+}
+
+static void refuse_status(struct stream *stream, const struct http_head *head, uint64_t now_ns)
+{
+    int status = head->status;
+    bool may_retry = stream->engine->config.plan->reconnect == PLAN_RECONNECT_ALWAYS &&
+                     answer_may_be_retried(status);
+    char message[STREAM_MESSAGE_BYTES];
+
+    (void)snprintf(message, sizeof message, "status %d", status);
+    refuse(stream, answer_class_of_status(status), message, may_retry,
+           answer_retry_after_ns(head, clock_unix_ms()), now_ns);
+}
+
+static void on_head(struct http_exchange *exchange, const struct http_head *head, uint64_t now_ns)
+{
+    struct stream *stream = CONTAINER_OF(exchange, struct stream, exchange);
+    const struct stream_observer *observer = stream->engine->config.observer;
+    char message[STREAM_MESSAGE_BYTES], type[ANSWER_TEXT_BYTES];
+
+    stream->has_head = true;
+    stream_stats_head(stream, head->status, now_ns);
+    if (observer->on_head)
+        observer->on_head(stream, head, now_ns);
+    (void)answer_header(head, "content-encoding", type);
+    if (head->status == 200 && type[0] && strcasecmp(type, "identity") != 0) {
+        (void)snprintf(message, sizeof message, "content coding '%s' was not asked for", type);
+        refuse(stream, CLASS_DECODE, message, false, 0, now_ns);
+    } else if (head->status == 200 && http_head_is_event_stream(head)) {
+        open_stream(stream, now_ns);
+    } else if (head->status == 200) {
+        (void)snprintf(message, sizeof message, "content type '%s'",
+                       answer_header(head, "content-type", type));
+        refuse(stream, CLASS_CONTENT_TYPE, type[0] ? message : "no content type", false, 0, now_ns);
+    } else if (head->status == 204) {
+        stop_by_204(stream, now_ns);
+    } else if (answer_is_redirect(head->status)) {
+        redirect(stream, head, now_ns);
+    } else {
+        refuse_status(stream, head, now_ns);
+    }
+}
+
+/* --- the body --- */
+
+static void on_event(struct sse_parser *parser, const struct sse_event *event, uint64_t now_ns)
+{
+    struct stream *stream = CONTAINER_OF(parser, struct stream, parser);
+    const struct stream_engine_config *config = &stream->engine->config;
+
+    stream_stats_event(stream, event, now_ns);
+    stream->last_event_ns = now_ns;
+    stream->event_count++;
+    if (config->observer->on_event)
+        config->observer->on_event(stream, event, now_ns);
+    if (stream->event_count == config->plan->events_per_stream) {
+        stream->is_cut = true;
+        sse_parser_stop(parser);
+    }
+}
+
+static void on_comment(struct sse_parser *parser, const uint8_t *text, size_t len, uint64_t now_ns)
+{
+    struct stream *stream = CONTAINER_OF(parser, struct stream, parser);
+    const struct stream_observer *observer = stream->engine->config.observer;
+
+    stat_count(stream->target->set, METRIC_SSE_COMMENTS, NULL, 1);
+    if (observer->on_comment)
+        observer->on_comment(stream, text, len, now_ns);
+}
+
+static void on_retry(struct sse_parser *parser, uint32_t retry_ms, uint64_t now_ns)
+{
+    (void)now_ns;
+    CONTAINER_OF(parser, struct stream, parser)->retry_ms = retry_ms;
+}
+
+static const struct sse_handlers parser_handlers = {
+    .on_event = on_event, .on_comment = on_comment, .on_retry = on_retry};
+
+static void drain(struct stream *stream, size_t len)
+{
+    if (len < STREAM_DRAIN_LIMIT_BYTES - stream->drained_bytes) {
+        stream->drained_bytes += (uint32_t)len;
+        return;
+    }
+    http_exchange_cancel(&stream->exchange, true);
+    follow(stream);
+}
+
+static void on_body(struct http_exchange *exchange, const uint8_t *bytes, size_t len,
+                    uint64_t now_ns)
+{
+    struct stream *stream = CONTAINER_OF(exchange, struct stream, exchange);
+    enum sse_status status;
+
+    if (stream->state == STREAM_REDIRECTING) {
+        drain(stream, len);
+        return;
+    }
+    if (!stream->has_first_byte) {
+        stream->has_first_byte = true;
+        stat_time(stream->target->set, METRIC_SSE_FIRST_BYTE, NULL,
+                  now_ns - stream->attempt_began_ns);
+    }
+    stat_count(stream->target->set, METRIC_SSE_BYTES, NULL, len);
+    status = sse_parser_feed(&stream->parser, bytes, len, now_ns);
+    if (stream->is_cut) {
+        stream_close(stream, false, now_ns);
+        if (stream->engine->config.observer->on_ended)
+            stream->engine->config.observer->on_ended(stream, STREAM_ENDED_BY_US, now_ns);
+    } else if (status == SSE_TOO_LARGE) {
+        http_exchange_cancel(exchange, true);
+        disconnect(stream, CLASS_TOO_LARGE, "a line or an event over the limit", now_ns);
+    }
+}
+
+static void on_end(struct http_exchange *exchange, const struct http_end *end, uint64_t now_ns)
+{
+    struct stream *stream = CONTAINER_OF(exchange, struct stream, exchange);
+    bool is_whole = end->error_class == CLASS_NONE;
+
+    switch ((enum stream_state)stream->state) {
+    case STREAM_REDIRECTING:
+        follow(stream);
+        return;
+    case STREAM_OPEN:
+        disconnect(stream, is_whole ? CLASS_CLOSED : end->error_class,
+                   is_whole ? "the server ended the stream" : end->message, now_ns);
+        return;
+    case STREAM_REQUESTING:
+        fail_attempt(stream, end->error_class, end->message, retries_network_errors(stream), 0,
+                     now_ns);
+        return;
+    case STREAM_IDLE:
+    case STREAM_WAITING:
+    case STREAM_STATE_COUNT:
+        assert(false && "an exchange ended that was not under way");
+    }
+}
+
+static void on_connected(struct http_exchange *exchange, struct buf *out, uint64_t now_ns)
+{
+    struct stream *stream = CONTAINER_OF(exchange, struct stream, exchange);
+    struct request_variant variant = {.row = stream->row};
+
+    (void)now_ns;
+    variant.last_id = sse_parser_last_id(&stream->parser, &variant.last_id_bytes);
+    if (stream->redirect) {
+        variant.redirect = &stream->redirect->url;
+        variant.is_turned_to_get = stream->redirect->is_turned_to_get;
+    }
+    request_write(stream->target->request, &variant, out);
+}
+
+static const struct http_exchange_handlers exchange_handlers = {
+    .on_connected = on_connected, .on_head = on_head, .on_body = on_body, .on_end = on_end};
+
+static void request(struct stream *stream)
+{
+    const struct request *request = stream->target->request;
+
+    stream->has_head = false;
+    stream->exchange.is_for_head = request_is_for_head(request);
+    http_exchange_start(stream->engine->config.client, &stream->exchange, &stream->session,
+                        stream->redirect ? &stream->redirect->origin : request_origin(request),
+                        &exchange_handlers);
+}
+
+static void begin_attempt(struct stream *stream, uint64_t now_ns)
+{
+    enter(stream, STREAM_REQUESTING);
+    stream->attempt_count++;
+    stream->attempt_began_ns = now_ns;
+    stream_stats_attempt(stream);
+    request(stream);
+}
+
+/* --- public --- */
+
+struct stream_engine *stream_engine_new(const struct stream_engine_config *config)
+{
+    struct stream_engine *engine = x_calloc(1, sizeof *engine);
+
+    engine->config = *config;
+    engine->parsers = sse_shared_new(&parser_handlers, SSE_LIMIT_DEFAULT_BYTES);
+    rng_init(&engine->rng, config->plan->seed + config->plan->worker_index);
+    return engine;
+}
+
+void stream_engine_free(struct stream_engine *engine)
+{
+    if (!engine)
+        return;
+    sse_shared_free(engine->parsers);
+    free(engine);
+}
+
+uint32_t stream_engine_open_count(const struct stream_engine *engine)
+{
+    return engine->open_count;
+}
+
+uint32_t stream_engine_requesting_count(const struct stream_engine *engine)
+{
+    return engine->requesting_count;
+}
+
+struct rng *stream_engine_rng(struct stream_engine *engine)
+{
+    return &engine->rng;
+}
+
+struct stats *stream_engine_stats(const struct stream_engine *engine)
+{
+    return engine->config.stats;
+}
+
+void stream_init(struct stream *stream, struct stream_engine *engine)
+{
+    *stream = (struct stream){.engine = engine};
+    sse_parser_init(&stream->parser, engine->parsers);
+}
+
+void stream_fini(struct stream *stream)
+{
+    if (stream->state != STREAM_IDLE) {
+        http_exchange_cancel(&stream->exchange, true);
+        enter(stream, STREAM_IDLE);
+    }
+    http_session_close(&stream->session, true);
+    drop_redirect(stream);
+    sse_parser_fini(&stream->parser);
+}
+
+void stream_start(struct stream *stream, const struct stream_target *target, uint32_t row,
+                  uint64_t now_ns)
+{
+    assert(stream->state == STREAM_IDLE);
+    sse_parser_reset(&stream->parser);
+    sse_parser_set_last_id(&stream->parser, "", 0);
+    stream->target = target;
+    stream->row = row;
+    stream->attempt_count = 0;
+    stream->ended_ns = 0;
+    stream->is_cut = false;
+    stream->retry_ms = (uint32_t)(stream->engine->config.plan->retry_wait_ns / CLOCK_NS_PER_MS);
+    begin_attempt(stream, now_ns);
+}
+
+void stream_close(struct stream *stream, bool is_run_end, uint64_t now_ns)
+{
+    uint64_t patience_ns = stream->engine->config.plan->headers_timeout_ns;
+
+    switch ((enum stream_state)stream->state) {
+    case STREAM_OPEN:
+        stream_stats_closed_by_us(stream, is_run_end, now_ns);
+        break;
+    case STREAM_REQUESTING:
+    case STREAM_REDIRECTING:
+        if (now_ns - stream->attempt_began_ns > patience_ns)
+            stream_stats_refused(stream, CLASS_TIMEOUT_HEADERS, "unanswered at the end of the run");
+        else
+            stream_stats_pending(stream);
+        break;
+    case STREAM_IDLE:
+    case STREAM_WAITING:
+    case STREAM_STATE_COUNT:
+        break;
+    }
+    http_exchange_cancel(&stream->exchange, true);
+    sse_parser_reset(&stream->parser);
+    if (stream->state != STREAM_IDLE)
+        enter(stream, STREAM_IDLE);
+    drop_redirect(stream);
+}
+
+void stream_sample(struct stream *stream, uint64_t now_ns)
+{
+    uint64_t span_ns = now_ns - stream->sampled_ns;
+    double per_1000_s;
+
+    if (stream->state != STREAM_OPEN || span_ns < STREAM_SAMPLE_S * CLOCK_NS_PER_S)
+        return;
+    per_1000_s = (double)(stream->event_count - stream->sampled_count) * 1000.0 *
+                 (double)CLOCK_NS_PER_S / (double)span_ns;
+    stat_rate(stream->target->set, METRIC_SSE_EVENTS_PER_STREAM_S, NULL, (uint64_t)per_1000_s);
+    stream->sampled_ns = now_ns;
+    stream->sampled_count = stream->event_count;
+}

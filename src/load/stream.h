@@ -1,0 +1,128 @@
+/*
+ * load/stream.h - one Server-Sent Events stream as an EventSource holds it: requested, followed
+ * over redirects, read, counted, taken up again with Last-Event-ID, until it ends for good.
+ *
+ * HTML Standard section 9.2: status 200 and text/event-stream or it fails for good; 204 stops it;
+ * the end of an open stream and any network error are followed by another attempt after the retry
+ * time.
+ *
+ * Runs on: the worker's loop (and on that of `cicada tap`).
+ */
+#ifndef CICADA_LOAD_STREAM_H
+#define CICADA_LOAD_STREAM_H
+
+#include "base/rng.h"
+#include "http/client.h"
+#include "load/plan.h"
+#include "load/request.h"
+#include "sse/parser.h"
+#include "stats/stats.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { STREAM_REDIRECT_LIMIT = 20 }; /* Fetch Standard, HTTP-redirect fetch, step 7 */
+
+enum stream_state {
+    STREAM_IDLE = 0,    /* never started, or ended */
+    STREAM_REQUESTING,  /* a request is under way; no final head yet */
+    STREAM_REDIRECTING, /* the answer was a redirect; its body is let run out */
+    STREAM_OPEN,
+    STREAM_WAITING, /* for the retry time */
+    STREAM_STATE_COUNT
+};
+
+enum stream_ending {
+    STREAM_ENDING_NONE = 0,
+    STREAM_ENDED_BY_US, /* --events reached, --stream-time over, or closed from outside */
+    STREAM_COMPLETED,   /* 204, or a whole response that is not to be asked for again */
+    STREAM_FAILED       /* no further attempt is to be made */
+};
+
+struct stream;
+
+/* Told beside the statistics; any function may be NULL. None may free the stream. */
+struct stream_observer {
+    /* Every response head, redirects too. */
+    void (*on_head)(struct stream *stream, const struct http_head *head, uint64_t now_ns);
+    void (*on_event)(struct stream *stream, const struct sse_event *event, uint64_t now_ns);
+    void (*on_comment)(struct stream *stream, const uint8_t *text, size_t len, uint64_t now_ns);
+    /* An attempt failed, or an open stream ended without being asked to. `retry_ns` is the wait
+     * until the next attempt, CLOCK_NEVER_NS: there is none. */
+    void (*on_failure)(struct stream *stream, enum error_class error_class, const char *message,
+                       uint64_t retry_ns, uint64_t now_ns);
+    /* Last: the stream is idle and may be started again from a timer, not from here. */
+    void (*on_ended)(struct stream *stream, enum stream_ending ending, uint64_t now_ns);
+};
+
+/* What all streams of a worker share. */
+struct stream_engine_config {
+    struct loop *loop; /* borrowed, as all here */
+    struct http_client *client;
+    struct stats *stats;
+    const struct plan *plan; /* reconnect rules, ends by count and time */
+    const struct stream_observer *observer;
+};
+
+struct stream_engine;
+
+struct stream_engine *stream_engine_new(const struct stream_engine_config *config);
+/* After the last stream is idle. */
+void stream_engine_free(struct stream_engine *engine);
+uint32_t stream_engine_open_count(const struct stream_engine *engine);
+uint32_t stream_engine_requesting_count(const struct stream_engine *engine);
+struct rng *stream_engine_rng(struct stream_engine *engine);
+struct stats *stream_engine_stats(const struct stream_engine *engine);
+
+/* What all streams of an endpoint share; texts and sets are borrowed. */
+struct stream_target {
+    const struct request *request;
+    struct stat_set *set;
+    size_t endpoint; /* in the statistics */
+};
+
+/* Embedded in its user. Callers read `state` and `target`. */
+struct stream {
+    struct http_exchange exchange;
+    struct sse_parser parser;
+    struct timer timer; /* WAITING: the retry; OPEN: --stream-time; REDIRECTING: patience */
+    struct stream_engine *engine;
+    const struct stream_target *target;
+    struct stream_redirect *redirect; /* owned; NULL: at the target's own URL */
+    struct http_session session;
+    uint64_t attempt_began_ns; /* first request of this attempt, redirects included */
+    uint64_t opened_ns;        /* headers of the open stream */
+    uint64_t last_event_ns;    /* 0: none on this connection yet */
+    uint64_t ended_ns;         /* end of the last open stream; 0: never was open */
+    uint64_t sampled_ns;
+    uint32_t event_count; /* since opened_ns */
+    uint32_t sampled_count;
+    uint32_t retry_ms; /* as the server set it, or --retry-wait */
+    uint32_t attempt_count;
+    uint32_t row; /* of the feed */
+    uint32_t drained_bytes;
+    uint8_t state; /* enum stream_state */
+    bool has_head; /* of the request under way */
+    bool has_first_byte;
+    bool is_cut; /* an end was chosen inside a handler: close when it returns */
+};
+
+/* `stream` is zeroed memory. */
+void stream_init(struct stream *stream, struct stream_engine *engine);
+/* Closes without counting anything; frees what the stream owns. */
+void stream_fini(struct stream *stream);
+
+/* Begins the first attempt of an idle stream; forgets the last event ID of the one before. */
+void stream_start(struct stream *stream, const struct stream_target *target, uint32_t row,
+                  uint64_t now_ns);
+/*
+ * Ends it by our choice, counted so; on_ended is not called. At the end of a run (`is_run_end`)
+ * open streams count their age, and an attempt unanswered for longer than the headers timeout as
+ * failed.
+ */
+void stream_close(struct stream *stream, bool is_run_end, uint64_t now_ns);
+/* Samples events a second of an open stream, once 10 s have passed since the last time. */
+void stream_sample(struct stream *stream, uint64_t now_ns);
+
+#endif

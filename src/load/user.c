@@ -1,0 +1,72 @@
+#include "load/user.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <assert.h>
+
+/* The targets in turn, each as often in a row as its weight says. */
+static const struct stream_target *pick_target(const struct user *user)
+{
+    const struct user_plan *shared = user->shared;
+    uint32_t place = (user->index + user->iteration_count) % shared->weight_sum;
+    size_t at = 0;
+
+    while (place >= shared->plan->targets[at].weight) {
+        place -= shared->plan->targets[at].weight;
+        at++;
+    }
+    return &shared->targets[at];
+}
+
+static void open_next(struct user *user, uint64_t now_ns)
+{
+    stream_start(&user->stream, pick_target(user), user->index, now_ns);
+}
+
+static void on_wait_over(struct timer *timer, uint64_t now_ns)
+{
+    struct stream *stream = CONTAINER_OF(timer, struct stream, timer);
+
+    open_next(CONTAINER_OF(stream, struct user, stream), now_ns);
+}
+
+static void on_ended(struct stream *stream, enum stream_ending ending, uint64_t now_ns)
+{
+    struct user *user = CONTAINER_OF(stream, struct user, stream);
+    struct user_plan *shared = user->shared;
+    const struct plan *plan = shared->plan;
+    uint64_t wait_ns;
+
+    user->iteration_count++;
+    if (!plan->has_loop || (plan->iterations > 0 && user->iteration_count >= plan->iterations)) {
+        user->is_finished = true;
+        shared->finished_count++;
+        return;
+    }
+    wait_ns = rng_between(stream_engine_rng(shared->engine), plan->wait_min_ns, plan->wait_max_ns);
+    /* A service that refuses must not be asked as fast as it can refuse. */
+    if (ending == STREAM_FAILED && wait_ns < plan->retry_wait_ns)
+        wait_ns = plan->retry_wait_ns;
+    loop_set_timer(shared->loop, &stream->timer, clock_add_ns(now_ns, wait_ns), on_wait_over);
+}
+
+const struct stream_observer user_observer = {.on_ended = on_ended};
+
+void user_start(struct user *user, struct user_plan *shared, uint32_t index, uint64_t now_ns)
+{
+    user->shared = shared;
+    user->index = index;
+    stream_init(&user->stream, shared->engine);
+    open_next(user, now_ns);
+}
+
+void user_stop(struct user *user, bool is_run_end, uint64_t now_ns)
+{
+    loop_cancel_timer(user->shared->loop, &user->stream.timer);
+    if (user->stream.state != STREAM_IDLE)
+        stream_close(&user->stream, is_run_end, now_ns);
+    stream_fini(&user->stream);
+    if (user->is_finished)
+        user->shared->finished_count--;
+}

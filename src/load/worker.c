@@ -1,0 +1,442 @@
+#include "load/worker.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "load/feed.h"
+#include "load/user.h"
+#include "net/dialer.h"
+#include "net/loop.h"
+#include "net/resolver.h"
+#include "net/source.h"
+#include "wire/channel.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { WORKER_TICK_MS = 1000, WORKER_LAG_PROBE_MS = 50, WORKER_SAMPLE_SHARE = 10 };
+
+/* Where the number of users is going. */
+struct pace {
+    struct timer timer;
+    uint64_t sequence; /* of the last order taken */
+    uint64_t began_ns;
+    uint64_t over_ns;
+    uint32_t from, to;
+};
+
+struct worker {
+    struct loop *loop;
+    struct channel *channel;
+    struct plan *plan;
+    struct feed *feed;
+    struct source_pool *sources;
+    struct resolver *resolver;
+    struct dialer *dialer;
+    struct http_client *client;
+    struct stats *stats;
+    struct stream_engine *engine;
+    struct request **requests;     /* one a target */
+    struct stream_target *targets; /* one a target */
+    struct user_plan shared;
+    struct pool *user_pool;
+    struct user **users; /* in the order they were started */
+    uint32_t user_count, user_cap;
+    struct pace pace;
+    struct timer tick_timer, lag_timer;
+    uint64_t tick_sequence;
+    uint64_t tick_began_ns;
+    uint64_t tick_cpu_ns;
+    uint32_t sample_turn;
+    bool is_stopping;   /* no users any more; or never set up */
+    bool has_said_done; /* the last tick and "done" are queued */
+    int exit_status;
+};
+
+static void send_log(void *ctx, enum log_level level, const char *line)
+{
+    struct worker *worker = ctx;
+
+    frame_put_log(channel_out(worker->channel), level, line);
+    channel_flush(worker->channel);
+}
+
+static uint64_t read_rss_bytes(void)
+{
+    FILE *file = fopen("/proc/self/statm", "re");
+    unsigned long long pages = 0;
+
+    if (!file)
+        return 0;
+    if (fscanf(file, "%*u %llu", &pages) != 1)
+        pages = 0;
+    (void)fclose(file);
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* --- ticks --- */
+
+static void send_tick(struct worker *worker, bool is_last, uint64_t now_ns)
+{
+    uint64_t cpu_ns = clock_cpu_ns(), span_ns = now_ns - worker->tick_began_ns;
+    struct frame_tick tick = {
+        .sequence = ++worker->tick_sequence,
+        .interval_ns = span_ns,
+        .users = is_last ? 0 : worker->user_count - worker->shared.finished_count,
+        .open = stream_engine_open_count(worker->engine),
+        .connecting = stream_engine_requesting_count(worker->engine),
+        .finished = worker->shared.finished_count,
+        .rss_bytes = read_rss_bytes(),
+        .is_last = is_last,
+    };
+
+    if (span_ns > 0)
+        tick.cpu_ratio = (double)(cpu_ns - worker->tick_cpu_ns) / (double)span_ns;
+    frame_put_tick(channel_out(worker->channel), &tick, worker->stats);
+    channel_flush(worker->channel);
+    stats_clear(worker->stats);
+    worker->tick_began_ns = now_ns;
+    worker->tick_cpu_ns = cpu_ns;
+}
+
+/* A tenth of the users each second, so that each stream is looked at every ten. */
+static void sample_streams(struct worker *worker, uint64_t now_ns)
+{
+    worker->sample_turn = (worker->sample_turn + 1) % WORKER_SAMPLE_SHARE;
+    for (uint32_t i = worker->sample_turn; i < worker->user_count; i += WORKER_SAMPLE_SHARE)
+        stream_sample(&worker->users[i]->stream, now_ns);
+}
+
+static void on_tick(struct timer *timer, uint64_t now_ns)
+{
+    struct worker *worker = CONTAINER_OF(timer, struct worker, tick_timer);
+
+    loop_set_timer(worker->loop, timer, now_ns + WORKER_TICK_MS * CLOCK_NS_PER_MS, on_tick);
+    sample_streams(worker, now_ns);
+    /* While the last tick has not left, the delta keeps growing. */
+    if (channel_queued_bytes(worker->channel) == 0)
+        send_tick(worker, false, now_ns);
+}
+
+static void on_lag_probe(struct timer *timer, uint64_t now_ns)
+{
+    struct worker *worker = CONTAINER_OF(timer, struct worker, lag_timer);
+    uint64_t late_ns = now_ns - timer->deadline_ns;
+    uint64_t turn_ns = loop_take_longest_turn_ns(worker->loop);
+
+    stat_time(stats_worker_set(worker->stats), METRIC_WORKER_LAG, NULL,
+              late_ns > turn_ns ? late_ns : turn_ns);
+    loop_set_timer(worker->loop, timer, now_ns + WORKER_LAG_PROBE_MS * CLOCK_NS_PER_MS,
+                   on_lag_probe);
+}
+
+/* --- users --- */
+
+static void add_user(struct worker *worker, uint64_t now_ns)
+{
+    struct user *user = pool_take(worker->user_pool);
+    uint32_t place = worker->user_count;
+
+    if (!user) {
+        log_error("out of memory for another user");
+        return;
+    }
+    if (worker->user_count == worker->user_cap) {
+        worker->user_cap = worker->user_cap ? worker->user_cap * 2 : 64;
+        worker->users = x_realloc(worker->users, worker->user_cap * sizeof *worker->users);
+    }
+    worker->users[worker->user_count++] = user;
+    user_start(user, &worker->shared,
+               place * worker->plan->worker_count + worker->plan->worker_index, now_ns);
+}
+
+static void remove_user(struct worker *worker, bool is_run_end, uint64_t now_ns)
+{
+    struct user *user = worker->users[--worker->user_count];
+
+    user_stop(user, is_run_end, now_ns);
+    pool_give(worker->user_pool, user);
+}
+
+static void on_pace(struct timer *timer, uint64_t now_ns)
+{
+    struct worker *worker = CONTAINER_OF(timer, struct worker, pace.timer);
+    struct pace *pace = &worker->pace;
+    uint64_t spent_ns = now_ns - pace->began_ns;
+    uint32_t want = pace->to;
+
+    if (spent_ns < pace->over_ns) {
+        double share = (double)spent_ns / (double)pace->over_ns;
+
+        want = (uint32_t)((double)pace->from + share * ((double)pace->to - (double)pace->from));
+    }
+    /* Each start takes a while, which is not to count as the next one's time to connect. */
+    while (worker->user_count < want)
+        add_user(worker, loop_refresh_ns(worker->loop));
+    while (worker->user_count > want)
+        remove_user(worker, false, now_ns);
+    if (want != pace->to)
+        loop_set_timer(worker->loop, timer, now_ns + CLOCK_NS_PER_MS, on_pace);
+}
+
+static void take_users(struct worker *worker, const struct frame *frame)
+{
+    struct frame_users order;
+    struct err err = {0};
+
+    if (frame_get_users(frame, &order, &err) < 0 || order.sequence <= worker->pace.sequence)
+        return;
+    worker->pace.sequence = order.sequence;
+    worker->pace.from = worker->user_count;
+    worker->pace.to = order.users;
+    worker->pace.over_ns = order.over_ms * CLOCK_NS_PER_MS;
+    worker->pace.began_ns = loop_now_ns(worker->loop);
+    on_pace(&worker->pace.timer, worker->pace.began_ns);
+}
+
+/* --- setup --- */
+
+static void raise_file_limit(struct frame_ready *ready)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) == 0)
+        ready->file_limit = limit.rlim_max;
+}
+
+static int make_requests(struct worker *worker, struct err *err)
+{
+    const struct plan *plan = worker->plan;
+
+    worker->requests = x_calloc(plan->target_count, sizeof *worker->requests);
+    worker->targets = x_calloc(plan->target_count, sizeof *worker->targets);
+    for (size_t i = 0; i < plan->target_count; i++) {
+        struct stream_target *target = &worker->targets[i];
+
+        worker->requests[i] = request_new(plan, i, worker->feed, err);
+        if (!worker->requests[i])
+            return -1;
+        target->request = worker->requests[i];
+        target->endpoint = stats_add_endpoint(worker->stats, plan->method, plan->targets[i].url);
+        target->set = stats_endpoint_set(worker->stats, target->endpoint);
+        worker->shared.weight_sum += plan->targets[i].weight;
+    }
+    return 0;
+}
+
+static int make_network(struct worker *worker, struct err *err)
+{
+    const struct plan *plan = worker->plan;
+    struct dialer_config dialer = {
+        .loop = worker->loop,
+        .unix_socket = plan->unix_socket,
+        .timeout_ns = plan->connect_timeout_ns,
+    };
+    struct http_client_config client = {
+        .loop = worker->loop,
+        .headers_timeout_ns = plan->headers_timeout_ns,
+        .read_timeout_ns = plan->read_timeout_ns,
+    };
+
+    if (plan->local_addresses) {
+        worker->sources = source_pool_new(plan->local_addresses, err);
+        if (!worker->sources)
+            return -1;
+    }
+    worker->resolver = resolver_new(worker->loop, err);
+    if (!worker->resolver)
+        return -1;
+    dialer.sources = worker->sources;
+    dialer.resolver = worker->resolver;
+    worker->dialer = dialer_new(&dialer, err);
+    if (!worker->dialer)
+        return -1;
+    client.dialer = worker->dialer;
+    worker->client = http_client_new(&client);
+    return 0;
+}
+
+static void make_engine(struct worker *worker)
+{
+    struct stream_engine_config config = {
+        .loop = worker->loop,
+        .client = worker->client,
+        .stats = worker->stats,
+        .plan = worker->plan,
+        .observer = &user_observer,
+    };
+
+    worker->engine = stream_engine_new(&config);
+    worker->user_pool = pool_new(sizeof(struct user), 0);
+    worker->shared.engine = worker->engine;
+    worker->shared.plan = worker->plan;
+    worker->shared.targets = worker->targets;
+    worker->shared.loop = worker->loop;
+}
+
+static int set_up(struct worker *worker, const struct frame *frame, struct err *err)
+{
+    const uint8_t *bytes;
+    size_t len;
+
+    if (frame_get_plan(frame, &bytes, &len, err) < 0)
+        return -1;
+    worker->plan = plan_decode(bytes, len, err);
+    if (!worker->plan)
+        return -1;
+    log_set_level((enum log_level)worker->plan->log_level);
+    if (worker->plan->feed) {
+        worker->feed = feed_parse(worker->plan->feed, worker->plan->feed_bytes, err);
+        if (!worker->feed)
+            return -1;
+    }
+    worker->stats = stats_new();
+    if (make_requests(worker, err) < 0 || make_network(worker, err) < 0)
+        return -1;
+    make_engine(worker);
+    return 0;
+}
+
+static void take_plan(struct worker *worker, const struct frame *frame)
+{
+    struct frame_ready ready = {.pid = (uint32_t)getpid()};
+    struct err err = {0};
+    uint64_t now_ns;
+
+    if (worker->plan)
+        return; /* a frame that comes twice does no harm */
+    raise_file_limit(&ready);
+    if (set_up(worker, frame, &err) < 0) {
+        log_error("a worker cannot start: %s", err.text);
+        worker->exit_status = EXIT_FAILURE;
+        worker->is_stopping = true; /* more frames of the same read may follow */
+        loop_stop(worker->loop);
+        return;
+    }
+    now_ns = loop_refresh_ns(worker->loop);
+    worker->tick_began_ns = now_ns;
+    worker->tick_cpu_ns = clock_cpu_ns();
+    loop_set_timer(worker->loop, &worker->tick_timer, now_ns + WORKER_TICK_MS * CLOCK_NS_PER_MS,
+                   on_tick);
+    loop_set_timer(worker->loop, &worker->lag_timer, now_ns + WORKER_LAG_PROBE_MS * CLOCK_NS_PER_MS,
+                   on_lag_probe);
+    frame_put_ready(channel_out(worker->channel), &ready);
+    channel_flush(worker->channel);
+}
+
+/* --- the end --- */
+
+static void remove_all_users(struct worker *worker)
+{
+    uint64_t now_ns = loop_refresh_ns(worker->loop);
+
+    loop_cancel_timer(worker->loop, &worker->pace.timer);
+    while (worker->user_count > 0)
+        remove_user(worker, true, now_ns);
+}
+
+static void take_stop(struct worker *worker)
+{
+    if (worker->is_stopping || !worker->plan)
+        return;
+    worker->is_stopping = true;
+    loop_cancel_timer(worker->loop, &worker->tick_timer);
+    remove_all_users(worker);
+    send_tick(worker, true, loop_refresh_ns(worker->loop));
+    frame_put_done(channel_out(worker->channel));
+    worker->has_said_done = true;
+    channel_flush(worker->channel);
+}
+
+static void on_frame(void *ctx, const struct frame *frame)
+{
+    struct worker *worker = ctx;
+
+    switch (frame->kind) {
+    case FRAME_PLAN:
+        take_plan(worker, frame);
+        break;
+    case FRAME_USERS:
+        if (worker->plan && !worker->is_stopping)
+            take_users(worker, frame);
+        break;
+    case FRAME_STOP:
+        take_stop(worker);
+        break;
+    case FRAME_PING:
+    case FRAME_NONE:
+    case FRAME_READY:
+    case FRAME_TICK:
+    case FRAME_LOG:
+    case FRAME_DONE:
+        break;
+    }
+}
+
+static void on_closed(void *ctx, const char *reason)
+{
+    struct worker *worker = ctx;
+
+    (void)reason; /* the controller is gone: whom to tell? */
+    loop_stop(worker->loop);
+}
+
+static void on_drained(void *ctx)
+{
+    struct worker *worker = ctx;
+
+    if (worker->has_said_done)
+        loop_stop(worker->loop);
+}
+
+static const struct channel_handlers handlers = {
+    .on_frame = on_frame, .on_closed = on_closed, .on_drained = on_drained};
+
+static void fini(struct worker *worker)
+{
+    remove_all_users(worker);
+    pool_free(worker->user_pool);
+    stream_engine_free(worker->engine);
+    http_client_free(worker->client);
+    dialer_free(worker->dialer);
+    resolver_free(worker->resolver);
+    source_pool_free(worker->sources);
+    for (size_t i = 0; worker->requests && i < worker->plan->target_count; i++)
+        request_free(worker->requests[i]);
+    free(worker->requests);
+    free(worker->targets);
+    free(worker->users);
+    stats_free(worker->stats);
+    feed_free(worker->feed);
+    plan_free(worker->plan);
+    log_set_sink(NULL, NULL);
+    channel_free(worker->channel);
+    loop_free(worker->loop);
+}
+
+int worker_main(int fd)
+{
+    struct worker worker = {.exit_status = EXIT_SUCCESS};
+    struct err err = {0};
+
+    (void)signal(SIGINT, SIG_IGN);
+    (void)signal(SIGPIPE, SIG_IGN);
+    worker.loop = loop_new(&err);
+    if (!worker.loop) {
+        log_error("a worker cannot start: %s", err.text);
+        (void)close(fd);
+        return EXIT_FAILURE;
+    }
+    worker.channel = channel_new(worker.loop, fd, &handlers, &worker);
+    log_set_sink(send_log, &worker);
+    loop_run(worker.loop);
+    fini(&worker);
+    return worker.exit_status;
+}

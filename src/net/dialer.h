@@ -1,0 +1,53 @@
+/*
+ * net/dialer.h - from a host name to a connected transport: resolves, takes every address of the
+ * name in turn, leaves from the source addresses given, keeps one deadline for all of it.
+ *
+ * Runs on: the worker's loop.
+ */
+#ifndef CICADA_NET_DIALER_H
+#define CICADA_NET_DIALER_H
+
+#include "base/error_class.h"
+#include "net/loop.h"
+#include "net/resolver.h"
+#include "net/source.h"
+#include "net/transport.h"
+
+#include <stdint.h>
+
+struct dialer;
+struct dial; /* one connection being made */
+
+struct dialer_config {
+    struct loop *loop; /* borrowed, as all here */
+    struct resolver *resolver;
+    struct source_pool *sources; /* NULL: the system chooses */
+    const char *unix_socket;     /* every dial goes there; NULL: by name */
+    uint64_t timeout_ns;
+};
+
+struct dial_result {
+    enum error_class error_class; /* CLASS_NONE: connected */
+    const char *message;          /* of a failure; borrowed until the callback returns */
+    int fd;              /* connected and watched by the watch given; the callee's from here */
+    uint64_t dns_ns;     /* 0: known already */
+    uint64_t connect_ns; /* of the last address tried */
+};
+
+/* Called once, perhaps before dialer_start returns. The dial is gone afterwards. */
+typedef void (*dial_fn)(struct watch *watch, const struct dial_result *result, uint64_t now_ns);
+
+struct dialer *dialer_new(const struct dialer_config *config, struct err *err);
+/* After the last dial is done or cancelled. */
+void dialer_free(struct dialer *dialer);
+/*
+ * `watch` is used while connecting, for reading and writing, and stays on the loop when the
+ * callback reports a connection: its owner only puts its own on_ready in. Owners find themselves
+ * from the watch. Returns the dial for dialer_cancel, or NULL when the callback has already run.
+ */
+struct dial *dialer_start(struct dialer *dialer, const char *host, uint16_t port,
+                          struct watch *watch, dial_fn on_done);
+/* No callback; the descriptor is closed. */
+void dialer_cancel(struct dialer *dialer, struct dial *dial);
+
+#endif

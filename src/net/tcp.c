@@ -1,0 +1,248 @@
+#include "net/tcp.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { TCP_BACKLOG = 4096 };
+
+static enum io_status fail(struct transport *transport, int error_number)
+{
+    transport->error_number = error_number;
+    return IO_FAILED;
+}
+
+static enum io_status tcp_read(struct transport *transport, uint8_t *bytes, size_t cap, size_t *len)
+{
+    ssize_t got;
+
+    do
+        got = recv(transport->fd, bytes, cap, 0);
+    while (got < 0 && errno == EINTR);
+    if (got == 0)
+        return IO_CLOSED;
+    if (got < 0)
+        return errno == EAGAIN ? IO_WANT_READ : fail(transport, errno);
+    *len = (size_t)got;
+    return IO_OK;
+}
+
+static enum io_status tcp_write(struct transport *transport, const struct iovec *parts, int count,
+                                size_t *len)
+{
+    struct msghdr message = {.msg_iovlen = (size_t)count};
+    ssize_t put;
+
+    (void)memcpy(&message.msg_iov, &parts, sizeof parts); /* sendmsg does not write through it */
+    do
+        put = sendmsg(transport->fd, &message, MSG_NOSIGNAL);
+    while (put < 0 && errno == EINTR);
+    if (put < 0)
+        return errno == EAGAIN ? IO_WANT_WRITE : fail(transport, errno);
+    *len = (size_t)put;
+    return IO_OK;
+}
+
+static void tcp_close(struct transport *transport, bool with_reset)
+{
+    if (with_reset) {
+        struct linger linger = {.l_onoff = 1, .l_linger = 0};
+
+        (void)setsockopt(transport->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+    }
+    (void)close(transport->fd);
+    transport->fd = -1;
+}
+
+static const struct transport_ops tcp_ops = {
+    .name = "tcp",
+    .read = tcp_read,
+    .write = tcp_write,
+    .close = tcp_close,
+};
+
+void tcp_transport_init(struct transport *transport, int fd)
+{
+    *transport = (struct transport){.ops = &tcp_ops, .fd = fd};
+}
+
+const char *address_format(const struct address *address, char text[static TCP_ADDRESS_TEXT_BYTES])
+{
+    char host[INET6_ADDRSTRLEN] = "";
+
+    switch (address->as.any.sa_family) {
+    case AF_INET:
+        (void)inet_ntop(AF_INET, &address->as.v4.sin_addr, host, sizeof host);
+        (void)snprintf(text, TCP_ADDRESS_TEXT_BYTES, "%s:%u", host, ntohs(address->as.v4.sin_port));
+        break;
+    case AF_INET6:
+        (void)inet_ntop(AF_INET6, &address->as.v6.sin6_addr, host, sizeof host);
+        (void)snprintf(text, TCP_ADDRESS_TEXT_BYTES, "[%s]:%u", host,
+                       ntohs(address->as.v6.sin6_port));
+        break;
+    default: {
+        struct sockaddr_un unix_address;
+
+        (void)memcpy(&unix_address, &address->as.storage, sizeof unix_address);
+        (void)snprintf(text, TCP_ADDRESS_TEXT_BYTES, "unix:%.100s", unix_address.sun_path);
+    }
+    }
+    return text;
+}
+
+int address_parse(const char *host, uint16_t port, struct address *address)
+{
+    *address = (struct address){.len = 0};
+    if (inet_pton(AF_INET, host, &address->as.v4.sin_addr) == 1) {
+        address->as.v4.sin_family = AF_INET;
+        address->as.v4.sin_port = htons(port);
+        address->len = sizeof address->as.v4;
+        return 0;
+    }
+    if (inet_pton(AF_INET6, host, &address->as.v6.sin6_addr) == 1) {
+        address->as.v6.sin6_family = AF_INET6;
+        address->as.v6.sin6_port = htons(port);
+        address->len = sizeof address->as.v6;
+        return 0;
+    }
+    return -1;
+}
+
+int address_set_unix(const char *path, struct address *address, struct err *err)
+{
+    struct sockaddr_un unix_address = {.sun_family = AF_UNIX};
+
+    if (path[0] == '\0' || strlen(path) >= sizeof unix_address.sun_path) {
+        err_set(err, ERR_USAGE, "a Unix socket path has 1 to %zu bytes, '%s' has %zu",
+                sizeof unix_address.sun_path - 1, path, strlen(path));
+        return -1;
+    }
+    (void)memcpy(unix_address.sun_path, path, strlen(path) + 1);
+    *address = (struct address){.len = sizeof unix_address};
+    (void)memcpy(&address->as.storage, &unix_address, sizeof unix_address);
+    return 0;
+}
+
+static bool v4_is_local(uint32_t host)
+{
+    return host >> 24 == 127 || host >> 24 == 10 || host >> 20 == (172u << 4 | 1) ||
+           host >> 16 == (192u << 8 | 168) || host >> 16 == (169u << 8 | 254) || host == 0;
+}
+
+bool address_is_local(const struct address *address)
+{
+    const struct in6_addr *v6 = &address->as.v6.sin6_addr;
+    uint32_t mapped;
+
+    if (address->as.any.sa_family == AF_INET)
+        return v4_is_local(ntohl(address->as.v4.sin_addr.s_addr));
+    if (address->as.any.sa_family != AF_INET6)
+        return true;
+    if (IN6_IS_ADDR_V4MAPPED(v6)) {
+        (void)memcpy(&mapped, v6->s6_addr + 12, sizeof mapped);
+        return v4_is_local(ntohl(mapped));
+    }
+    return IN6_IS_ADDR_LOOPBACK(v6) || IN6_IS_ADDR_LINKLOCAL(v6) || IN6_IS_ADDR_UNSPECIFIED(v6) ||
+           (v6->s6_addr[0] & 0xfe) == 0xfc; /* unique local, RFC 4193 */
+}
+
+/* Binds without taking a port yet, so that the kernel picks one free for the whole four-tuple. */
+static int bind_source(int fd, const struct address *source)
+{
+    int on = 1;
+
+    (void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    return bind(fd, &source->as.any, source->len);
+}
+
+int tcp_start_connect(const struct address *to, const struct address *source, bool *in_progress)
+{
+    int fd = socket(to->as.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int error_number;
+
+    if (fd < 0)
+        return -1;
+    if (source && bind_source(fd, source) < 0)
+        goto failed;
+    if (connect(fd, &to->as.any, to->len) == 0) {
+        *in_progress = false;
+        return fd;
+    }
+    if (errno == EINPROGRESS) {
+        *in_progress = true;
+        return fd;
+    }
+failed:
+    error_number = errno;
+    (void)close(fd);
+    errno = error_number;
+    return -1;
+}
+
+int tcp_finish_connect(int fd)
+{
+    int error_number = 0;
+    socklen_t len = sizeof error_number;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error_number, &len) < 0)
+        return errno;
+    return error_number;
+}
+
+void tcp_set_no_delay(int fd)
+{
+    int on = 1;
+
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+int tcp_listen(const struct address *address, bool with_reuse_port, struct err *err)
+{
+    char text[TCP_ADDRESS_TEXT_BYTES];
+    int on = 1, fd;
+
+    fd = socket(address->as.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        goto failed;
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (with_reuse_port && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0)
+        goto failed;
+    if (bind(fd, &address->as.any, address->len) < 0 || listen(fd, TCP_BACKLOG) < 0)
+        goto failed;
+    return fd;
+failed:
+    err_set(err, ERR_SYSTEM, "cannot listen on %s: %s", address_format(address, text),
+            strerror(errno));
+    if (fd >= 0)
+        (void)close(fd);
+    return -1;
+}
+
+uint16_t tcp_local_port(int fd)
+{
+    struct address address = {.len = sizeof address.as};
+
+    if (getsockname(fd, &address.as.any, &address.len) < 0)
+        return 0;
+    if (address.as.any.sa_family == AF_INET)
+        return ntohs(address.as.v4.sin_port);
+    return address.as.any.sa_family == AF_INET6 ? ntohs(address.as.v6.sin6_port) : 0;
+}
+
+int tcp_accept(int listener, struct address *peer)
+{
+    int fd;
+
+    *peer = (struct address){.len = sizeof peer->as};
+    do
+        fd = accept4(listener, &peer->as.any, &peer->len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
+    if (fd >= 0)
+        tcp_set_no_delay(fd);
+    return fd;
+}

@@ -1,0 +1,60 @@
+/*
+ * net/tcp.h - TCP and Unix sockets: connected transports and listeners. All descriptors are
+ * non-blocking and close-on-exec. Accepted ones have TCP_NODELAY; a client that sends one small
+ * request and reads needs none, which saves a system call a connection.
+ */
+#ifndef CICADA_NET_TCP_H
+#define CICADA_NET_TCP_H
+
+#include "base/err.h"
+#include "net/transport.h"
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+enum { TCP_ADDRESS_TEXT_BYTES = 112 };
+
+/* An address of any family that this module opens. */
+struct address {
+    socklen_t len;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+        struct sockaddr_storage storage; /* Unix socket paths too */
+    } as;
+};
+
+/* A transport over a connected or accepted descriptor, which it owns from here. */
+void tcp_transport_init(struct transport *transport, int fd);
+
+/* "127.0.0.1:8080", "[::1]:80", "unix:/path". Returns `text`. */
+const char *address_format(const struct address *address, char text[static TCP_ADDRESS_TEXT_BYTES]);
+/* A literal IPv4 or IPv6 address (no brackets). 0 or -1. */
+int address_parse(const char *host, uint16_t port, struct address *address);
+/* -1 with a sentence when the path is too long. */
+int address_set_unix(const char *path, struct address *address, struct err *err);
+/* Loopback, private, link-local or Unix: not the public Internet. */
+bool address_is_local(const struct address *address);
+
+/*
+ * Starts a non-blocking connect from `source` (NULL: the system chooses; its port is 0). The
+ * descriptor, with *in_progress telling whether to wait for writability, or -1 with errno.
+ */
+int tcp_start_connect(const struct address *to, const struct address *source, bool *in_progress);
+/* After writability: 0 when connected, else the errno. */
+int tcp_finish_connect(int fd);
+
+/* For requests of more than one segment, whose last part Nagle's algorithm would hold back. */
+void tcp_set_no_delay(int fd);
+
+/* Listens; `with_reuse_port` lets several processes share the port. The descriptor or -1. */
+int tcp_listen(const struct address *address, bool with_reuse_port, struct err *err);
+/* The port the kernel chose. */
+uint16_t tcp_local_port(int fd);
+/* A descriptor, or -1 with errno (EAGAIN: none waiting). */
+int tcp_accept(int listener, struct address *peer);
+
+#endif

@@ -1,0 +1,234 @@
+#include "report/live_view.h"
+
+#include "base/clock.h"
+#include "report/figures.h"
+#include "verdict/findings.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { LABEL_COLUMNS = 14, TOP_CLASSES = 3, BAR_COLUMNS_MAX = 40 };
+
+static const char colour_bold[] = "1", colour_green[] = "32", colour_red[] = "31";
+static const char colour_yellow[] = "33", colour_plain[] = "";
+
+/* One line, cut at the width: what wraps would break the next redraw. */
+static void __attribute__((format(printf, 5, 6)))
+put_line(struct buf *out, const struct live_view *view, const char *colour, const char *label,
+         const char *format, ...)
+{
+    bool is_coloured = view->has_colour && *colour;
+    struct buf line = {0};
+    va_list args;
+
+    if (*label)
+        (void)buf_appendf(&line, "%-*s", LABEL_COLUMNS, label);
+    va_start(args, format);
+    (void)buf_vappendf(&line, format, args);
+    va_end(args);
+    if (is_coloured)
+        (void)buf_appendf(out, "\x1b[%sm", colour);
+    (void)figures_append_clean(out, buf_text(&line), view->columns);
+    (void)buf_append_text(out, is_coloured ? "\x1b[0m\n" : "\n");
+    buf_fini(&line);
+}
+
+static void put_title(struct buf *out, const struct run *run, const struct live_view *view)
+{
+    const char *state = run->info.is_stopping ? " (stopping)" : "";
+    size_t rest = view->columns - strlen("cicada  ") - strlen(state);
+    struct buf target = {0};
+
+    (void)figures_append_clean(&target, run->info.target ? run->info.target : "", rest);
+    put_line(out, view, colour_bold, "", "cicada  %s%s", buf_text(&target), state);
+    buf_fini(&target);
+}
+
+/* Whole seconds, so that the line does not flicker. */
+static const char *format_seconds(uint64_t ns, char text[static UNITS_TEXT_BYTES])
+{
+    return units_format_duration(ns / CLOCK_NS_PER_S * CLOCK_NS_PER_S, text);
+}
+
+static void put_progress(struct buf *out, const struct run *run, const struct live_view *view)
+{
+    const struct run_info *info = &run->info;
+    char elapsed[UNITS_TEXT_BYTES], planned[UNITS_TEXT_BYTES], left[UNITS_TEXT_BYTES];
+    char bar[BAR_COLUMNS_MAX + 1];
+    size_t width = view->columns > 72 ? BAR_COLUMNS_MAX : view->columns / 3, done;
+    uint64_t done_ns;
+
+    (void)format_seconds(info->duration_ns, elapsed);
+    if (info->planned_ns == CLOCK_NEVER_NS || info->planned_ns == 0) {
+        put_line(out, view, colour_plain, "", "%s, until stopped (Ctrl-C)", elapsed);
+        return;
+    }
+    done_ns = info->duration_ns < info->planned_ns ? info->duration_ns : info->planned_ns;
+    done = (size_t)((double)width * (double)done_ns / (double)info->planned_ns);
+    memset(bar, '-', width);
+    memset(bar, '#', done < width ? done : width);
+    bar[width] = '\0';
+    /* A second that has begun is still to come. */
+    (void)format_seconds(info->planned_ns - done_ns + CLOCK_NS_PER_S - 1, left);
+    put_line(out, view, colour_plain, "", "[%s] %s of %s, %s left", bar, elapsed,
+             format_seconds(info->planned_ns, planned), left);
+}
+
+static void put_load(struct buf *out, const struct run *run, const struct live_view *view)
+{
+    char users[UNITS_TEXT_BYTES], planned[UNITS_TEXT_BYTES], open[UNITS_TEXT_BYTES];
+    char rate[UNITS_TEXT_BYTES], total[UNITS_TEXT_BYTES];
+    uint64_t recent = stat_get_count(run->window, METRIC_SSE_EVENTS, NULL);
+
+    put_line(out, view, colour_plain, "users", "%s of %s",
+             units_format_count(figures_users(run), users),
+             units_format_count(run->info.users_planned, planned));
+    put_line(out, view, colour_green, "open streams", "%s",
+             units_format_count(figures_open(run), open));
+    put_line(out, view, colour_plain, "events", "%s/s, %s in all",
+             figures_number(figures_per_s(recent, run->window_s), rate),
+             units_format_count(stat_get_count(run->total, METRIC_SSE_EVENTS, NULL), total));
+}
+
+/* The last seconds where they have samples, else the whole run, and says which. */
+static const struct hist *choose_trend(const struct run *run, enum metric metric,
+                                       const char **result_span)
+{
+    const struct hist *hist = stat_get_trend(run->window, metric, NULL);
+
+    *result_span = "last 10 s";
+    if (hist && hist_count(hist) > 0)
+        return hist;
+    *result_span = "whole run";
+    hist = stat_get_trend(run->total, metric, NULL);
+    return hist && hist_count(hist) > 0 ? hist : NULL;
+}
+
+static void put_times(struct buf *out, const struct run *run, const struct live_view *view)
+{
+    char p50[UNITS_TEXT_BYTES], p95[UNITS_TEXT_BYTES], p99[UNITS_TEXT_BYTES];
+    const char *span;
+    const struct hist *hist = choose_trend(run, METRIC_SSE_TTFE, &span);
+
+    if (hist)
+        put_line(out, view, colour_plain, "first event", "p50 %s  p95 %s  p99 %s ms  (%s)",
+                 figures_number(figures_trend(hist_percentile(hist, 50)), p50),
+                 figures_number(figures_trend(hist_percentile(hist, 95)), p95),
+                 figures_number(figures_trend(hist_percentile(hist, 99)), p99), span);
+    else
+        put_line(out, view, colour_plain, "first event", "none yet");
+    hist = choose_trend(run, METRIC_SSE_EVENT_GAP, &span);
+    if (hist)
+        put_line(out, view, colour_plain, "event gap", "p50 %s  p95 %s ms  (%s)",
+                 figures_number(figures_trend(hist_percentile(hist, 50)), p50),
+                 figures_number(figures_trend(hist_percentile(hist, 95)), p95), span);
+    else
+        put_line(out, view, colour_plain, "event gap", "none yet");
+}
+
+/* "connect_refused 10, status_5xx 2": the most frequent classes. */
+static uint64_t top_classes(const struct run *run, struct buf *out)
+{
+    uint64_t counts[CLASS_COUNT] = {0}, all = 0;
+    int shown = 0;
+
+    for (size_t i = 0; i < stats_error_count(run->stats); i++) {
+        const struct stats_error *error = stats_error_at(run->stats, i);
+
+        counts[error->error_class] += error->count;
+        all += error->count;
+    }
+    for (; shown < TOP_CLASSES; shown++) {
+        size_t top = 0;
+
+        for (size_t i = 1; i < CLASS_COUNT; i++)
+            top = counts[i] > counts[top] ? i : top;
+        if (counts[top] == 0)
+            break;
+        (void)buf_appendf(out, "%s%s %" PRIu64, shown > 0 ? ", " : "",
+                          error_class_name((enum error_class)top), counts[top]);
+        counts[top] = 0;
+    }
+    return all;
+}
+
+static void put_failures(struct buf *out, const struct run *run, const struct live_view *view)
+{
+    uint64_t ends = stat_get_count(run->total, METRIC_SSE_DISCONNECTS, NULL), errors;
+    uint64_t again = stat_get_count(run->total, METRIC_SSE_RECONNECTS, NULL);
+    char causes[FIGURES_DISCONNECTS_BYTES];
+    struct buf classes = {0};
+
+    (void)figures_causes(run->total, causes);
+    put_line(out, view, ends > 0 ? colour_yellow : colour_plain, "disconnects", "%" PRIu64 "%s%s%s",
+             ends, *causes ? " (" : "", causes, *causes ? ")" : "");
+    put_line(out, view, colour_plain, "reconnects", "%" PRIu64, again);
+    errors = top_classes(run, &classes);
+    put_line(out, view, errors > 0 ? colour_red : colour_plain, "errors", "%" PRIu64 "%s%s%s",
+             errors, errors > 0 ? " (" : "", buf_text(&classes), errors > 0 ? ")" : "");
+    buf_fini(&classes);
+}
+
+static void put_workers(struct buf *out, const struct run *run, const struct live_view *view)
+{
+    size_t lost = 0, saturated = 0;
+    double cpu = 0, lag_ms = 0;
+
+    for (size_t i = 0; i < run->worker_count; i++) {
+        const struct run_worker *worker = &run->workers[i];
+        double own_lag_ms = findings_lag_p99_ms(worker);
+
+        lost += worker->is_lost;
+        saturated += findings_is_saturated(worker);
+        cpu = !worker->is_lost && worker->cpu_ratio > cpu ? worker->cpu_ratio : cpu;
+        lag_ms = own_lag_ms > lag_ms ? own_lag_ms : lag_ms;
+    }
+    put_line(out, view, colour_plain, "workers", "%zu, busiest %.0f%% of a core, lag p99 %.1f ms",
+             run->worker_count, cpu * 100.0, lag_ms);
+    if (saturated > 0)
+        put_line(out, view, colour_yellow, "", "! %zu of %zu workers saturated: times are too long",
+                 saturated, run->worker_count);
+    if (lost > 0)
+        put_line(out, view, colour_red, "", "! %zu of %zu workers died", lost, run->worker_count);
+}
+
+void live_view_render(struct buf *out, const struct run *run, const struct live_view *view)
+{
+    put_title(out, run, view);
+    put_progress(out, run, view);
+    put_load(out, run, view);
+    put_times(out, run, view);
+    put_failures(out, run, view);
+    put_workers(out, run, view);
+}
+
+void live_view_render_line(struct buf *out, const struct run *run)
+{
+    char elapsed[UNITS_TEXT_BYTES], rate[UNITS_TEXT_BYTES], p95[UNITS_TEXT_BYTES];
+    uint64_t recent = stat_get_count(run->window, METRIC_SSE_EVENTS, NULL);
+    struct buf classes = {0};
+    const char *span;
+    const struct hist *hist = choose_trend(run, METRIC_SSE_TTFE, &span);
+    uint64_t errors = top_classes(run, &classes);
+
+    (void)buf_appendf(out, "%s: %" PRIu32 " of %" PRIu32 " users, %" PRIu32 " open, %s events/s",
+                      format_seconds(run->info.duration_ns, elapsed), figures_users(run),
+                      run->info.users_planned, figures_open(run),
+                      figures_number(figures_per_s(recent, run->window_s), rate));
+    if (hist)
+        (void)buf_appendf(out, ", first event p95 %s ms",
+                          figures_number(figures_trend(hist_percentile(hist, 95)), p95));
+    (void)buf_appendf(out, ", %" PRIu64 " disconnects, %" PRIu64 " errors%s%s%s",
+                      stat_get_count(run->total, METRIC_SSE_DISCONNECTS, NULL), errors,
+                      errors > 0 ? " (" : "", buf_text(&classes), errors > 0 ? ")" : "");
+    for (size_t i = 0; i < run->worker_count; i++) {
+        if (findings_is_saturated(&run->workers[i])) {
+            (void)buf_append_text(out, ", workers saturated");
+            break;
+        }
+    }
+    (void)buf_append_byte(out, '\n');
+    buf_fini(&classes);
+}

@@ -1,0 +1,246 @@
+#include "report/summary.h"
+
+#include "base/clock.h"
+#include "report/figures.h"
+#include "report/summary_tables.h"
+#include "verdict/findings.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { WORKERS_MAX = 8, HEAD_INDENT = 12, FINDING_INDENT = 4 };
+
+/* Words of `text` in lines of SUMMARY_COLUMNS; the first line has `column` columns already. */
+static void put_wrapped(struct buf *out, const char *text, size_t column, size_t indent)
+{
+    struct buf clean = {0};
+    char *word, *rest = NULL;
+    bool is_first = true;
+
+    (void)figures_append_clean(&clean, text, SIZE_MAX);
+    (void)buf_text(&clean);
+    for (word = strtok_r((char *)clean.bytes, " ", &rest); word;
+         word = strtok_r(NULL, " ", &rest)) {
+        struct buf piece = {0};
+        size_t len = figures_append_clean(&piece, word, SUMMARY_COLUMNS - indent);
+
+        if (!is_first && column + 1 + len > SUMMARY_COLUMNS) {
+            (void)buf_appendf(out, "\n%*s", (int)indent, "");
+            column = indent;
+        } else if (!is_first) {
+            (void)buf_append_byte(out, ' ');
+            column++;
+        }
+        (void)buf_append(out, piece.bytes, piece.len);
+        column += len;
+        is_first = false;
+        buf_fini(&piece);
+    }
+    (void)buf_append_byte(out, '\n');
+    buf_fini(&clean);
+}
+
+static const char *verdict_colour(enum verdict verdict)
+{
+    return verdict == VERDICT_PASS   ? "\x1b[1;32m"
+           : verdict == VERDICT_FAIL ? "\x1b[1;31m"
+                                     : "\x1b[1;33m";
+}
+
+static void put_head(struct buf *out, const struct run *run, const struct outcome *outcome,
+                     bool has_colour)
+{
+    char duration[UNITS_TEXT_BYTES], users[UNITS_TEXT_BYTES], planned[UNITS_TEXT_BYTES];
+    char started[UNITS_TEXT_BYTES];
+    const char *verdict = verdict_name(outcome->verdict);
+
+    (void)buf_appendf(out, "  verdict   %s%s%s", has_colour ? verdict_colour(outcome->verdict) : "",
+                      verdict, has_colour ? "\x1b[0m" : "");
+    if (outcome->reason) {
+        (void)buf_append_text(out, ": ");
+        put_wrapped(out, outcome->reason, HEAD_INDENT + strlen(verdict) + 2, HEAD_INDENT);
+    } else {
+        (void)buf_append_byte(out, '\n');
+    }
+    (void)buf_append_text(out, "  target    ");
+    (void)figures_append_clean(out, run->info.target ? run->info.target : "-",
+                               SUMMARY_COLUMNS - HEAD_INDENT);
+    (void)buf_appendf(out, "\n  duration  %s, started %s\n",
+                      units_format_duration(run->info.duration_ns, duration),
+                      figures_utc(run->info.started_unix_ms, started));
+    (void)buf_appendf(out, "  users     %s of %s planned\n",
+                      units_format_count(run->info.users_max, users),
+                      units_format_count(run->info.users_planned, planned));
+}
+
+/* "  label   value   note"; the note may be empty. */
+static void put_row(struct buf *out, const char *label, const char *value, const char *note)
+{
+    struct buf line = {0};
+
+    (void)buf_appendf(&line, "  %-23s %13s", label, value);
+    if (*note)
+        (void)buf_appendf(&line, "   %s", note);
+    (void)figures_append_clean(out, buf_text(&line), SUMMARY_COLUMNS);
+    (void)buf_append_byte(out, '\n');
+    buf_fini(&line);
+}
+
+static uint64_t put_count_row(struct buf *out, const struct run *run, const char *label,
+                              enum metric metric, const char *note)
+{
+    char text[UNITS_TEXT_BYTES];
+    uint64_t count = stat_get_count(run->total, metric, NULL);
+
+    put_row(out, label, units_format_count(count, text), note);
+    return count;
+}
+
+/* Rare counts only take a line when there is something to count. */
+static void put_count_row_if_any(struct buf *out, const struct run *run, const char *label,
+                                 enum metric metric, const char *note)
+{
+    if (stat_get_count(run->total, metric, NULL) > 0)
+        (void)put_count_row(out, run, label, metric, note);
+}
+
+static void put_attempts(struct buf *out, const struct run *run)
+{
+    const struct stat_set *total = run->total;
+    char first[UNITS_TEXT_BYTES], resumed[UNITS_TEXT_BYTES], share[UNITS_TEXT_BYTES];
+    struct buf note = {0};
+    uint64_t passes, fails;
+
+    (void)buf_appendf(
+        &note, "first %s, resumed %s",
+        units_format_count(stat_get_count(total, METRIC_SSE_ATTEMPTS, "phase:first"), first),
+        units_format_count(stat_get_count(total, METRIC_SSE_ATTEMPTS, "phase:resume"), resumed));
+    (void)put_count_row(out, run, "attempts", METRIC_SSE_ATTEMPTS, buf_text(&note));
+    buf_clear(&note);
+    stat_get_rate(total, METRIC_SSE_CONNECT_SUCCESS, NULL, &passes, &fails);
+    (void)buf_appendf(&note, "%" PRIu64 " of %" PRIu64 " answered as an event stream", passes,
+                      passes + fails);
+    put_row(out, "connected", figures_share(passes, fails, share), buf_text(&note));
+    buf_clear(&note);
+    stat_get_rate(total, METRIC_SSE_STREAM_SUCCESS, NULL, &passes, &fails);
+    (void)buf_appendf(&note, "%" PRIu64 " of %" PRIu64 " got an event and no unwanted end", passes,
+                      passes + fails);
+    put_row(out, "successful", figures_share(passes, fails, share), buf_text(&note));
+    buf_fini(&note);
+}
+
+static void put_reconnects(struct buf *out, const struct run *run)
+{
+    char share[UNITS_TEXT_BYTES];
+    struct buf note = {0};
+    uint64_t passes, fails;
+
+    stat_get_rate(run->total, METRIC_SSE_RECONNECT_SUCCESS, NULL, &passes, &fails);
+    if (passes + fails > 0)
+        (void)buf_appendf(&note, "%s reached an event", figures_share(passes, fails, share));
+    (void)put_count_row(out, run, "reconnects", METRIC_SSE_RECONNECTS, buf_text(&note));
+    buf_fini(&note);
+}
+
+static void put_streams(struct buf *out, const struct run *run, bool has_colour)
+{
+    const struct hist *age = stat_get_trend(run->total, METRIC_SSE_OPEN_AGE, NULL);
+    char text[UNITS_TEXT_BYTES], causes[FIGURES_DISCONNECTS_BYTES];
+
+    summary_title(out, "Streams", has_colour);
+    put_attempts(out, run);
+    put_row(out, "open at the end", units_format_count(age ? hist_count(age) : 0, text), "");
+    (void)put_count_row(out, run, "closed by us", METRIC_SSE_CLOSED_BY_US, "");
+    (void)put_count_row(out, run, "disconnects", METRIC_SSE_DISCONNECTS,
+                        figures_causes(run->total, causes));
+    put_reconnects(out, run);
+    put_count_row_if_any(out, run, "completed", METRIC_SSE_COMPLETED, "");
+    put_count_row_if_any(out, run, "gave up", METRIC_SSE_GAVE_UP,
+                         "users that stopped reconnecting");
+    put_count_row_if_any(out, run, "lost", METRIC_SSE_LOST, "open on a worker when it died");
+    put_count_row_if_any(out, run, "unanswered at the end", METRIC_SSE_PENDING, "");
+}
+
+static void put_events(struct buf *out, const struct run *run, bool has_colour)
+{
+    const struct hist *per_stream =
+        stat_get_trend(run->total, METRIC_SSE_EVENTS_PER_STREAM_S, NULL);
+    double seconds = (double)run->info.duration_ns / 1e9;
+    uint64_t events = stat_get_count(run->total, METRIC_SSE_EVENTS, NULL);
+    uint64_t bytes = stat_get_count(run->total, METRIC_SSE_BYTES, NULL);
+    char first[UNITS_TEXT_BYTES], second[UNITS_TEXT_BYTES], third[UNITS_TEXT_BYTES];
+    struct buf note = {0};
+
+    summary_title(out, "Events", has_colour);
+    (void)buf_appendf(&note, "%s/s", figures_number(figures_per_s(events, seconds), first));
+    (void)put_count_row(out, run, "events", METRIC_SSE_EVENTS, buf_text(&note));
+    buf_clear(&note);
+    (void)buf_appendf(&note, "%s/s",
+                      units_format_bytes(seconds > 0 ? (double)bytes / seconds : 0, first));
+    put_row(out, "bytes", units_format_bytes((double)bytes, second), buf_text(&note));
+    (void)put_count_row(out, run, "comments", METRIC_SSE_COMMENTS, "");
+    if (per_stream && hist_count(per_stream) > 0) {
+        buf_clear(&note);
+        (void)buf_appendf(&note, "p50, slowest %s, fastest %s",
+                          figures_number(figures_trend(hist_min(per_stream)), second),
+                          figures_number(figures_trend(hist_max(per_stream)), third));
+        put_row(out, "events/s of a stream",
+                figures_number(figures_trend(hist_percentile(per_stream, 50)), first),
+                buf_text(&note));
+    }
+    buf_fini(&note);
+}
+
+static void put_findings(struct buf *out, const struct outcome *outcome, bool has_colour)
+{
+    if (outcome->finding_count == 0)
+        return;
+    summary_title(out, "Findings", has_colour);
+    for (size_t i = 0; i < outcome->finding_count; i++) {
+        const struct finding *finding = &outcome->findings[i];
+
+        (void)buf_appendf(out, "  %s (%s)\n%*s", finding->code,
+                          finding_severity_name(finding->severity), FINDING_INDENT, "");
+        put_wrapped(out, finding->title, FINDING_INDENT, FINDING_INDENT);
+        (void)buf_appendf(out, "%*s", FINDING_INDENT, "");
+        put_wrapped(out, finding->evidence, FINDING_INDENT, FINDING_INDENT);
+        (void)buf_appendf(out, "%*s", FINDING_INDENT, "");
+        put_wrapped(out, finding->advice, FINDING_INDENT, FINDING_INDENT);
+    }
+}
+
+static void put_workers(struct buf *out, const struct run *run, bool has_colour)
+{
+    summary_title(out, "Workers", has_colour);
+    for (size_t i = 0; i < run->worker_count && i < WORKERS_MAX; i++) {
+        const struct run_worker *worker = &run->workers[i];
+        char memory[UNITS_TEXT_BYTES];
+
+        (void)buf_appendf(
+            out, "  worker %-4" PRIu32 " cpu %3.0f%% of a core, lag p99 %.1f ms, %s%s", worker->id,
+            figures_worker_cpu(worker) * 100.0, findings_lag_p99_ms(worker),
+            units_format_bytes((double)worker->rss_bytes, memory),
+            findings_is_saturated(worker) ? ", saturated" : "");
+        if (worker->is_lost)
+            (void)buf_appendf(out, ", died with %" PRIu32 " open streams", worker->lost_open);
+        (void)buf_append_byte(out, '\n');
+    }
+    if (run->worker_count > WORKERS_MAX)
+        (void)buf_appendf(out, "  and %zu more, see the result of --json\n",
+                          run->worker_count - WORKERS_MAX);
+}
+
+void summary_write(struct buf *out, const struct run *run, const struct outcome *outcome,
+                   bool has_colour)
+{
+    summary_title(out, "cicada " CICADA_VERSION, has_colour);
+    put_head(out, run, outcome, has_colour);
+    put_streams(out, run, has_colour);
+    summary_times(out, run, has_colour);
+    put_events(out, run, has_colour);
+    summary_endpoints(out, run, has_colour);
+    summary_errors(out, run, has_colour);
+    put_findings(out, outcome, has_colour);
+    put_workers(out, run, has_colour);
+    (void)buf_append_text(out, "\nEvery figure, by second and endpoint, as JSON: --json FILE\n");
+}

@@ -1,0 +1,17 @@
+/*
+ * report/summary.h - the final summary: fits 100 columns, reads well without colour.
+ */
+#ifndef CICADA_REPORT_SUMMARY_H
+#define CICADA_REPORT_SUMMARY_H
+
+#include "base/buf.h"
+#include "stats/run.h"
+#include "verdict/outcome.h"
+
+#include <stdbool.h>
+
+/* Appends the summary text. */
+void summary_write(struct buf *out, const struct run *run, const struct outcome *outcome,
+                   bool has_colour);
+
+#endif

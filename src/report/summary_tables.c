@@ -1,0 +1,204 @@
+#include "report/summary_tables.h"
+
+#include "base/mem.h"
+#include "report/figures.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+enum {
+    ROWS_MAX = 20,
+    ENDPOINT_COLUMNS = 42, /* of the endpoint table */
+    CLASS_COLUMNS = 16,
+    MESSAGE_COLUMNS = 42,
+    ORIGIN_COLUMNS = 26 /* the endpoint in the error table */
+};
+
+void summary_title(struct buf *out, const char *title, bool has_colour)
+{
+    (void)buf_appendf(out, has_colour ? "\n\x1b[1m%s\x1b[0m\n" : "\n%s\n", title);
+}
+
+/* Text from outside, cut and padded to a column. */
+static void put_cell(struct buf *out, const char *text, size_t columns)
+{
+    size_t used = figures_append_clean(out, text, columns);
+
+    for (; used < columns; used++)
+        (void)buf_append_byte(out, ' ');
+}
+
+/* The last cell of a row: no blanks behind it. */
+static void put_last_cell(struct buf *out, const char *text, size_t columns)
+{
+    (void)figures_append_clean(out, text, columns);
+    (void)buf_append_byte(out, '\n');
+}
+
+static void put_more(struct buf *out, size_t all)
+{
+    if (all > ROWS_MAX)
+        (void)buf_appendf(out, "  and %zu more, see the result of --json\n", all - ROWS_MAX);
+}
+
+struct time_row {
+    const char *label;
+    enum metric metric;
+    const char *tag;
+};
+
+static const struct time_row time_rows[] = {
+    {"connecting", METRIC_SSE_CONNECTING, NULL},
+    {"  dns", METRIC_SSE_CONNECTING, "part:dns"},
+    {"  connect", METRIC_SSE_CONNECTING, "part:connect"},
+    {"  wait for headers", METRIC_SSE_CONNECTING, "part:wait"},
+    {"first byte", METRIC_SSE_FIRST_BYTE, NULL},
+    {"first event", METRIC_SSE_TTFE, "phase:first"},
+    {"first event, resumed", METRIC_SSE_TTFE, "phase:resume"},
+    {"event gap", METRIC_SSE_EVENT_GAP, NULL},
+    {"recovery", METRIC_SSE_RECOVERY, NULL},
+    {"life of ended streams", METRIC_SSE_DURATION, NULL},
+    {"age of open streams", METRIC_SSE_OPEN_AGE, NULL},
+};
+
+static const struct hist *samples_of(const struct stat_set *set, enum metric metric,
+                                     const char *tag)
+{
+    const struct hist *hist = stat_get_trend(set, metric, tag);
+
+    return hist && hist_count(hist) > 0 ? hist : NULL;
+}
+
+static void put_value(struct buf *out, uint64_t value)
+{
+    char text[UNITS_TEXT_BYTES];
+
+    (void)buf_appendf(out, " %11s", figures_number(figures_trend(value), text));
+}
+
+static void put_time_row(struct buf *out, const char *label, const struct hist *hist)
+{
+    char count[UNITS_TEXT_BYTES];
+
+    (void)buf_appendf(out, "  %-23s %13s", label, units_format_count(hist_count(hist), count));
+    put_value(out, hist_min(hist));
+    put_value(out, hist_percentile(hist, 50));
+    put_value(out, hist_percentile(hist, 95));
+    put_value(out, hist_percentile(hist, 99));
+    put_value(out, hist_max(hist));
+    (void)buf_append_byte(out, '\n');
+}
+
+void summary_times(struct buf *out, const struct run *run, bool has_colour)
+{
+    bool has_title = false;
+
+    for (size_t i = 0; i < sizeof time_rows / sizeof time_rows[0]; i++) {
+        const struct time_row *row = &time_rows[i];
+        const struct hist *hist = samples_of(run->total, row->metric, row->tag);
+
+        if (!hist)
+            continue;
+        if (!has_title) {
+            struct buf title = {0};
+
+            (void)buf_appendf(&title, "%-25s %13s %11s %11s %11s %11s %11s", "Times in ms", "count",
+                              "min", "p50", "p95", "p99", "max");
+            summary_title(out, buf_text(&title), has_colour);
+            buf_fini(&title);
+            has_title = true;
+        }
+        put_time_row(out, row->label, hist);
+    }
+}
+
+static void put_percentile(struct buf *out, const struct stat_set *set, enum metric metric)
+{
+    const struct hist *hist = samples_of(set, metric, NULL);
+    char text[UNITS_TEXT_BYTES];
+
+    (void)buf_appendf(out, " %9s",
+                      hist ? figures_number(figures_trend(hist_percentile(hist, 95)), text) : "-");
+}
+
+static void put_endpoint(struct buf *out, const struct run *run, size_t index)
+{
+    const struct stat_set *set = stats_endpoint_set(run->stats, index);
+    char attempts[UNITS_TEXT_BYTES], connected[UNITS_TEXT_BYTES], events[UNITS_TEXT_BYTES];
+    struct buf name = {0};
+    uint64_t passes, fails;
+
+    (void)buf_appendf(&name, "%s %s", stats_endpoint_method(run->stats, index),
+                      stats_endpoint_name(run->stats, index));
+    stat_get_rate(set, METRIC_SSE_CONNECT_SUCCESS, NULL, &passes, &fails);
+    (void)buf_append_text(out, "  ");
+    put_cell(out, buf_text(&name), ENDPOINT_COLUMNS);
+    (void)buf_appendf(out, " %9s %9s %12s",
+                      units_format_count(stat_get_count(set, METRIC_SSE_ATTEMPTS, NULL), attempts),
+                      figures_share(passes, fails, connected),
+                      units_format_count(stat_get_count(set, METRIC_SSE_EVENTS, NULL), events));
+    put_percentile(out, set, METRIC_SSE_TTFE);
+    put_percentile(out, set, METRIC_SSE_EVENT_GAP);
+    (void)buf_append_byte(out, '\n');
+    buf_fini(&name);
+}
+
+void summary_endpoints(struct buf *out, const struct run *run, bool has_colour)
+{
+    size_t count = stats_endpoint_count(run->stats);
+    struct buf title = {0};
+
+    if (count < 2)
+        return;
+    (void)buf_appendf(&title, "%-*s %9s %9s %12s %9s %9s", ENDPOINT_COLUMNS + 2, "Endpoints",
+                      "attempts", "connected", "events", "first p95", "gap p95");
+    summary_title(out, buf_text(&title), has_colour);
+    buf_fini(&title);
+    for (size_t i = 0; i < count && i < ROWS_MAX; i++)
+        put_endpoint(out, run, i);
+    put_more(out, count);
+}
+
+/* More often first; equally often in order of sighting, which is that of the addresses. */
+static int compare_errors(const void *left, const void *right)
+{
+    const struct stats_error *a = *(const struct stats_error *const *)left;
+    const struct stats_error *b = *(const struct stats_error *const *)right;
+
+    if (a->count != b->count)
+        return a->count > b->count ? -1 : 1;
+    if (a->first_unix_ms < b->first_unix_ms || a->first_unix_ms > b->first_unix_ms)
+        return a->first_unix_ms < b->first_unix_ms ? -1 : 1;
+    return (a->error_class > b->error_class) - (a->error_class < b->error_class);
+}
+
+void summary_errors(struct buf *out, const struct run *run, bool has_colour)
+{
+    size_t count = stats_error_count(run->stats);
+    const struct stats_error **errors;
+    struct buf title = {0};
+
+    if (count == 0)
+        return;
+    errors = x_calloc(count, sizeof(const struct stats_error *));
+    for (size_t i = 0; i < count; i++)
+        errors[i] = stats_error_at(run->stats, i);
+    qsort(errors, count, sizeof(const struct stats_error *), compare_errors);
+    (void)buf_appendf(&title, "%-11s %-*s %-*s %s", "Errors", CLASS_COLUMNS, "class",
+                      MESSAGE_COLUMNS, "message", "endpoint");
+    summary_title(out, buf_text(&title), has_colour);
+    buf_fini(&title);
+    for (size_t i = 0; i < count && i < ROWS_MAX; i++) {
+        bool is_known = errors[i]->endpoint < stats_endpoint_count(run->stats);
+        char text[UNITS_TEXT_BYTES];
+
+        (void)buf_appendf(out, "  %9s %-*s ", units_format_count(errors[i]->count, text),
+                          CLASS_COLUMNS, error_class_name(errors[i]->error_class));
+        put_cell(out, errors[i]->message, MESSAGE_COLUMNS);
+        (void)buf_append_byte(out, ' ');
+        put_last_cell(out, is_known ? stats_endpoint_name(run->stats, errors[i]->endpoint) : "-",
+                      ORIGIN_COLUMNS);
+    }
+    put_more(out, count);
+    free(errors);
+}

@@ -1,0 +1,24 @@
+/*
+ * report/summary_tables.h - the tables of the final summary. Each appends whole lines of at most
+ * SUMMARY_COLUMNS columns, or nothing when there is nothing to show.
+ */
+#ifndef CICADA_REPORT_SUMMARY_TABLES_H
+#define CICADA_REPORT_SUMMARY_TABLES_H
+
+#include "base/buf.h"
+#include "stats/run.h"
+
+#include <stdbool.h>
+
+enum { SUMMARY_COLUMNS = 100 };
+
+/* An empty line, then the title (bold with colour). */
+void summary_title(struct buf *out, const char *title, bool has_colour);
+/* count, min, p50, p95, p99 and max of every time that has samples. */
+void summary_times(struct buf *out, const struct run *run, bool has_colour);
+/* One row an endpoint, when there is more than one. */
+void summary_endpoints(struct buf *out, const struct run *run, bool has_colour);
+/* The most frequent errors first. */
+void summary_errors(struct buf *out, const struct run *run, bool has_colour);
+
+#endif

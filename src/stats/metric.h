@@ -1,0 +1,81 @@
+/*
+ * stats/metric.h - the closed list of metrics: name, kind, unit. Everything that records, carries,
+ * shows or judges a metric walks this one table.
+ */
+#ifndef CICADA_STATS_METRIC_H
+#define CICADA_STATS_METRIC_H
+
+#include <assert.h>
+
+enum metric_kind { METRIC_KIND_NONE = 0, METRIC_COUNTER, METRIC_GAUGE, METRIC_RATE, METRIC_TREND };
+
+enum metric_unit {
+    METRIC_UNIT_NONE = 0,
+    METRIC_UNIT_COUNT,
+    METRIC_UNIT_BYTES,
+    METRIC_UNIT_NS,    /* recorded in ns, shown in ms */
+    METRIC_UNIT_PER_S, /* recorded in thousandths a second, shown as a number a second */
+    METRIC_UNIT_RATIO,
+    METRIC_UNIT_PER_HOUR
+};
+
+enum metric {
+    METRIC_NONE = 0,
+    METRIC_USERS,
+    METRIC_SSE_OPEN,
+    METRIC_SSE_ATTEMPTS,        /* tag phase */
+    METRIC_SSE_CONNECT_SUCCESS, /* tag phase */
+    METRIC_SSE_STREAM_SUCCESS,
+    METRIC_SSE_PENDING,    /* attempts unanswered at the end that had not waited too long */
+    METRIC_SSE_CONNECTING, /* tags phase, part:dns|connect|wait */
+    METRIC_SSE_FIRST_BYTE,
+    METRIC_SSE_TTFE,   /* tag phase */
+    METRIC_SSE_EVENTS, /* tag event:NAME */
+    METRIC_SSE_BYTES,
+    METRIC_SSE_COMMENTS,
+    METRIC_SSE_EVENTS_PER_STREAM_S,
+    METRIC_SSE_EVENT_GAP,
+    METRIC_SSE_DURATION,
+    METRIC_SSE_OPEN_AGE,
+    METRIC_SSE_DISCONNECTS, /* tag cause */
+    METRIC_SSE_DISCONNECTS_PER_STREAM_HOUR,
+    METRIC_SSE_CLOSED_BY_US,
+    METRIC_SSE_COMPLETED,
+    METRIC_SSE_GAVE_UP,
+    METRIC_SSE_LOST, /* open on a worker when it died */
+    METRIC_SSE_RECONNECTS,
+    METRIC_SSE_RECONNECT_SUCCESS,
+    METRIC_SSE_RECOVERY,
+    METRIC_HTTP_REQS,
+    METRIC_HTTP_REQ_FAILED,
+    METRIC_HTTP_REQ_DURATION,
+    METRIC_HTTP_STATUS, /* tags code, phase */
+    METRIC_WORKER_LAG,
+    METRIC_WORKER_CPU, /* share of one core */
+    METRIC_WORKER_RSS,
+    METRIC_COUNT
+};
+
+struct metric_info {
+    const char *name; /* "sse_ttfe" */
+    enum metric_kind kind;
+    enum metric_unit unit;
+    const char *meaning; /* a phrase for help and documents */
+};
+
+extern const struct metric_info METRIC_INFOS[METRIC_COUNT];
+
+/*
+ * Borrowed for ever. `metric` is a member other than METRIC_NONE and METRIC_COUNT. Inline because
+ * every recording checks its metric's kind.
+ */
+static inline const struct metric_info *metric_info(enum metric metric)
+{
+    assert(metric > METRIC_NONE && metric < METRIC_COUNT);
+    return &METRIC_INFOS[metric];
+}
+
+/* METRIC_NONE when unknown. */
+enum metric metric_find(const char *name);
+
+#endif

@@ -1,0 +1,300 @@
+#include "stats/run.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+
+static const double NS_PER_HOUR = 3600e9;
+
+/* What happened in one second, all endpoints and workers together. */
+struct second {
+    struct stat_set *set;
+    uint64_t length_ns;
+};
+
+struct run_pending {
+    struct stat_set *set; /* the second under way */
+    struct second ring[RUN_WINDOW_S];
+    uint64_t closed_count;
+    uint64_t closed_ns; /* end of the last closed second, since the start */
+    double open_ns;     /* stream time: the sum over all streams of how long they were open */
+};
+
+static void sum_workers(const struct run *run, uint32_t *users, uint32_t *open)
+{
+    *users = *open = 0;
+    for (size_t i = 0; i < run->worker_count; i++) {
+        *users += run->workers[i].users;
+        *open += run->workers[i].open;
+    }
+}
+
+static void note_cpu(struct run_worker *worker, const struct run_tick *tick)
+{
+    size_t place = worker->tick_count % RUN_CPU_TICKS;
+    double cpu_ns = 0, wall_ns = 0;
+
+    worker->recent_ns[place] = (double)tick->interval_ns;
+    worker->recent_cpu_ns[place] = tick->cpu_ratio * (double)tick->interval_ns;
+    worker->tick_count++;
+    if (worker->tick_count < RUN_CPU_TICKS)
+        return;
+    for (size_t i = 0; i < RUN_CPU_TICKS; i++) {
+        cpu_ns += worker->recent_cpu_ns[i];
+        wall_ns += worker->recent_ns[i];
+    }
+    if (wall_ns > 0 && cpu_ns / wall_ns > worker->cpu_max_ratio)
+        worker->cpu_max_ratio = cpu_ns / wall_ns;
+}
+
+static double p95_ms(const struct stat_set *set, enum metric metric)
+{
+    const struct hist *trend = stat_get_trend(set, metric, NULL);
+
+    return trend ? (double)hist_percentile(trend, 95) / 1000 : (double)NAN;
+}
+
+static void grow_series(struct run_series *series)
+{
+    size_t cap = series->cap > 0 ? 2 * series->cap : 64;
+
+    series->t_s = x_realloc(series->t_s, cap * sizeof *series->t_s);
+    series->users = x_realloc(series->users, cap * sizeof *series->users);
+    series->open = x_realloc(series->open, cap * sizeof *series->open);
+    series->events = x_realloc(series->events, cap * sizeof *series->events);
+    series->bytes = x_realloc(series->bytes, cap * sizeof *series->bytes);
+    series->attempts = x_realloc(series->attempts, cap * sizeof *series->attempts);
+    series->connect_fails = x_realloc(series->connect_fails, cap * sizeof *series->connect_fails);
+    series->disconnects = x_realloc(series->disconnects, cap * sizeof *series->disconnects);
+    series->ttfe_p95_ms = x_realloc(series->ttfe_p95_ms, cap * sizeof *series->ttfe_p95_ms);
+    series->gap_p95_ms = x_realloc(series->gap_p95_ms, cap * sizeof *series->gap_p95_ms);
+    series->lag_p95_ms = x_realloc(series->lag_p95_ms, cap * sizeof *series->lag_p95_ms);
+    series->cap = cap;
+}
+
+/* Adds the counts of `set` to point `at`. */
+static void add_to_point(struct run_series *series, size_t at, const struct stat_set *set)
+{
+    uint64_t passes, fails;
+
+    series->events[at] += stat_get_count(set, METRIC_SSE_EVENTS, NULL);
+    series->bytes[at] += stat_get_count(set, METRIC_SSE_BYTES, NULL);
+    series->attempts[at] += stat_get_count(set, METRIC_SSE_ATTEMPTS, NULL);
+    series->disconnects[at] += stat_get_count(set, METRIC_SSE_DISCONNECTS, NULL);
+    stat_get_rate(set, METRIC_SSE_CONNECT_SUCCESS, NULL, &passes, &fails);
+    series->connect_fails[at] += fails;
+}
+
+static void append_point(struct run *run, uint64_t elapsed_ns, const struct stat_set *set)
+{
+    struct run_series *series = &run->series;
+    size_t at = series->count;
+
+    if (at == series->cap)
+        grow_series(series);
+    series->t_s[at] = (double)elapsed_ns / (double)CLOCK_NS_PER_S;
+    sum_workers(run, &series->users[at], &series->open[at]);
+    series->events[at] = series->bytes[at] = series->attempts[at] = 0;
+    series->connect_fails[at] = series->disconnects[at] = 0;
+    add_to_point(series, at, set);
+    series->ttfe_p95_ms[at] = p95_ms(set, METRIC_SSE_TTFE);
+    series->gap_p95_ms[at] = p95_ms(set, METRIC_SSE_EVENT_GAP);
+    series->lag_p95_ms[at] = p95_ms(set, METRIC_WORKER_LAG);
+    series->count++;
+}
+
+static void set_disconnect_rate(struct run *run)
+{
+    uint64_t disconnects = stat_get_count(run->total, METRIC_SSE_DISCONNECTS, NULL);
+    double hours = run->pending->open_ns / NS_PER_HOUR;
+
+    if (hours > 0)
+        stat_gauge(run->total, METRIC_SSE_DISCONNECTS_PER_STREAM_HOUR, NULL,
+                   (double)disconnects / hours);
+}
+
+static void sample_gauges(struct run *run)
+{
+    struct stat_set *sets[] = {run->total, stats_worker_set(run->stats)};
+    uint32_t users, open;
+    double cpu_ratio = 0, rss_bytes = 0;
+
+    sum_workers(run, &users, &open);
+    for (size_t i = 0; i < run->worker_count; i++) {
+        const struct run_worker *worker = &run->workers[i];
+
+        if (worker->is_lost || worker->tick_count == 0)
+            continue;
+        cpu_ratio = fmax(cpu_ratio, worker->cpu_ratio);
+        rss_bytes += (double)worker->rss_bytes;
+    }
+    for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
+        stat_gauge(sets[i], METRIC_USERS, NULL, users);
+        stat_gauge(sets[i], METRIC_SSE_OPEN, NULL, open);
+    }
+    if (rss_bytes > 0) {
+        stat_gauge(run->total, METRIC_WORKER_CPU, NULL, cpu_ratio);
+        stat_gauge(run->total, METRIC_WORKER_RSS, NULL, rss_bytes);
+    }
+}
+
+static void rebuild_window(struct run *run)
+{
+    uint64_t length_ns = 0;
+
+    stat_set_clear(run->window);
+    for (size_t i = 0; i < RUN_WINDOW_S; i++) {
+        stat_set_merge(run->window, run->pending->ring[i].set);
+        length_ns += run->pending->ring[i].length_ns;
+    }
+    run->window_s = (double)length_ns / (double)CLOCK_NS_PER_S;
+}
+
+struct run *run_new(size_t worker_count)
+{
+    struct run *run = x_calloc(1, sizeof *run);
+
+    run->stats = stats_new();
+    run->total = stat_set_new();
+    run->window = stat_set_new();
+    run->workers = x_calloc(worker_count > 0 ? worker_count : 1, sizeof *run->workers);
+    run->worker_count = worker_count;
+    for (size_t i = 0; i < worker_count; i++) {
+        run->workers[i].id = (uint32_t)i;
+        run->workers[i].host = x_strdup("local");
+        run->workers[i].own = stat_set_new();
+    }
+    run->pending = x_calloc(1, sizeof *run->pending);
+    run->pending->set = stat_set_new();
+    for (size_t i = 0; i < RUN_WINDOW_S; i++)
+        run->pending->ring[i].set = stat_set_new();
+    return run;
+}
+
+static void free_series(struct run_series *series)
+{
+    free(series->t_s);
+    free(series->users);
+    free(series->open);
+    free(series->events);
+    free(series->bytes);
+    free(series->attempts);
+    free(series->connect_fails);
+    free(series->disconnects);
+    free(series->ttfe_p95_ms);
+    free(series->gap_p95_ms);
+    free(series->lag_p95_ms);
+}
+
+void run_free(struct run *run)
+{
+    if (!run)
+        return;
+    free(run->info.id);
+    free(run->info.target);
+    free(run->info.command);
+    stats_free(run->stats);
+    stat_set_free(run->total);
+    stat_set_free(run->window);
+    for (size_t i = 0; i < run->worker_count; i++) {
+        free(run->workers[i].host);
+        stat_set_free(run->workers[i].own);
+    }
+    free(run->workers);
+    free_series(&run->series);
+    stat_set_free(run->pending->set);
+    for (size_t i = 0; i < RUN_WINDOW_S; i++)
+        stat_set_free(run->pending->ring[i].set);
+    free(run->pending);
+    free(run);
+}
+
+void run_add_tick(struct run *run, size_t worker_index, const struct run_tick *tick,
+                  const struct stats *delta)
+{
+    struct run_worker *worker = &run->workers[worker_index];
+    uint32_t users, open;
+
+    assert(worker_index < run->worker_count);
+    stats_merge(run->stats, delta);
+    stats_total(delta, run->pending->set);
+    stat_set_merge(run->pending->set, stats_worker_set(delta));
+    stat_set_merge(worker->own, stats_worker_set(delta));
+
+    /* Between two ticks the number of open streams is taken to move evenly. */
+    run->pending->open_ns +=
+        ((double)worker->open + (double)tick->open) / 2 * (double)tick->interval_ns;
+    worker->users = tick->users;
+    worker->open = tick->open;
+    worker->cpu_ratio = tick->cpu_ratio;
+    worker->rss_bytes = tick->rss_bytes;
+    note_cpu(worker, tick);
+    stat_gauge(worker->own, METRIC_WORKER_CPU, NULL, tick->cpu_ratio);
+    stat_gauge(worker->own, METRIC_WORKER_RSS, NULL, (double)tick->rss_bytes);
+
+    sum_workers(run, &users, &open);
+    if (users > run->info.users_max)
+        run->info.users_max = users;
+}
+
+void run_close_second(struct run *run, uint64_t elapsed_ns)
+{
+    struct run_pending *pending = run->pending;
+    struct second *second = &pending->ring[pending->closed_count % RUN_WINDOW_S];
+    struct stat_set *oldest = second->set;
+
+    second->set = pending->set;
+    second->length_ns = elapsed_ns > pending->closed_ns ? elapsed_ns - pending->closed_ns : 0;
+    stat_set_clear(oldest);
+    pending->set = oldest;
+    pending->closed_count++;
+    pending->closed_ns = elapsed_ns;
+
+    run->info.duration_ns = elapsed_ns;
+    stat_set_merge(run->total, second->set);
+    append_point(run, elapsed_ns, second->set);
+    sample_gauges(run);
+    set_disconnect_rate(run);
+    rebuild_window(run);
+}
+
+void run_lose_worker(struct run *run, size_t worker_index)
+{
+    struct run_worker *worker = &run->workers[worker_index];
+
+    assert(worker_index < run->worker_count);
+    if (worker->is_lost)
+        return;
+    worker->is_lost = true;
+    worker->lost_open = worker->open;
+    worker->users = 0;
+    worker->open = 0;
+    worker->cpu_ratio = 0;
+    stat_count(stats_worker_set(run->stats), METRIC_SSE_LOST, NULL, worker->lost_open);
+    stat_count(run->pending->set, METRIC_SSE_LOST, NULL, worker->lost_open);
+}
+
+void run_finish(struct run *run, uint64_t elapsed_ns)
+{
+    struct run_pending *pending = run->pending;
+    struct second *last;
+    uint64_t rest_ns = elapsed_ns > pending->closed_ns ? elapsed_ns - pending->closed_ns : 0;
+
+    if (run->series.count == 0 || rest_ns >= CLOCK_NS_PER_S / 2) {
+        run_close_second(run, elapsed_ns);
+        return;
+    }
+    last = &pending->ring[(pending->closed_count - 1) % RUN_WINDOW_S];
+    stat_set_merge(last->set, pending->set);
+    last->length_ns += rest_ns;
+    stat_set_merge(run->total, pending->set);
+    add_to_point(&run->series, run->series.count - 1, pending->set);
+    stat_set_clear(pending->set);
+    pending->closed_ns += rest_ns;
+    run->info.duration_ns = pending->closed_ns;
+    set_disconnect_rate(run);
+    rebuild_window(run);
+}

@@ -1,0 +1,108 @@
+/*
+ * stats/run.h - the merged picture of one run: what the controller knows now, the last 10 s, the
+ * seconds so far, the workers. Verdicts and reports are made from this alone.
+ */
+#ifndef CICADA_STATS_RUN_H
+#define CICADA_STATS_RUN_H
+
+#include "stats/stats.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { RUN_WINDOW_S = 10, RUN_SATURATED_PCT = 90, RUN_LAG_LIMIT_MS = 100, RUN_CPU_TICKS = 5 };
+
+struct run_info {
+    char *id;     /* "20261123T142233-5f3a" */
+    char *target; /* URLs as given, joined by a space */
+    char *command;
+    double started_unix_ms, ended_unix_ms;
+    uint64_t duration_ns; /* so far */
+    uint64_t planned_ns;  /* CLOCK_NEVER_NS: until stopped */
+    uint64_t ramp_ns;     /* time the ramp takes */
+    uint32_t users_planned;
+    uint32_t users_max; /* most that ran at once */
+    bool is_stopping;   /* no new load; streams are being closed */
+    int interrupted_by; /* a signal number, 0 for none */
+};
+
+struct run_worker {
+    uint32_t id;
+    uint32_t pid;
+    char *host; /* owned; "local" at first */
+    uint32_t users;
+    uint32_t open;
+    double cpu_ratio;     /* last tick, share of one core */
+    double cpu_max_ratio; /* highest average over RUN_CPU_TICKS ticks in a row; 0 before that */
+    uint64_t rss_bytes;
+    bool is_ready;
+    bool is_done;
+    bool is_lost;
+    uint32_t lost_open;   /* streams open in its last tick before it died */
+    struct stat_set *own; /* its worker_lag, worker_cpu, worker_rss */
+    /* Private: the last ticks for cpu_max_ratio, a ring. */
+    double recent_cpu_ns[RUN_CPU_TICKS], recent_ns[RUN_CPU_TICKS];
+    uint64_t tick_count;
+};
+
+/* One point a second; the same index in every array. */
+struct run_series {
+    size_t count, cap;
+    double *t_s; /* since the start */
+    uint32_t *users;
+    uint32_t *open;
+    uint64_t *events;
+    uint64_t *bytes;
+    uint64_t *attempts;
+    uint64_t *connect_fails;
+    uint64_t *disconnects;
+    double *ttfe_p95_ms; /* NaN without a sample */
+    double *gap_p95_ms;
+    double *lag_p95_ms;
+};
+
+struct run_pending;
+
+/*
+ * Everything is owned by the struct; readers only read. Gauges in `total` are sampled at each
+ * closed second: users, sse_open and worker_rss as sums over workers, worker_cpu of the busiest,
+ * sse_disconnects_per_stream_hour over the whole run so far.
+ */
+struct run {
+    struct run_info info;
+    struct stats *stats;     /* the whole run, by endpoint; gauges hold sums over workers */
+    struct stat_set *total;  /* all endpoints and the worker-level metrics together */
+    struct stat_set *window; /* the same over the last RUN_WINDOW_S seconds */
+    double window_s;         /* how long that window is by now */
+    struct run_worker *workers;
+    size_t worker_count;
+    struct run_series series;
+    struct run_pending *pending; /* private: the second under way and those of the window */
+};
+
+/* `info` is zeroed: the caller fills it with texts on the heap, which run_free frees. */
+struct run *run_new(size_t worker_count);
+void run_free(struct run *run);
+
+/* What a worker says of itself beside its delta, at the end of `interval_ns`. */
+struct run_tick {
+    uint64_t interval_ns;
+    uint32_t users, open, connecting;
+    double cpu_ratio;
+    uint64_t rss_bytes;
+};
+/* A worker's delta, known to be new to the caller: goes to the worker and the second under way. */
+void run_add_tick(struct run *run, size_t worker, const struct run_tick *tick,
+                  const struct stats *delta);
+/* Closes the second that ends `elapsed_ns` after the start: total, window and series move on. */
+void run_close_second(struct run *run, uint64_t elapsed_ns);
+/* The worker died: its streams count as sse_lost, it holds no users. */
+void run_lose_worker(struct run *run, size_t worker);
+/*
+ * Brings what came since the last closed second into `total`, window and series; before a report at
+ * the end. Less than half a second joins the last point instead of making one of its own.
+ */
+void run_finish(struct run *run, uint64_t elapsed_ns);
+
+#endif

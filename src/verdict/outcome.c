@@ -1,0 +1,126 @@
+#include "verdict/outcome.h"
+
+#include "base/mem.h"
+#include "verdict/findings.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+/* Adds a clause to the sentence; the clauses are joined by "; ". */
+static void __attribute__((format(printf, 2, 3)))
+add_clause(struct buf *reason, const char *format, ...)
+{
+    va_list args;
+
+    if (reason->len > 0)
+        (void)buf_append_text(reason, "; ");
+    va_start(args, format);
+    (void)buf_vappendf(reason, format, args);
+    va_end(args);
+}
+
+static const char *plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
+static void add_lost_workers(struct buf *reason, const struct run *run)
+{
+    uint64_t lost = 0, open = 0;
+
+    for (size_t i = 0; i < run->worker_count; i++) {
+        lost += run->workers[i].is_lost;
+        open += run->workers[i].is_lost ? run->workers[i].lost_open : 0;
+    }
+    if (lost > 0)
+        add_clause(reason, "%" PRIu64 " worker%s died with %" PRIu64 " open stream%s", lost,
+                   plural(lost), open, plural(open));
+}
+
+/* What INTERFACE calls a failure in URL mode. A disconnect that recovers is none. */
+static void add_failures(struct buf *reason, const struct run *run)
+{
+    uint64_t attempts = stat_get_count(run->total, METRIC_SSE_ATTEMPTS, NULL);
+    uint64_t gave_up = stat_get_count(run->total, METRIC_SSE_GAVE_UP, NULL);
+    uint64_t passes, fails;
+
+    stat_get_rate(run->total, METRIC_SSE_CONNECT_SUCCESS, "phase:first", &passes, &fails);
+    if (fails > 0)
+        add_clause(reason, "%" PRIu64 " of %" PRIu64 " first attempt%s failed to open a stream",
+                   fails, passes + fails, plural(passes + fails));
+    if (gave_up > 0)
+        add_clause(reason, "%" PRIu64 " user%s gave up reconnecting", gave_up, plural(gave_up));
+    add_lost_workers(reason, run);
+    if (reason->len > 0)
+        return;
+    if (attempts == 0)
+        add_clause(reason, "no stream was ever attempted");
+    else if (stat_get_count(run->total, METRIC_SSE_EVENTS, NULL) == 0)
+        add_clause(reason, "no event arrived in %" PRIu64 " attempt%s", attempts, plural(attempts));
+}
+
+struct outcome *outcome_judge(const struct run *run, int exit_code_on_error)
+{
+    struct outcome *outcome = x_calloc(1, sizeof *outcome);
+    int signal_number = run->info.interrupted_by;
+    struct buf reason = {0};
+
+    outcome->findings = findings_collect(run, &outcome->finding_count);
+    if (signal_number != 0) {
+        outcome->verdict = VERDICT_ABORTED;
+        outcome->exit_status = EXIT_SIGNAL_BASE + signal_number;
+        add_clause(&reason, "interrupted by %s",
+                   signal_number == SIGINT    ? "Ctrl-C (SIGINT)"
+                   : signal_number == SIGTERM ? "SIGTERM"
+                                              : "a signal");
+    } else {
+        add_failures(&reason, run);
+        outcome->verdict = reason.len > 0 ? VERDICT_FAIL : VERDICT_PASS;
+        outcome->exit_status = reason.len > 0 ? exit_code_on_error : EXIT_PASS;
+    }
+    if (reason.len > 0)
+        outcome->reason = x_strdup(buf_text(&reason));
+    buf_fini(&reason);
+    return outcome;
+}
+
+void outcome_free(struct outcome *outcome)
+{
+    if (!outcome)
+        return;
+    findings_free(outcome->findings, outcome->finding_count);
+    free(outcome->reason);
+    free(outcome);
+}
+
+const char *verdict_name(enum verdict verdict)
+{
+    switch (verdict) {
+    case VERDICT_NONE:
+        return "none";
+    case VERDICT_PASS:
+        return "pass";
+    case VERDICT_FAIL:
+        return "fail";
+    case VERDICT_ABORTED:
+        return "aborted";
+    }
+    return "none";
+}
+
+const char *finding_severity_name(enum finding_severity severity)
+{
+    switch (severity) {
+    case FINDING_NONE:
+        return "none";
+    case FINDING_INFO:
+        return "info";
+    case FINDING_WARNING:
+        return "warning";
+    case FINDING_CRITICAL:
+        return "critical";
+    }
+    return "none";
+}

@@ -1,0 +1,101 @@
+/*
+ * wire/frame.h - what controller and workers say to each other: a four-byte big-endian length, then
+ * a msgpack array [kind, fields…], the fields in the order of the structs below. The same frames go
+ * over a socketpair and, through an agent, over NATS. Statistics travel as wire/pack_stats.h says.
+ *
+ * Decoding is strict: a wrong type, a missing or an extra field, a count beyond its limit make the
+ * whole frame an error, and nothing of it is used.
+ */
+#ifndef CICADA_WIRE_FRAME_H
+#define CICADA_WIRE_FRAME_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "stats/stats.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { FRAME_LIMIT_BYTES = 256 * 1024 * 1024, FRAME_HEAD_BYTES = 4 };
+
+enum frame_kind {
+    FRAME_NONE = 0,
+    /* controller to worker */
+    FRAME_PLAN,  /* once, first */
+    FRAME_USERS, /* how many users now, absolute */
+    FRAME_STOP,
+    FRAME_PING,
+    /* worker to controller */
+    FRAME_READY,
+    FRAME_TICK,
+    FRAME_LOG,
+    FRAME_DONE
+};
+
+/* Be at `users` virtual users (of this worker), moving there evenly within `over_ms`. */
+struct frame_users {
+    uint64_t sequence; /* an order older than one already seen is ignored */
+    uint32_t users;
+    uint32_t over_ms;
+};
+
+struct frame_ready {
+    uint32_t pid;
+    uint64_t file_limit; /* open files this worker may have */
+};
+
+/* A delta of everything since the tick before; the statistics stand beside it. */
+struct frame_tick {
+    uint64_t sequence; /* 1, 2, 3…; one already seen is ignored */
+    uint64_t interval_ns;
+    uint32_t users;
+    uint32_t open;
+    uint32_t connecting;
+    double cpu_ratio; /* of one core, over this interval */
+    uint64_t rss_bytes;
+    uint32_t finished; /* users that have run all their iterations */
+    bool is_last;      /* nothing comes after this tick but FRAME_DONE */
+};
+
+struct frame_log {
+    enum log_level level;
+    const char *line; /* decoded: borrowed from the frame's bytes, `line_bytes` long, no NUL */
+    size_t line_bytes;
+};
+
+/* --- encoding: each appends one whole frame to `out`, which must have no limit --- */
+/* `plan` is an opaque body made by load/plan, of less than FRAME_LIMIT_BYTES. */
+void frame_put_plan(struct buf *out, const uint8_t *plan, size_t plan_bytes);
+void frame_put_users(struct buf *out, const struct frame_users *users);
+void frame_put_stop(struct buf *out, uint64_t timeout_ns);
+void frame_put_ping(struct buf *out);
+void frame_put_ready(struct buf *out, const struct frame_ready *ready);
+void frame_put_tick(struct buf *out, const struct frame_tick *tick, const struct stats *delta);
+void frame_put_log(struct buf *out, enum log_level level, const char *line);
+void frame_put_done(struct buf *out);
+
+/* --- decoding --- */
+/* One frame's body, without the length. Borrowed from the channel until its handler returns. */
+struct frame {
+    enum frame_kind kind;
+    const uint8_t *body;
+    size_t body_bytes;
+};
+
+/* Reads the kind. -1 with a sentence when the bytes are no frame. */
+int frame_open(const uint8_t *body, size_t body_bytes, struct frame *frame, struct err *err);
+int frame_get_plan(const struct frame *frame, const uint8_t **plan, size_t *plan_bytes,
+                   struct err *err);
+int frame_get_users(const struct frame *frame, struct frame_users *users, struct err *err);
+int frame_get_stop(const struct frame *frame, uint64_t *timeout_ns, struct err *err);
+int frame_get_ready(const struct frame *frame, struct frame_ready *ready, struct err *err);
+/* Adds the delta to `stats` only when the whole frame is sound. */
+int frame_get_tick(const struct frame *frame, struct frame_tick *tick, struct stats *stats,
+                   struct err *err);
+/* Only the fixed part, to look at the sequence number before merging. */
+int frame_get_tick_head(const struct frame *frame, struct frame_tick *tick, struct err *err);
+int frame_get_log(const struct frame *frame, struct frame_log *log, struct err *err);
+
+#endif

@@ -1,0 +1,328 @@
+#include "wire/pack_stats.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ENDPOINT_ROWS = STATS_ENDPOINT_LIMIT + 1, ERROR_ROWS = STATS_ERROR_LIMIT + CLASS_COUNT };
+enum {
+    COUNTER_FIELDS = 3,
+    RATE_FIELDS = 4,
+    TREND_FIELDS = 7,
+    ENDPOINT_FIELDS = 3,
+    ERROR_FIELDS = 6
+};
+
+/* Far above any true sum, and far enough below infinity to be added up. */
+static const double SUM_LIMIT = 1e40;
+
+/* --- writing --- */
+
+static void count_entry(void *ctx, const struct stat_set *set, enum metric metric, const char *tag)
+{
+    size_t *count = ctx;
+
+    (void)set;
+    (void)tag;
+    if (metric_info(metric)->kind != METRIC_GAUGE)
+        ++*count;
+}
+
+static size_t entry_count(const struct stat_set *set)
+{
+    size_t count = 0;
+
+    stat_each(set, count_entry, &count);
+    return count;
+}
+
+static void count_bucket(void *ctx, uint32_t index, uint64_t count)
+{
+    size_t *buckets = ctx;
+
+    (void)index;
+    (void)count;
+    ++*buckets;
+}
+
+struct bucket_writer {
+    struct buf *out;
+    uint32_t before; /* index of the bucket before */
+};
+
+static void pack_bucket(void *ctx, uint32_t index, uint64_t count)
+{
+    struct bucket_writer *writer = ctx;
+
+    pack_uint(writer->out, index - writer->before);
+    pack_uint(writer->out, count);
+    writer->before = index;
+}
+
+static void pack_trend(struct buf *out, const struct hist *trend)
+{
+    struct bucket_writer writer = {.out = out};
+    size_t buckets = 0;
+
+    pack_uint(out, hist_overflow(trend));
+    pack_double(out, hist_sum(trend));
+    pack_uint(out, hist_min(trend));
+    pack_uint(out, hist_max(trend));
+    hist_each(trend, count_bucket, &buckets);
+    pack_array(out, 2 * buckets);
+    hist_each(trend, pack_bucket, &writer);
+}
+
+static void pack_entry_head(struct buf *out, size_t fields, enum metric metric, const char *tag)
+{
+    pack_array(out, fields);
+    pack_uint(out, (uint64_t)metric);
+    pack_text(out, tag);
+}
+
+static void pack_entry(void *ctx, const struct stat_set *set, enum metric metric, const char *tag)
+{
+    struct buf *out = ctx;
+    uint64_t passes, fails;
+
+    switch (metric_info(metric)->kind) {
+    case METRIC_KIND_NONE:
+    case METRIC_GAUGE:
+        break;
+    case METRIC_COUNTER:
+        pack_entry_head(out, COUNTER_FIELDS, metric, tag);
+        pack_uint(out, stat_get_count(set, metric, tag));
+        break;
+    case METRIC_RATE:
+        stat_get_rate(set, metric, tag, &passes, &fails);
+        pack_entry_head(out, RATE_FIELDS, metric, tag);
+        pack_uint(out, passes);
+        pack_uint(out, fails);
+        break;
+    case METRIC_TREND:
+        pack_entry_head(out, TREND_FIELDS, metric, tag);
+        pack_trend(out, stat_get_trend(set, metric, tag));
+        break;
+    }
+}
+
+static void pack_set(struct buf *out, const struct stat_set *set)
+{
+    pack_array(out, entry_count(set));
+    stat_each(set, pack_entry, out);
+}
+
+/* Gives every endpoint that holds something or is named by an error its place in the frame. */
+static size_t place_endpoints(const struct stats *stats, size_t place[static ENDPOINT_ROWS])
+{
+    bool is_used[ENDPOINT_ROWS] = {false};
+    size_t used_count = 0;
+
+    for (size_t i = 0; i < stats_error_count(stats); i++) {
+        if (stats_error_at(stats, i)->endpoint != STATS_NO_ENDPOINT)
+            is_used[stats_error_at(stats, i)->endpoint] = true;
+    }
+    for (size_t i = 0; i < stats_endpoint_count(stats); i++) {
+        place[i] = STATS_NO_ENDPOINT;
+        if (is_used[i] || entry_count(stats_endpoint_set(stats, i)) > 0)
+            place[i] = used_count++;
+    }
+    return used_count;
+}
+
+void pack_stats(struct buf *out, const struct stats *stats)
+{
+    size_t place[ENDPOINT_ROWS];
+    size_t used_count = place_endpoints(stats, place);
+
+    pack_array(out, 3);
+    pack_set(out, stats_worker_set(stats));
+    pack_array(out, used_count);
+    for (size_t i = 0; i < stats_endpoint_count(stats); i++) {
+        if (place[i] == STATS_NO_ENDPOINT)
+            continue;
+        pack_array(out, ENDPOINT_FIELDS);
+        pack_text(out, stats_endpoint_method(stats, i));
+        pack_text(out, stats_endpoint_name(stats, i));
+        pack_set(out, stats_endpoint_set(stats, i));
+    }
+    pack_array(out, stats_error_count(stats));
+    for (size_t i = 0; i < stats_error_count(stats); i++) {
+        const struct stats_error *row = stats_error_at(stats, i);
+
+        pack_array(out, ERROR_FIELDS);
+        pack_uint(out, (uint64_t)row->error_class);
+        if (row->endpoint == STATS_NO_ENDPOINT)
+            pack_text(out, NULL);
+        else
+            pack_uint(out, place[row->endpoint]);
+        pack_uint(out, row->count);
+        pack_double(out, row->first_unix_ms);
+        pack_double(out, row->last_unix_ms);
+        pack_text(out, row->message);
+    }
+}
+
+/* --- reading --- */
+
+static void expect(struct unpack *unpack, bool holds)
+{
+    if (!holds)
+        unpack->failed = true;
+}
+
+static double unpack_finite(struct unpack *unpack)
+{
+    double number = unpack_double(unpack);
+
+    expect(unpack, isfinite(number));
+    return number;
+}
+
+/* A text that is not NULL and fits with a NUL. */
+static void unpack_short_text(struct unpack *unpack, char *text, size_t cap)
+{
+    size_t len;
+    const char *view = unpack_text_view(unpack, &len);
+
+    expect(unpack, view && len < cap);
+    if (unpack->failed)
+        len = 0;
+    if (len > 0)
+        memcpy(text, view, len);
+    text[len] = '\0';
+}
+
+static void unpack_buckets(struct unpack *unpack, struct hist *trend)
+{
+    size_t fields = unpack_array(unpack);
+    uint64_t index = 0;
+
+    expect(unpack, fields % 2 == 0);
+    for (size_t i = 0; i < fields / 2 && !unpack->failed; i++) {
+        uint64_t step = unpack_uint_max(unpack, UINT32_MAX), count = unpack_uint(unpack);
+
+        index += step;
+        expect(unpack, (i == 0 || step > 0) && count > 0 && index <= UINT32_MAX);
+        if (!unpack->failed)
+            expect(unpack, hist_add_bucket(trend, (uint32_t)index, count) == 0);
+    }
+}
+
+/* `trend` is NULL where the set may hold no more tags: no sound sender has more. */
+static void unpack_trend(struct unpack *unpack, struct hist *trend)
+{
+    uint64_t overflow = unpack_uint(unpack);
+    double sum = unpack_finite(unpack);
+    uint64_t min = unpack_uint(unpack), max = unpack_uint(unpack);
+
+    expect(unpack, trend && sum >= 0 && sum <= SUM_LIMIT && min <= max);
+    if (unpack->failed)
+        return;
+    unpack_buckets(unpack, trend);
+    expect(unpack, hist_count(trend) > 0 || overflow > 0);
+    if (!unpack->failed)
+        hist_add_summary(trend, overflow, sum, min, max);
+}
+
+static void unpack_entry(struct unpack *unpack, struct stat_set *set)
+{
+    size_t fields = unpack_array(unpack);
+    enum metric metric = (enum metric)unpack_uint_max(unpack, METRIC_COUNT - 1);
+    bool is_whole = unpack_null(unpack);
+    char text[STATS_TAG_BYTES], *tag = is_whole ? NULL : text;
+    uint64_t passes, fails;
+
+    if (!is_whole)
+        unpack_short_text(unpack, text, sizeof text);
+    expect(unpack, metric != METRIC_NONE);
+    if (unpack->failed)
+        return;
+    switch (metric_info(metric)->kind) {
+    case METRIC_KIND_NONE:
+    case METRIC_GAUGE:
+        unpack->failed = true;
+        break;
+    case METRIC_COUNTER:
+        expect(unpack, fields == COUNTER_FIELDS);
+        stat_count(set, metric, tag, unpack_uint(unpack));
+        break;
+    case METRIC_RATE:
+        expect(unpack, fields == RATE_FIELDS);
+        passes = unpack_uint(unpack);
+        fails = unpack_uint(unpack);
+        stat_passes(set, metric, tag, passes, fails);
+        break;
+    case METRIC_TREND:
+        expect(unpack, fields == TREND_FIELDS);
+        unpack_trend(unpack, stat_trend(set, metric, tag));
+        break;
+    }
+}
+
+static void unpack_set(struct unpack *unpack, struct stat_set *set)
+{
+    size_t entries = unpack_array(unpack);
+
+    expect(unpack, entries < METRIC_COUNT + STATS_TAG_LIMIT);
+    for (size_t i = 0; i < entries && !unpack->failed; i++)
+        unpack_entry(unpack, set);
+}
+
+static void unpack_endpoint(struct unpack *unpack, struct stats *stats)
+{
+    char *method, *name;
+    size_t index;
+
+    expect(unpack, unpack_array(unpack) == ENDPOINT_FIELDS);
+    method = unpack_text(unpack);
+    name = unpack_text(unpack);
+    expect(unpack, method && name);
+    if (!unpack->failed) {
+        index = stats_add_endpoint(stats, method, name);
+        unpack_set(unpack, stats_endpoint_set(stats, index));
+    }
+    free(method);
+    free(name);
+}
+
+static void unpack_error(struct unpack *unpack, struct stats *stats)
+{
+    struct stats_error row = {.endpoint = STATS_NO_ENDPOINT};
+
+    expect(unpack, unpack_array(unpack) == ERROR_FIELDS);
+    row.error_class = (enum error_class)unpack_uint_max(unpack, CLASS_COUNT - 1);
+    if (!unpack_null(unpack)) {
+        row.endpoint = (size_t)unpack_uint_max(unpack, ENDPOINT_ROWS);
+        expect(unpack, row.endpoint < stats_endpoint_count(stats));
+    }
+    row.count = unpack_uint(unpack);
+    row.first_unix_ms = unpack_finite(unpack);
+    row.last_unix_ms = unpack_finite(unpack);
+    unpack_short_text(unpack, row.message, sizeof row.message);
+    expect(unpack, row.error_class != CLASS_NONE && row.count > 0);
+    expect(unpack, row.first_unix_ms <= row.last_unix_ms);
+    if (!unpack->failed)
+        stats_add_error_row(stats, &row);
+}
+
+struct stats *unpack_stats(struct unpack *unpack)
+{
+    struct stats *stats = stats_new();
+    size_t count;
+
+    expect(unpack, unpack_array(unpack) == 3);
+    unpack_set(unpack, stats_worker_set(stats));
+    count = unpack_array(unpack);
+    expect(unpack, count <= ENDPOINT_ROWS);
+    for (size_t i = 0; i < count && !unpack->failed; i++)
+        unpack_endpoint(unpack, stats);
+    count = unpack_array(unpack);
+    expect(unpack, count <= ERROR_ROWS);
+    for (size_t i = 0; i < count && !unpack->failed; i++)
+        unpack_error(unpack, stats);
+    if (!unpack->failed)
+        return stats;
+    stats_free(stats);
+    return NULL;
+}

@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""The checks in tools/ find what they are for: each gets a tree with one thing wrong in it."""
+
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+TOOLS = Path(__file__).resolve().parents[2] / "tools"
+
+CLEAN_TREE = {
+    "src/base/README.md": "# base\n\n| `err` | why |\n",
+    "src/base/err.h": "int err_set(void);\n",
+    "src/base/err.c": '#include "base/err.h"\n#include <stdio.h>\n',
+    "src/net/README.md": "# net\n\n| `resolver`, `loop` | names, readiness |\n",
+    "src/net/resolver.h": '#include "base/err.h"\n',
+    "src/net/resolver.c": '#include "net/resolver.h"\n#include <ares.h>\n',
+    "src/net/loop.c": '#include "net/resolver.h"\n',
+    "src/http/README.md": "# http\n\n| `client` | requests |\n",
+    "src/http/client.c": '#include "net/resolver.h"\n#include "base/err.h"\n',
+}
+
+
+def check(tool, changes):
+    """Run a tool on the clean tree with `changes` (path: text, or None for "leave it out")."""
+    with tempfile.TemporaryDirectory() as root:
+        for name, text in {**CLEAN_TREE, **changes}.items():
+            if text is not None:
+                path = Path(root) / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+        return subprocess.run([TOOLS / tool, root], capture_output=True, text=True, check=False)
+
+
+class CheckLayers(unittest.TestCase):
+    def assert_breach(self, changes, *words):
+        result = check("check-layers", changes)
+        self.assertEqual(result.returncode, 1, result.stdout)
+        self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+        for word in words:
+            self.assertIn(word, result.stderr)
+
+    def test_a_clean_tree_passes(self):
+        result = check("check-layers", {})
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+
+    def test_an_include_upwards_fails(self):
+        self.assert_breach(
+            {"src/base/err.c": '#include "base/err.h"\n#include "net/resolver.h"\n'},
+            "src/base/err.c:2",
+            "base must not include net",
+        )
+
+    def test_an_include_sideways_fails(self):
+        self.assert_breach(
+            {
+                "src/sse/README.md": "| `parser` | |\n",
+                "src/sse/parser.c": '#include "net/resolver.h"\n',
+            },
+            "sse must not include net",
+        )
+
+    def test_an_include_two_layers_down_passes(self):
+        result = check("check-layers", {"src/http/client.c": '#include "base/err.h"\n'})
+        self.assertEqual(result.returncode, 0, result.stderr)
+
+    def test_a_file_that_does_not_exist_fails(self):
+        self.assert_breach({"src/net/loop.c": '#include "base/gone.h"\n'}, "does not exist")
+
+    def test_an_include_without_its_layer_fails(self):
+        self.assert_breach({"src/net/loop.c": '#include "resolver.h"\n'}, "layer/file.h")
+
+    def test_a_library_in_a_second_module_fails(self):
+        self.assert_breach({"src/net/loop.c": "#include <ares.h>\n"}, "net/resolver.c alone")
+
+    def test_a_library_without_an_owner_fails(self):
+        self.assert_breach({"src/net/loop.c": "#include <curl/curl.h>\n"}, "no known library")
+
+    def test_readiness_calls_outside_the_loop_fail(self):
+        self.assert_breach({"src/net/loop.c": "#include <sys/epoll.h>\n"}, "net/loop_epoll.c")
+
+    def test_a_platform_conditional_in_a_general_file_fails(self):
+        self.assert_breach({"src/net/loop.c": "#ifdef __linux__\n#endif\n"}, "__linux__")
+
+    def test_a_platform_conditional_in_a_file_named_for_it_passes(self):
+        result = check(
+            "check-layers",
+            {
+                "src/net/README.md": "| `resolver`, `loop`, `loop_epoll` | |\n",
+                "src/net/loop_epoll.c": "#ifndef __linux__\n#endif\n#include <sys/epoll.h>\n",
+            },
+        )
+        self.assertEqual(result.returncode, 0, result.stderr)
+
+    def test_another_header_before_its_own_fails(self):
+        self.assert_breach(
+            {"src/base/err.c": '#include <stdio.h>\n#include "base/err.h"\n'}, "its own header"
+        )
+
+    def test_a_folder_without_a_readme_fails(self):
+        self.assert_breach({"src/http/README.md": None}, "needs a README.md")
+
+    def test_a_long_readme_fails(self):
+        text = "| `client` | |\n" + "more\n" * 30
+        self.assert_breach({"src/http/README.md": text}, "more than 30 lines")
+
+    def test_a_module_that_the_readme_leaves_out_fails(self):
+        self.assert_breach({"src/http/README.md": "# http\n"}, "says nothing of `client`")
+
+    def test_a_folder_in_no_layer_fails(self):
+        self.assert_breach({"src/misc/thing.c": "\n"}, "is in no layer")
+
+    def test_a_long_line_fails(self):
+        self.assert_breach({"src/net/loop.c": f"/* {'x' * 95} */\n"}, "101 columns")
+
+    def test_a_long_file_fails(self):
+        self.assert_breach({"src/net/loop.c": "\n" * 601}, "601 lines")
+
+
+class CheckText(unittest.TestCase):
+    def assert_breach(self, text, words):
+        result = check("check-text", {"notes.md": text})
+        self.assertEqual(result.returncode, 1, result.stdout)
+        self.assertIn(words, result.stderr)
+
+    def test_a_clean_tree_passes(self):
+        result = check("check-text", {})
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+
+    def test_blanks_at_a_line_end_fail(self):
+        self.assert_breach("one \ntwo\n", "notes.md:1: blanks")
+
+    def test_a_path_below_a_home_fails(self):
+        self.assert_breach("see " + "/ho" + "me/ann/notes\n", "somebody's home")
+
+    def test_a_note_to_oneself_fails(self):
+        self.assert_breach("TO" + "DO: more\n", "a note to oneself")
+
+    def test_a_tab_fails(self):
+        self.assert_breach("a\tb\n", "a tab")
+
+    def test_a_missing_line_end_fails(self):
+        self.assert_breach("one", "does not end with a line end")
+
+
+if __name__ == "__main__":
+    sys.exit(unittest.main())

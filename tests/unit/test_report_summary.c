@@ -1,0 +1,164 @@
+#include "report/summary.h"
+
+#include "report/summary_tables.h"
+#include "report_sample.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void read_file(const char *path, struct buf *out)
+{
+    FILE *file = fopen(path, "re");
+    char piece[4096];
+    size_t len;
+
+    if (!file)
+        fail_msg("cannot open %s: run from the top of the tree, or make golden", path);
+    while ((len = fread(piece, 1, sizeof piece, file)) > 0)
+        (void)buf_append(out, piece, len);
+    (void)fclose(file);
+}
+
+/* With CICADA_GOLDEN set the file is written anew instead. */
+static void check_golden(const char *path, struct buf *text)
+{
+    struct buf expected = {0};
+
+    if (getenv("CICADA_GOLDEN")) {
+        FILE *file = fopen(path, "we");
+
+        assert_non_null(file);
+        assert_int_equal(fwrite(text->bytes, 1, text->len, file), text->len);
+        assert_int_equal(fclose(file), 0);
+        return;
+    }
+    read_file(path, &expected);
+    assert_string_equal(buf_text(text), buf_text(&expected));
+    buf_fini(&expected);
+}
+
+/* Columns of UTF-8 text; escape sequences take none. */
+static void check_shape(struct buf *text)
+{
+    size_t columns = 0;
+
+    for (const char *at = buf_text(text); *at; at++) {
+        if (*at == '\n') {
+            assert_in_range(columns, 0, SUMMARY_COLUMNS);
+            columns = 0;
+            continue;
+        }
+        assert_true((unsigned char)*at >= ' ');
+        columns += ((unsigned char)*at & 0xc0) != 0x80;
+    }
+    assert_int_equal(columns, 0);
+    assert_null(strstr(buf_text(text), " \n"));
+}
+
+/* Takes the run. */
+static void check_summary(const char *path, struct run *run)
+{
+    struct outcome *outcome = outcome_judge(run, EXIT_FAILURES);
+    struct buf text = {0};
+
+    summary_write(&text, run, outcome, false);
+    check_shape(&text);
+    check_golden(path, &text);
+    buf_fini(&text);
+    outcome_free(outcome);
+    run_free(run);
+}
+
+static void a_good_run_reads_as_expected(void **state)
+{
+    (void)state;
+    check_summary("tests/golden/summary_pass.txt", sample_pass());
+}
+
+static void a_run_in_trouble_reads_as_expected(void **state)
+{
+    (void)state;
+    check_summary("tests/golden/summary_trouble.txt", sample_trouble());
+}
+
+static void a_run_without_figures_reads_as_expected(void **state)
+{
+    struct run *run = sample_empty();
+
+    (void)state;
+    run->info.interrupted_by = SIGINT;
+    check_summary("tests/golden/summary_empty.txt", run);
+}
+
+static void many_errors_are_cut_and_sorted(void **state)
+{
+    struct run *run = sample_empty();
+    struct outcome *outcome;
+    struct buf text = {0};
+    const char *frequent, *rare;
+
+    (void)state;
+    for (int i = 0; i < 25; i++) {
+        char message[32];
+
+        (void)snprintf(message, sizeof message, "message %d", i);
+        stats_add_error(run->stats, stats_add_endpoint(run->stats, "GET", "/x"), CLASS_TLS, message,
+                        1000);
+        if (i == 24)
+            stats_add_error(run->stats, 0, CLASS_TLS, message, 1000);
+    }
+    outcome = outcome_judge(run, 1);
+    summary_write(&text, run, outcome, false);
+    frequent = strstr(buf_text(&text), "message 24");
+    rare = strstr(buf_text(&text), "message 0");
+    assert_true(frequent && rare && frequent < rare);
+    assert_non_null(strstr(buf_text(&text), "and 5 more"));
+    outcome_free(outcome);
+    buf_fini(&text);
+    run_free(run);
+}
+
+static void colour_only_adds_escape_sequences(void **state)
+{
+    struct run *run = sample_pass();
+    struct outcome *outcome = outcome_judge(run, 1);
+    struct buf plain = {0}, coloured = {0}, stripped = {0};
+
+    (void)state;
+    summary_write(&plain, run, outcome, false);
+    summary_write(&coloured, run, outcome, true);
+    for (const char *at = buf_text(&coloured); *at; at++) {
+        if (*at == '\x1b')
+            at = strchr(at, 'm');
+        else
+            (void)buf_append_byte(&stripped, (uint8_t)*at);
+    }
+    assert_true(coloured.len > plain.len);
+    assert_string_equal(buf_text(&stripped), buf_text(&plain));
+    buf_fini(&plain);
+    buf_fini(&coloured);
+    buf_fini(&stripped);
+    outcome_free(outcome);
+    run_free(run);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_good_run_reads_as_expected),
+        cmocka_unit_test(a_run_in_trouble_reads_as_expected),
+        cmocka_unit_test(a_run_without_figures_reads_as_expected),
+        cmocka_unit_test(many_errors_are_cut_and_sorted),
+        cmocka_unit_test(colour_only_adds_escape_sequences),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,220 @@
+#include "stats/run.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static const uint64_t S = 1000000000, MS = 1000000;
+
+static void tick(struct run *run, size_t worker, uint32_t users, uint64_t events)
+{
+    struct run_tick head = {
+        .interval_ns = S,
+        .users = users,
+        .open = users,
+        .cpu_ratio = 0.5,
+        .rss_bytes = 1000,
+    };
+    struct stats *delta = stats_new();
+    size_t endpoint = stats_add_endpoint(delta, "GET", "/a");
+
+    stat_count(stats_endpoint_set(delta, endpoint), METRIC_SSE_EVENTS, NULL, events);
+    stat_time(stats_worker_set(delta), METRIC_WORKER_LAG, NULL, 3 * MS);
+    run_add_tick(run, worker, &head, delta);
+    stats_free(delta);
+}
+
+static double gauge_value(const struct stat_set *set, enum metric metric)
+{
+    double value = NAN;
+
+    (void)stat_get_gauge(set, metric, NULL, &value, NULL, NULL);
+    return value;
+}
+
+static void a_fresh_run_is_empty(void **state)
+{
+    struct run *run = run_new(2);
+
+    (void)state;
+    assert_int_equal(run->worker_count, 2);
+    assert_int_equal(run->series.count, 0);
+    assert_string_equal(run->workers[1].host, "local");
+    assert_null(run->info.id);
+    run->info.id = x_strdup("x");
+    run_finish(run, 0);
+    run_free(run);
+    run_free(NULL);
+}
+
+static void seconds_add_up_to_the_total(void **state)
+{
+    struct run *run = run_new(2);
+    uint64_t sum = 0;
+
+    (void)state;
+    for (uint64_t second = 1; second <= 100; second++) {
+        tick(run, 0, 10, second);
+        tick(run, 1, 5, 2 * second);
+        run_close_second(run, second * S);
+    }
+    assert_int_equal(run->series.count, 100);
+    for (size_t i = 0; i < run->series.count; i++)
+        sum += run->series.events[i];
+    assert_int_equal(sum, 3 * 5050);
+    assert_int_equal(stat_get_count(run->total, METRIC_SSE_EVENTS, NULL), sum);
+    assert_int_equal(stat_get_count(stats_endpoint_set(run->stats, 0), METRIC_SSE_EVENTS, NULL),
+                     sum);
+    assert_int_equal(run->series.users[99], 15);
+    assert_true(run->series.t_s[99] == 100);
+    assert_true(isnan(run->series.ttfe_p95_ms[99]));
+    assert_true(run->series.lag_p95_ms[99] >= 3 && run->series.lag_p95_ms[99] < 3.01);
+    assert_int_equal(run->info.users_max, 15);
+    assert_int_equal(run->info.duration_ns, 100 * S);
+    run_free(run);
+}
+
+static void the_window_holds_the_last_ten_seconds(void **state)
+{
+    struct run *run = run_new(1);
+
+    (void)state;
+    for (uint64_t second = 1; second <= 25; second++) {
+        tick(run, 0, 1, second);
+        run_close_second(run, second * S);
+        if (second == 3) {
+            assert_int_equal(stat_get_count(run->window, METRIC_SSE_EVENTS, NULL), 6);
+            assert_true(run->window_s == 3);
+        }
+    }
+    assert_int_equal(stat_get_count(run->window, METRIC_SSE_EVENTS, NULL), 205);
+    assert_true(run->window_s == 10);
+    run_free(run);
+}
+
+static void gauges_are_sums_over_workers(void **state)
+{
+    struct run *run = run_new(2);
+    double value, min, max;
+
+    (void)state;
+    tick(run, 0, 10, 0);
+    run_close_second(run, S);
+    tick(run, 1, 7, 0);
+    run_close_second(run, 2 * S);
+    tick(run, 0, 2, 0);
+    run_close_second(run, 3 * S);
+    assert_true(stat_get_gauge(run->total, METRIC_USERS, NULL, &value, &min, &max));
+    assert_true(value == 9 && min == 9 && max == 17);
+    assert_true(gauge_value(stats_worker_set(run->stats), METRIC_SSE_OPEN) == 9);
+    assert_true(gauge_value(run->total, METRIC_WORKER_RSS) == 2000);
+    assert_true(gauge_value(run->total, METRIC_WORKER_CPU) == 0.5);
+    assert_true(gauge_value(run->workers[1].own, METRIC_WORKER_RSS) == 1000);
+    assert_int_equal(hist_count(stat_get_trend(run->workers[0].own, METRIC_WORKER_LAG, NULL)), 2);
+    assert_int_equal(hist_count(stat_get_trend(run->total, METRIC_WORKER_LAG, NULL)), 3);
+    run_free(run);
+}
+
+static void cpu_max_is_the_best_of_five_ticks(void **state)
+{
+    static const double ratios[] = {0.1, 0.1, 1, 1, 1, 1, 0.5, 0.1};
+    struct run *run = run_new(1);
+    struct stats *delta = stats_new();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof ratios / sizeof ratios[0]; i++) {
+        struct run_tick head = {.interval_ns = S, .cpu_ratio = ratios[i]};
+
+        run_add_tick(run, 0, &head, delta);
+        if (i == 3)
+            assert_true(run->workers[0].cpu_max_ratio == 0);
+    }
+    assert_true(fabs(run->workers[0].cpu_max_ratio - 0.9) < 1e-9);
+    stats_free(delta);
+    run_free(run);
+}
+
+static void disconnects_are_related_to_open_hours(void **state)
+{
+    struct run *run = run_new(1);
+    struct stats *delta = stats_new();
+    struct run_tick head = {.interval_ns = 1800 * S, .open = 10};
+
+    (void)state;
+    (void)stats_add_endpoint(delta, "GET", "/a");
+    run_add_tick(run, 0, &head, delta); /* from 0 to 10 open: 2.5 hours */
+    stat_count(stats_endpoint_set(delta, 0), METRIC_SSE_DISCONNECTS, NULL, 15);
+    run_add_tick(run, 0, &head, delta); /* 10 open: 5 hours */
+    run_close_second(run, 3600 * S);
+    assert_true(fabs(gauge_value(run->total, METRIC_SSE_DISCONNECTS_PER_STREAM_HOUR) - 2) < 1e-9);
+    assert_int_equal(run->series.disconnects[0], 15);
+    stats_free(delta);
+    run_free(run);
+}
+
+static void a_lost_worker_leaves_its_streams_as_lost(void **state)
+{
+    struct run *run = run_new(2);
+
+    (void)state;
+    tick(run, 0, 10, 1);
+    tick(run, 1, 20, 1);
+    run_close_second(run, S);
+    run_lose_worker(run, 1);
+    run_lose_worker(run, 1);
+    run_close_second(run, 2 * S);
+    assert_true(run->workers[1].is_lost);
+    assert_int_equal(run->workers[1].lost_open, 20);
+    assert_int_equal(run->series.users[1], 10);
+    assert_int_equal(stat_get_count(run->total, METRIC_SSE_LOST, NULL), 20);
+    assert_int_equal(stat_get_count(stats_worker_set(run->stats), METRIC_SSE_LOST, NULL), 20);
+    assert_true(gauge_value(run->total, METRIC_SSE_OPEN) == 10);
+    run_free(run);
+}
+
+static void finish_takes_in_what_came_late(void **state)
+{
+    struct run *run = run_new(1);
+
+    (void)state;
+    tick(run, 0, 1, 5);
+    run_close_second(run, S);
+    tick(run, 0, 1, 7);
+    run_finish(run, S + 100 * MS);
+    assert_int_equal(run->series.count, 1);
+    assert_int_equal(run->series.events[0], 12);
+    assert_int_equal(stat_get_count(run->total, METRIC_SSE_EVENTS, NULL), 12);
+    assert_int_equal(stat_get_count(run->window, METRIC_SSE_EVENTS, NULL), 12);
+    assert_int_equal(run->info.duration_ns, S + 100 * MS);
+    tick(run, 0, 0, 1);
+    run_finish(run, 2 * S);
+    assert_int_equal(run->series.count, 2);
+    assert_int_equal(stat_get_count(run->total, METRIC_SSE_EVENTS, NULL), 13);
+    run_finish(run, 2 * S);
+    assert_int_equal(stat_get_count(run->total, METRIC_SSE_EVENTS, NULL), 13);
+    run_free(run);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_fresh_run_is_empty),
+        cmocka_unit_test(seconds_add_up_to_the_total),
+        cmocka_unit_test(the_window_holds_the_last_ten_seconds),
+        cmocka_unit_test(gauges_are_sums_over_workers),
+        cmocka_unit_test(cpu_max_is_the_best_of_five_ticks),
+        cmocka_unit_test(disconnects_are_related_to_open_hours),
+        cmocka_unit_test(a_lost_worker_leaves_its_streams_as_lost),
+        cmocka_unit_test(finish_takes_in_what_came_late),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

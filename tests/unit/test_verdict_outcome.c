@@ -1,0 +1,298 @@
+#include "verdict/outcome.h"
+
+#include "report_sample.h"
+#include "verdict/findings.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* Judges and frees the run; checks verdict, status and a part of the reason (NULL: none). */
+static void check_outcome(struct run *run, enum verdict verdict, int status, const char *reason)
+{
+    struct outcome *outcome = outcome_judge(run, EXIT_FAILURES);
+
+    assert_int_equal(outcome->verdict, verdict);
+    assert_int_equal(outcome->exit_status, status);
+    if (reason) {
+        assert_non_null(outcome->reason);
+        assert_non_null(strstr(outcome->reason, reason));
+    } else {
+        assert_null(outcome->reason);
+    }
+    outcome_free(outcome);
+    run_free(run);
+}
+
+/* A run of one worker and one delta that `fill` makes. */
+static struct run *run_of(void (*fill)(struct stat_set *set))
+{
+    struct run *run = run_new(1);
+    struct stats *delta = stats_new();
+    struct run_tick tick = {.interval_ns = 1000000000, .users = 1, .open = 1};
+
+    fill(stats_endpoint_set(delta, stats_add_endpoint(delta, "GET", "/x")));
+    run_add_tick(run, 0, &tick, delta);
+    run_finish(run, 1000000000);
+    stats_free(delta);
+    return run;
+}
+
+static void connect_once(struct stat_set *set, const char *phase, bool passed)
+{
+    stat_count(set, METRIC_SSE_ATTEMPTS, NULL, 1);
+    stat_pass(set, METRIC_SSE_CONNECT_SUCCESS, NULL, passed);
+    stat_pass(set, METRIC_SSE_CONNECT_SUCCESS, phase, passed);
+}
+
+static void fill_with_events(struct stat_set *set)
+{
+    connect_once(set, "phase:first", true);
+    stat_count(set, METRIC_SSE_EVENTS, NULL, 5);
+}
+
+static void fill_with_recovery(struct stat_set *set)
+{
+    fill_with_events(set);
+    stat_count(set, METRIC_SSE_DISCONNECTS, NULL, 1);
+    connect_once(set, "phase:resume", false);
+    connect_once(set, "phase:resume", true);
+}
+
+static void fill_with_failed_connect(struct stat_set *set)
+{
+    fill_with_events(set);
+    connect_once(set, "phase:first", false);
+}
+
+static void fill_with_gave_up(struct stat_set *set)
+{
+    fill_with_events(set);
+    stat_count(set, METRIC_SSE_GAVE_UP, NULL, 2);
+}
+
+static void fill_with_silence(struct stat_set *set)
+{
+    connect_once(set, "phase:first", true);
+}
+
+static void fill_with_nothing(struct stat_set *set)
+{
+    (void)set;
+}
+
+static void a_run_with_events_passes(void **state)
+{
+    (void)state;
+    check_outcome(run_of(fill_with_events), VERDICT_PASS, 0, NULL);
+    check_outcome(sample_pass(), VERDICT_PASS, 0, NULL);
+}
+
+static void a_disconnect_that_recovers_is_no_failure(void **state)
+{
+    (void)state;
+    check_outcome(run_of(fill_with_recovery), VERDICT_PASS, 0, NULL);
+}
+
+static void a_failed_first_attempt_fails_the_run(void **state)
+{
+    (void)state;
+    check_outcome(run_of(fill_with_failed_connect), VERDICT_FAIL, 1,
+                  "1 of 2 first attempts failed to open a stream");
+}
+
+static void giving_up_fails_the_run(void **state)
+{
+    (void)state;
+    check_outcome(run_of(fill_with_gave_up), VERDICT_FAIL, 1, "2 users gave up reconnecting");
+}
+
+static void a_run_without_any_event_fails_and_says_so(void **state)
+{
+    (void)state;
+    check_outcome(run_of(fill_with_silence), VERDICT_FAIL, 1, "no event arrived in 1 attempt");
+    check_outcome(run_of(fill_with_nothing), VERDICT_FAIL, 1, "no stream was ever attempted");
+}
+
+static void a_lost_worker_fails_the_run(void **state)
+{
+    struct run *run = run_of(fill_with_events);
+
+    (void)state;
+    run_lose_worker(run, 0);
+    check_outcome(run, VERDICT_FAIL, 1, "1 worker died with 1 open stream");
+}
+
+static void several_reasons_stand_in_one_sentence(void **state)
+{
+    (void)state;
+    check_outcome(sample_trouble(), VERDICT_FAIL, 1,
+                  "1200 of 1240 first attempts failed to open a stream; 1 user gave up "
+                  "reconnecting; 1 worker died with 20 open streams");
+}
+
+static void an_interrupted_run_is_aborted_even_with_failures(void **state)
+{
+    struct run *run = sample_trouble();
+
+    (void)state;
+    run->info.interrupted_by = SIGINT;
+    check_outcome(run, VERDICT_ABORTED, 130, "SIGINT");
+    run = sample_pass();
+    run->info.interrupted_by = SIGTERM;
+    check_outcome(run, VERDICT_ABORTED, 143, "SIGTERM");
+}
+
+static void the_exit_status_of_failures_can_be_chosen(void **state)
+{
+    struct run *run = run_of(fill_with_silence);
+    struct outcome *outcome = outcome_judge(run, 0);
+
+    (void)state;
+    assert_int_equal(outcome->exit_status, 0);
+    assert_int_equal(outcome->verdict, VERDICT_FAIL);
+    outcome_free(outcome);
+    outcome_free(NULL);
+    run_free(run);
+}
+
+/* The finding with this code, or NULL. */
+static const struct finding *find(const struct outcome *outcome, const char *code)
+{
+    for (size_t i = 0; i < outcome->finding_count; i++) {
+        if (strcmp(outcome->findings[i].code, code) == 0)
+            return &outcome->findings[i];
+    }
+    return NULL;
+}
+
+static void a_good_run_has_no_findings(void **state)
+{
+    struct run *run = sample_pass();
+    struct outcome *outcome = outcome_judge(run, 1);
+
+    (void)state;
+    assert_int_equal(outcome->finding_count, 0);
+    assert_null(outcome->findings);
+    outcome_free(outcome);
+    run_free(run);
+}
+
+static void a_saturated_worker_is_named_with_its_figures(void **state)
+{
+    struct run *run = sample_trouble();
+    struct outcome *outcome = outcome_judge(run, 1);
+    const struct finding *finding = find(outcome, "generator-saturated");
+
+    (void)state;
+    assert_non_null(finding);
+    assert_int_equal(finding->severity, FINDING_WARNING);
+    assert_non_null(strstr(finding->evidence, "worker 0 used 97% of a core, lag p99 180.0 ms"));
+    assert_non_null(strstr(finding->evidence, "worker 1"));
+    assert_non_null(strstr(finding->evidence, "sse_ttfe"));
+    assert_non_null(finding->advice);
+    outcome_free(outcome);
+    run_free(run);
+}
+
+static void cpu_and_lag_each_suffice_for_saturation(void **state)
+{
+    struct run *run = run_of(fill_with_events);
+    struct run_worker *worker = &run->workers[0];
+
+    (void)state;
+    worker->cpu_max_ratio = 0.899;
+    assert_false(findings_is_saturated(worker));
+    worker->cpu_max_ratio = 0.90;
+    assert_true(findings_is_saturated(worker));
+    worker->cpu_max_ratio = 0;
+    stat_time(worker->own, METRIC_WORKER_LAG, NULL, 99000000);
+    assert_false(findings_is_saturated(worker));
+    for (int i = 0; i < 10; i++)
+        stat_time(worker->own, METRIC_WORKER_LAG, NULL, 150000000);
+    assert_true(findings_is_saturated(worker));
+    run_free(run);
+}
+
+static void fill_with_comments(struct stat_set *set)
+{
+    fill_with_silence(set);
+    stat_count(set, METRIC_SSE_BYTES, NULL, 30);
+    stat_count(set, METRIC_SSE_COMMENTS, NULL, 3);
+}
+
+static void fill_with_bytes(struct stat_set *set)
+{
+    fill_with_silence(set);
+    stat_count(set, METRIC_SSE_BYTES, NULL, 30);
+}
+
+static void fill_with_refusal(struct stat_set *set)
+{
+    connect_once(set, "phase:first", false);
+}
+
+static void check_no_events(void (*fill)(struct stat_set *set), const char *advice)
+{
+    struct run *run = run_of(fill);
+    struct outcome *outcome = outcome_judge(run, 1);
+    const struct finding *finding = find(outcome, "no-events");
+
+    if (advice) {
+        assert_non_null(finding);
+        assert_non_null(strstr(finding->evidence, "1 streams connected"));
+        assert_non_null(strstr(finding->advice, advice));
+    } else {
+        assert_null(finding);
+    }
+    outcome_free(outcome);
+    run_free(run);
+}
+
+static void silence_on_open_streams_is_a_finding(void **state)
+{
+    (void)state;
+    check_no_events(fill_with_silence, "Nothing came");
+    check_no_events(fill_with_comments, "Only comments");
+    check_no_events(fill_with_bytes, "no complete event");
+    check_no_events(fill_with_events, NULL);
+    check_no_events(fill_with_refusal, NULL);
+}
+
+static void every_verdict_and_severity_has_a_name(void **state)
+{
+    (void)state;
+    assert_string_equal(verdict_name(VERDICT_PASS), "pass");
+    assert_string_equal(verdict_name(VERDICT_FAIL), "fail");
+    assert_string_equal(verdict_name(VERDICT_ABORTED), "aborted");
+    assert_string_equal(finding_severity_name(FINDING_INFO), "info");
+    assert_string_equal(finding_severity_name(FINDING_WARNING), "warning");
+    assert_string_equal(finding_severity_name(FINDING_CRITICAL), "critical");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_run_with_events_passes),
+        cmocka_unit_test(a_disconnect_that_recovers_is_no_failure),
+        cmocka_unit_test(a_failed_first_attempt_fails_the_run),
+        cmocka_unit_test(giving_up_fails_the_run),
+        cmocka_unit_test(a_run_without_any_event_fails_and_says_so),
+        cmocka_unit_test(a_lost_worker_fails_the_run),
+        cmocka_unit_test(several_reasons_stand_in_one_sentence),
+        cmocka_unit_test(an_interrupted_run_is_aborted_even_with_failures),
+        cmocka_unit_test(the_exit_status_of_failures_can_be_chosen),
+        cmocka_unit_test(a_good_run_has_no_findings),
+        cmocka_unit_test(a_saturated_worker_is_named_with_its_figures),
+        cmocka_unit_test(cpu_and_lag_each_suffice_for_saturation),
+        cmocka_unit_test(silence_on_open_streams_is_a_finding),
+        cmocka_unit_test(every_verdict_and_severity_has_a_name),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
