@@ -7,9 +7,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { LOCAL_EXEC_FAILED = 127 };
+enum { LOCAL_EXEC_FAILED = 127, LOCAL_REAP_PAUSE_MS = 1, LOCAL_REAP_PAUSES = 2000 };
 
 /* In the child, between fork and exec: only calls that are safe there. */
 static void become_worker(int fd)
@@ -58,15 +59,21 @@ void local_worker_kill(const struct local_worker *worker)
 
 void local_worker_reap(struct local_worker *worker, char *text, size_t cap)
 {
-    int status = 0;
+    const struct timespec pause = {.tv_nsec = LOCAL_REAP_PAUSE_MS * 1000000};
+    int status = 0, pauses = 0;
     pid_t pid;
 
     text[0] = '\0';
     if (worker->pid <= 0)
         return;
-    do
-        pid = waitpid(worker->pid, &status, 0);
-    while (pid < 0 && errno == EINTR);
+    for (;;) {
+        pid = waitpid(worker->pid, &status, WNOHANG);
+        if (pid > 0 || (pid < 0 && errno != EINTR))
+            break;
+        if (pauses++ == LOCAL_REAP_PAUSES)
+            local_worker_kill(worker);
+        (void)nanosleep(&pause, NULL);
+    }
     worker->pid = 0;
     if (WIFSIGNALED(status))
         (void)snprintf(text, cap, "ended by signal %d (%s)", WTERMSIG(status),

@@ -20,7 +20,8 @@ struct local_worker {
 int local_worker_start(struct local_worker *worker, struct err *err);
 /* SIGKILL; no-op when there is none. */
 void local_worker_kill(const struct local_worker *worker);
-/* Waits for the process, which has ended or was killed. A sentence on how it ended into `text`, ""
+/* Waits for the process, which has ended, was killed, or is about to end: one that does not within
+ * two seconds is killed. A sentence on how it ended into `text`, ""
  * for exit 0. */
 void local_worker_reap(struct local_worker *worker, char *text, size_t cap);
 

@@ -289,7 +289,7 @@ static bool retry_stale(struct http_conn *conn, uint64_t now_ns)
     struct http_client *client = conn->client;
     struct http_session *session = conn->session;
 
-    if (!conn->was_used || conn->response.has_bytes || !exchange)
+    if (!conn->was_used || conn->response.has_bytes || !exchange || !exchange->is_idempotent)
         return false;
     conn_close(conn, false);
     exchange->is_reused = false;

@@ -174,6 +174,17 @@ bool request_is_for_head(const struct request *request)
     return strcasecmp(request->plan->method, "HEAD") == 0;
 }
 
+bool request_is_idempotent(const struct request *request)
+{
+    static const char *const methods[] = {"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"};
+
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        if (strcasecmp(request->plan->method, methods[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void write_default(const struct plan *plan, const char *name, const char *value,
                           struct buf *out)
 {

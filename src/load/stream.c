@@ -328,9 +328,10 @@ static void on_event(struct sse_parser *parser, const struct sse_event *event, u
     stream_stats_event(stream, event, now_ns);
     stream->last_event_ns = now_ns;
     stream->event_count++;
+    stream->total_count++;
     if (config->observer->on_event)
         config->observer->on_event(stream, event, now_ns);
-    if (stream->event_count == config->plan->events_per_stream) {
+    if (stream->total_count == config->plan->events_per_stream) {
         stream->is_cut = true;
         sse_parser_stop(parser);
     }
@@ -439,6 +440,7 @@ static void request(struct stream *stream)
 
     stream->has_head = false;
     stream->exchange.is_for_head = request_is_for_head(request);
+    stream->exchange.is_idempotent = request_is_idempotent(request);
     http_exchange_start(stream->engine->config.client, &stream->exchange, &stream->session,
                         stream->redirect ? &stream->redirect->origin : request_origin(request),
                         &exchange_handlers);
@@ -519,6 +521,7 @@ void stream_start(struct stream *stream, const struct stream_target *target, uin
     stream->target = target;
     stream->row = row;
     stream->attempt_count = 0;
+    stream->total_count = 0;
     stream->ended_ns = 0;
     stream->is_cut = false;
     stream->retry_ms = (uint32_t)(stream->engine->config.plan->retry_wait_ns / CLOCK_NS_PER_MS);

@@ -97,6 +97,7 @@ struct stream {
     uint64_t ended_ns;         /* end of the last open stream; 0: never was open */
     uint64_t sampled_ns;
     uint32_t event_count; /* since opened_ns */
+    uint32_t total_count; /* since stream_start, over reconnects */
     uint32_t sampled_count;
     uint32_t retry_ms; /* as the server set it, or --retry-wait */
     uint32_t attempt_count;

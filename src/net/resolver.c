@@ -32,7 +32,6 @@ struct resolver_name {
     char *host; /* owned */
     uint16_t port;
     bool is_asking;
-    uint64_t asked_ns;
     uint64_t fresh_until_ns;
     struct address_list *answer; /* one reference; NULL without */
     struct list askers;          /* resolver_query.node */
@@ -206,7 +205,7 @@ void resolver_free(struct resolver *resolver)
 
 /* Hands the answer to all askers; each may ask, cancel or go meanwhile. */
 static void answer_all(struct resolver_name *name, struct address_list *list, const char *reason,
-                       uint64_t took_ns)
+                       uint64_t now_ns)
 {
     struct list askers;
 
@@ -216,7 +215,7 @@ static void answer_all(struct resolver_name *name, struct address_list *list, co
         struct resolver_query *query = CONTAINER_OF(askers.next, struct resolver_query, node);
 
         list_remove(&query->node);
-        query->on_answer(query, list, reason, took_ns);
+        query->on_answer(query, list, reason, now_ns - query->asked_ns);
     }
 }
 
@@ -274,14 +273,13 @@ static void on_addresses(void *ctx, int status, int timeouts, struct ares_addrin
     if (name->answer && name->answer->count > 0) {
         struct address_list *list = address_list_keep(name->answer);
 
-        answer_all(name, list, NULL, now_ns - name->asked_ns);
+        answer_all(name, list, NULL, now_ns);
         address_list_drop(list);
         return;
     }
     name->fresh_until_ns = 0;
     answer_all(name, NULL,
-               status == ARES_SUCCESS ? "the name has no address" : ares_strerror(status),
-               now_ns - name->asked_ns);
+               status == ARES_SUCCESS ? "the name has no address" : ares_strerror(status), now_ns);
 }
 
 static struct resolver_name *find_name(struct resolver *resolver, const char *host, uint16_t port)
@@ -312,6 +310,7 @@ void resolver_ask(struct resolver *resolver, const char *host, uint16_t port,
 
     list_init(&query->node);
     query->on_answer = on_answer;
+    query->asked_ns = loop_now_ns(resolver->loop);
     if (!name->answer && address_parse(host, port, &literal) == 0) {
         name->answer = address_list_of(&literal);
         name->fresh_until_ns = CLOCK_NEVER_NS;
@@ -327,7 +326,6 @@ void resolver_ask(struct resolver *resolver, const char *host, uint16_t port,
     if (name->is_asking)
         return;
     name->is_asking = true;
-    name->asked_ns = loop_now_ns(resolver->loop);
     ares_getaddrinfo(resolver->channel, host, NULL, &hints, on_addresses, name);
     arm_timer(resolver);
 }

@@ -39,6 +39,7 @@ typedef void (*resolver_fn)(struct resolver_query *query, struct address_list *l
 struct resolver_query {
     struct list node;
     resolver_fn on_answer;
+    uint64_t asked_ns;
 };
 
 /* `loop` is borrowed. The caller owns the result. */
