@@ -17,7 +17,9 @@ uint64_t clock_now_ns(void)
 
 double clock_unix_ms(void)
 {
-    return (double)(read_ns(CLOCK_REALTIME) / CLOCK_NS_PER_US) / 1000.0;
+    uint64_t unix_us = read_ns(CLOCK_REALTIME) / CLOCK_NS_PER_US;
+
+    return (double)unix_us / 1000.0;
 }
 
 uint64_t clock_cpu_ns(void)

@@ -23,7 +23,7 @@ struct command_input {
 typedef int (*command_fn)(const struct command_input *input, struct err *err);
 
 struct command_example {
-    const char *line;
+    const char *line; /* goes on behind a backslash and a line end, as in a shell */
     const char *meaning;
 };
 

@@ -94,8 +94,12 @@ static void put_examples(struct buf *out, const struct command_example *example)
     if (!example)
         return;
     (void)buf_append_text(out, "\nExamples\n");
-    for (; example->line; example++)
-        (void)buf_appendf(out, "  %s\n      %s\n", example->line, example->meaning);
+    for (; example->line; example++) {
+        (void)buf_append_text(out, "  ");
+        for (const char *at = example->line; *at != '\0'; at++)
+            (void)buf_append_text(out, *at == '\n' ? "\n  " : (const char[]){*at, '\0'});
+        (void)buf_appendf(out, "\n      %s\n", example->meaning);
+    }
 }
 
 void help_text_command(struct buf *out, const struct command *command)

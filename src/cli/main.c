@@ -2,6 +2,7 @@
  * cli/main.c - finds the command, fills its settings, prints its one sentence when it fails.
  */
 #include "base/buf.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "cli/command.h"
 #include "cli/help_text.h"
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { STATUS_BAD_USAGE = 2 };
 
@@ -61,12 +63,20 @@ static const char *find_config(const struct words *words)
     return path;
 }
 
+static void warn_of_variable(const char *name, size_t len, const char *meant)
+{
+    log_warning("no option is set by %.*s; did you mean %s?", len > 100 ? 100 : (int)len, name,
+                meant);
+}
+
 static int apply_sources(const struct command *command, struct options *options,
                          const struct words *words, struct err *err)
 {
     if (command->has_sources && (sources_apply_file(options, find_config(words), err) < 0 ||
                                  sources_apply_environment(options, err) < 0))
         return -1;
+    if (command->has_sources)
+        sources_check_environment(command->table, (const char *const *)environ, warn_of_variable);
     return options_apply_words(options, words, err);
 }
 

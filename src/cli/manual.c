@@ -73,6 +73,27 @@ static void put_option(struct buf *out, const struct option *option)
     (void)buf_append_byte(out, '\n');
 }
 
+/* A heading is one line: what a backslash continues is joined. */
+static void put_example(struct buf *out, const struct command_example *example)
+{
+    struct buf line = {0};
+
+    for (const char *at = example->line; *at != '\0'; at++) {
+        if (at[0] != '\\' || at[1] != '\n') {
+            (void)buf_append_byte(&line, (uint8_t)*at);
+            continue;
+        }
+        at++;
+        at += strspn(at + 1, " ");
+    }
+    (void)buf_append_text(out, ".TP\n\\fB");
+    put_text(out, buf_text(&line));
+    (void)buf_append_text(out, "\\fR\n");
+    put_text(out, example->meaning);
+    (void)buf_append_byte(out, '\n');
+    buf_fini(&line);
+}
+
 static void put_command(struct buf *out, const struct command *command)
 {
     (void)buf_append_text(out, ".SH CICADA ");
@@ -92,20 +113,17 @@ static void put_command(struct buf *out, const struct command *command)
     if (!command->examples)
         return;
     (void)buf_append_text(out, ".SS Examples\n");
-    for (const struct command_example *each = command->examples; each->line; each++) {
-        (void)buf_append_text(out, ".TP\n\\fB");
-        put_text(out, each->line);
-        (void)buf_append_text(out, "\\fR\n");
-        put_text(out, each->meaning);
-        (void)buf_append_byte(out, '\n');
-    }
+    for (const struct command_example *each = command->examples; each->line; each++)
+        put_example(out, each);
 }
 
 static void put_frame_start(struct buf *out)
 {
     (void)buf_append_text(out, ".\\\" Made by 'cicada help --man'; change the option tables.\n"
                                ".TH CICADA 1 \"\" \"cicada " CICADA_VERSION "\" "
-                               "\"User Commands\"\n.SH NAME\n"
+                               "\"User Commands\"\n"
+                               /* No hyphens that a reader would copy, no stretched blanks. */
+                               ".nh\n.ad l\n.SH NAME\n"
                                "cicada \\- load testing for Server\\-Sent Events\n"
                                ".SH SYNOPSIS\n");
     for (size_t i = 0; command_at(i); i++) {

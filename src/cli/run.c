@@ -14,6 +14,7 @@
 #include "report/terminal.h"
 #include "verdict/outcome.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,22 +88,25 @@ static bool has_terminal(void)
     return isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
 }
 
+/* curl's -H is a header, Locust's a URL. */
+static int check_host(const struct run_settings *settings, struct err *err)
+{
+    if (!settings->host)
+        return 0;
+    if (strstr(settings->host, "://"))
+        err_set(err, ERR_USAGE, "option '--host' is for Locust files: write the whole URL instead");
+    else
+        err_set(err, ERR_USAGE,
+                "option '--host' takes a URL; headers are given with --header: %.100s",
+                settings->host);
+    return -1;
+}
+
 /* What the values together do not allow. */
 static int check_settings(const struct command_input *input, struct err *err)
 {
     const struct run_settings *settings = input->settings;
 
-    if (settings->host) {
-        if (strstr(settings->host, "://"))
-            err_set(err, ERR_USAGE,
-                    "option '--host' is for Locust files: write the whole URL "
-                    "instead");
-        else
-            err_set(err, ERR_USAGE,
-                    "option '--host': '%.100s' is no URL; headers are given with --header",
-                    settings->host);
-        return -1;
-    }
     if (!options_given(input->options, "run-time") && !has_terminal()) {
         err_set(err, ERR_USAGE, "without a terminal to stop it from, a run needs --run-time (-t)");
         return -1;
@@ -214,28 +218,47 @@ static void announce_ramp(const struct run_settings *settings, double rate)
                     units_format_duration(settings->run_time_ns, run_time), ramp);
 }
 
+static int print_summary(const struct run *run, const struct outcome *outcome,
+                         const char *json_path, struct err *err)
+{
+    struct buf text = {0};
+    struct terminal terminal;
+    int result = 0;
+
+    terminal_init(&terminal, STDOUT_FILENO);
+    summary_write(&text, run, outcome, json_path, terminal.has_colour);
+    errno = 0;
+    if (fwrite(text.bytes, 1, text.len, stdout) != text.len || fflush(stdout) != 0) {
+        err_set(err, ERR_SYSTEM, "cannot write the summary: %s", strerror(errno ? errno : EIO));
+        result = -1;
+    }
+    buf_fini(&text);
+    return result;
+}
+
+/* A report that could not be written is a failure, unless the run ended worse. */
+static int status_without_report(int status, const struct err *err)
+{
+    (void)fprintf(stderr, "cicada: %s\n", err->text);
+    return status == EXIT_PASS ? EXIT_FAILURES : status;
+}
+
 /* The exit status. */
 static int report(const struct run_settings *settings, const struct run *run)
 {
     struct outcome *outcome = outcome_judge(run, (int)settings->exit_code_on_error);
-    struct buf text = {0};
-    struct terminal terminal;
+    const char *json_path = settings->json;
     struct err err = {0};
     int status = outcome->exit_status;
 
     if (stats_has_other_row(run->stats))
         log_warning("more than %d endpoints: the rest share the row (other)", STATS_ENDPOINT_LIMIT);
-    if (!settings->is_quiet) {
-        terminal_init(&terminal, STDOUT_FILENO);
-        summary_write(&text, run, outcome, terminal.has_colour);
-        (void)fwrite(text.bytes, 1, text.len, stdout);
-        (void)fflush(stdout);
+    if (json_path && result_json_save(json_path, run, outcome, &err) < 0) {
+        status = status_without_report(status, &err);
+        json_path = NULL;
     }
-    if (settings->json && result_json_save(settings->json, run, outcome, &err) < 0) {
-        (void)fprintf(stderr, "cicada: %s\n", err.text);
-        status = status == EXIT_PASS ? EXIT_FAILURES : status;
-    }
-    buf_fini(&text);
+    if (!settings->is_quiet && print_summary(run, outcome, json_path, &err) < 0)
+        status = status_without_report(status, &err);
     outcome_free(outcome);
     return status;
 }
@@ -281,8 +304,9 @@ static int run_execute(const struct command_input *input, struct err *err)
     int status = -1;
 
     log_set_level(log_level_find(run_log_choices[settings->log_level]));
-    if (check_settings(input, err) == 0 && make_plan(input, plan, &feed_rows, err) == 0 &&
-        run_targets_resolve(plan, &reach, err) == 0 &&
+    /* A wrong target is the first thing to hear of. */
+    if (check_host(settings, err) == 0 && make_plan(input, plan, &feed_rows, err) == 0 &&
+        check_settings(input, err) == 0 && run_targets_resolve(plan, &reach, err) == 0 &&
         run_limits_check_ports(settings, &reach, err) == 0 &&
         ask_for_public(settings, &reach, err) == 0)
         status = start(input, plan, feed_rows, err);

@@ -3,10 +3,12 @@
  */
 #include "cli/run.h"
 
+#include "base/buf.h"
 #include "base/units.h"
 #include "net/source.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <math.h>
 #include <sched.h>
 #include <sys/resource.h>
@@ -66,16 +68,61 @@ static uint64_t streams_a_worker(uint64_t *files)
     return *files - (reserve < RUN_FILE_RESERVE ? reserve : RUN_FILE_RESERVE);
 }
 
-static int fail_few(uint64_t users, uint64_t processes, uint64_t files, uint64_t needed,
-                    struct err *err)
+static uint64_t larger(uint64_t left, uint64_t right)
 {
-    uint64_t each = (users + processes - 1) / processes + RUN_FILE_RESERVE;
+    return left > right ? left : right;
+}
 
+static uint64_t smaller(uint64_t left, uint64_t right)
+{
+    return left < right ? left : right;
+}
+
+/*
+ * The limit of open files with which `users` fit on `processes` workers, and the controller has a
+ * file for the channel to each; 0 processes: on as many as may be chosen.
+ */
+static uint64_t files_needed(uint64_t users, uint64_t processes)
+{
+    uint64_t room = larger((users + RUN_PROCESS_LIMIT - 1) / RUN_PROCESS_LIMIT,
+                           (uint64_t)ceil(sqrt((double)users)));
+
+    if (processes > 0)
+        room = larger((users + processes - 1) / processes, processes);
+    return room + RUN_FILE_RESERVE;
+}
+
+/* The limit is too low for the users. `needed` processes are enough, if so many can be had. */
+static int fail_few(const struct run_settings *settings, uint64_t files, uint64_t processes,
+                    uint64_t needed, uint64_t most, struct err *err)
+{
+    char users[UNITS_TEXT_BYTES];
+    bool has_choice = settings->process_count > 0 && needed <= most;
+    uint64_t raised = files_needed(settings->users, settings->process_count > 0 ? processes : 0);
+    struct buf text = {0};
+
+    (void)buf_appendf(&text, "the limit of %" PRIu64 " open files is too low for %s users", files,
+                      units_format_count(settings->users, users));
+    if (settings->process_count > 0)
+        (void)buf_appendf(&text, " on %" PRIu64 " worker process%s", processes,
+                          processes == 1 ? "" : "es");
+    if (has_choice)
+        (void)buf_appendf(&text, ": give --processes %" PRIu64 ", or raise the limit", needed);
+    else
+        (void)buf_append_text(&text, ": raise it");
+    err_set(err, ERR_LIMIT, "%s to %" PRIu64 " (ulimit -n %" PRIu64 ")", buf_text(&text), raised,
+            raised);
+    buf_fini(&text);
+    return -1;
+}
+
+static int fail_many(uint64_t files, uint64_t processes, uint64_t most, struct err *err)
+{
     err_set(err, ERR_LIMIT,
-            "the limit of %llu open files is too low for %llu users on %llu worker process%s: "
-            "give --processes %llu, or raise the limit to %llu (ulimit -n)",
-            (unsigned long long)files, (unsigned long long)users, (unsigned long long)processes,
-            processes == 1 ? "" : "es", (unsigned long long)needed, (unsigned long long)each);
+            "the limit of %" PRIu64 " open files is too low for %" PRIu64
+            " worker processes: give --processes %" PRIu64 ", or raise the limit to %" PRIu64
+            " (ulimit -n %" PRIu64 ")",
+            files, processes, most, processes + RUN_FILE_RESERVE, processes + RUN_FILE_RESERVE);
     return -1;
 }
 
@@ -84,21 +131,19 @@ int run_limits_choose_processes(const struct run_settings *settings, uint32_t *c
 {
     uint64_t files, room = streams_a_worker(&files), users = settings->users;
     uint64_t needed = room > 0 ? (users - 1) / room + 1 : UINT64_MAX;
-    uint64_t asked = settings->process_count, chosen;
+    uint64_t most = smaller(room, RUN_PROCESS_LIMIT); /* the controller holds a channel to each */
+    uint64_t asked = settings->process_count, chosen = asked;
 
     assert(users > 0);
-    if (asked == 0 || asked == RUN_PROCESS_A_CORE)
-        chosen = count_cores();
-    else
-        chosen = asked;
-    if (asked == 0 && needed > chosen)
-        chosen = needed;
-    if (chosen > users)
-        chosen = users;
-    /* The controller holds a channel to each worker. */
-    if (needed > chosen || chosen > RUN_PROCESS_LIMIT || chosen > room)
-        return fail_few(users, chosen > RUN_PROCESS_LIMIT ? RUN_PROCESS_LIMIT : chosen, files,
-                        needed, err);
+    if (asked == 0)
+        chosen = smaller(larger(count_cores(), needed), most);
+    else if (asked == RUN_PROCESS_A_CORE)
+        chosen = smaller(count_cores(), most);
+    chosen = smaller(chosen, users);
+    if (needed > chosen)
+        return fail_few(settings, files, chosen, needed, most, err);
+    if (chosen > most)
+        return fail_many(files, chosen, most, err);
     *count = (uint32_t)chosen;
     return 0;
 }

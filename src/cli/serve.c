@@ -51,6 +51,12 @@ static const struct command_example examples[] = {
     {"cicada serve", "Serve on http://127.0.0.1:8080."},
     {"cicada serve --port 0 --interval 100ms --processes 2",
      "Two processes on a free port, ten events a second on each stream."},
+    {"curl http://127.0.0.1:8080/api/v1/auth/login \\\n"
+     "      -d 'email=loadtest.user@example.com&password=Str0ngP@ssword!'",
+     "A token for notifications and orders; the body may be a form, or JSON with its type."},
+    {"curl http://127.0.0.1:8080/api/v1/session/token -d grant_type=client_credentials \\\n"
+     "      -d client_id=cicada-demo -d client_secret=demo-secret-key",
+     "A token for analytics, in the same two forms."},
     {NULL, NULL},
 };
 
@@ -63,6 +69,9 @@ const struct command command_serve = {
         "/api/v1/notifications/stream and /api/v1/orders/{id}/events (bearer token of "
         "POST /api/v1/auth/login), /api/v1/analytics/stream (token of POST /api/v1/session/token), "
         "and /time, /healthz, /metrics.\n\n"
+        "The user is loadtest.user@example.com with the password Str0ngP@ssword!, the client "
+        "cicada-demo with the secret demo-secret-key; the access_token of the answer goes into "
+        "the header Authorization: Bearer TOKEN.\n\n"
         "Event ids count up and data is JSON that starts with seq and sent_ms. Streams resume from "
         "Last-Event-ID. ?interval=D&count=N shape one stream.",
     .table = serve_table,

@@ -8,9 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 static const char default_path[] = "cicada.conf";
+static const char prefix[] = "CICADA_";
 
 int sources_read_file(const char *path, size_t limit_bytes, struct buf *out, struct err *err)
 {
@@ -152,7 +154,7 @@ int sources_apply_file(struct options *options, const char *path, struct err *er
 
 const char *sources_variable(const struct option *option, char text[static SOURCES_VARIABLE_BYTES])
 {
-    (void)snprintf(text, SOURCES_VARIABLE_BYTES, "CICADA_%s", option->name);
+    (void)snprintf(text, SOURCES_VARIABLE_BYTES, "%s%s", prefix, option->name);
     for (char *at = text; *at != '\0'; at++)
         *at = (char)(*at == '-' ? '_' : toupper((unsigned char)*at));
     return text;
@@ -170,4 +172,41 @@ int sources_apply_environment(struct options *options, struct err *err)
         }
     }
     return 0;
+}
+
+/* The option that a name such as "CICADA_RUNTIME" is near to; NULL for one that is right. */
+static const struct option *find_meant(const struct option *table, const char *name, size_t len)
+{
+    char text[SOURCES_VARIABLE_BYTES];
+    struct near near = {.wanted = text, .wanted_len = len - (sizeof prefix - 1)};
+
+    if (len >= sizeof text)
+        return NULL;
+    memcpy(text, name + sizeof prefix - 1, near.wanted_len);
+    text[near.wanted_len] = '\0';
+    for (char *at = text; *at != '\0'; at++)
+        *at = *at == '_' ? '-' : *at;
+    for (const struct option *option = table; option->name; option++) {
+        char variable[SOURCES_VARIABLE_BYTES];
+
+        if (strlen(sources_variable(option, variable)) == len && memcmp(variable, name, len) == 0)
+            return NULL;
+        near_offer(&near, option->name);
+    }
+    return near.best ? options_find(table, near.best, strlen(near.best)) : NULL;
+}
+
+void sources_check_environment(const struct option *table, const char *const *variables,
+                               sources_warn_fn warn)
+{
+    for (; *variables; variables++) {
+        size_t len = strcspn(*variables, "=");
+        const struct option *meant = NULL;
+        char text[SOURCES_VARIABLE_BYTES];
+
+        if (len > sizeof prefix - 1 && strncasecmp(*variables, prefix, sizeof prefix - 1) == 0)
+            meant = find_meant(table, *variables, len);
+        if (meant)
+            warn(*variables, len, sources_variable(meant, text));
+    }
 }

@@ -69,10 +69,8 @@ int option_parse_number(const struct option *option, const char *text, void *fie
     double value;
 
     (void)option;
-    if (units_parse_number(text, &value, err) < 0)
-        return -1;
-    if (value <= 0) {
-        err_set(err, ERR_USAGE, "'%.100s' is not a number above 0", text);
+    if (units_parse_number(text, &value, err) < 0 || value <= 0) {
+        err_set(err, ERR_USAGE, "'%.100s' is not a plain number above 0, such as 2.5", text);
         return -1;
     }
     *(double *)field = value;

@@ -1,5 +1,5 @@
 /*
- * demo/account.h - who may have a token: the one user and the one client that the demo service
+ * demo/account.h - who may have a token: the one user and the clients that the demo service
  * knows.
  */
 #ifndef CICADA_DEMO_ACCOUNT_H

@@ -20,6 +20,7 @@
 
 enum {
     CONTROLLER_READY_LIMIT_S = 20, /* from the start of the workers to their first word */
+    CONTROLLER_TICKS_MS = 250,     /* after a second's end, for its ticks to arrive */
     CONTROLLER_PACE_MS = 100,      /* between two orders of a ramp */
     CONTROLLER_STOP_GRACE_S = 5,   /* above --stop-timeout, for the last ticks to arrive */
     CONTROLLER_REASON_BYTES = 96
@@ -50,6 +51,7 @@ struct controller {
     sigset_t old_mask;
     struct timer pace_timer, second_timer, deadline_timer;
     uint64_t started_ns, stopped_ns;
+    uint64_t second_count; /* closed so far */
     uint64_t order_sequence;
     uint32_t ordered_users; /* the last order, all workers together */
     struct err *err;
@@ -80,7 +82,9 @@ static uint64_t elapsed_ns(const struct controller *controller)
 
 static uint32_t users_at(const struct controller *controller, uint64_t at_ns)
 {
-    double users = controller->config->spawn_rate_per_s * (double)at_ns / (double)CLOCK_NS_PER_S;
+    /* The first user starts at once, as in Locust. */
+    double users =
+        1 + controller->config->spawn_rate_per_s * (double)at_ns / (double)CLOCK_NS_PER_S;
 
     return users < controller->config->users ? (uint32_t)users : controller->config->users;
 }
@@ -99,8 +103,6 @@ static void order_users(struct controller *controller, uint32_t users, uint32_t 
 
     controller->order_sequence++;
     controller->ordered_users = users;
-    if (users > controller->run->info.users_max)
-        controller->run->info.users_max = users;
     for (uint32_t i = 0; i < count; i++) {
         struct controller_worker *worker = &controller->workers[i];
         struct frame_users order = {.sequence = controller->order_sequence,
@@ -114,11 +116,19 @@ static void order_users(struct controller *controller, uint32_t users, uint32_t 
     }
 }
 
+/* The order before has been carried out by now: that many users have run. */
+static void note_users(struct controller *controller)
+{
+    if (controller->ordered_users > controller->run->info.users_max)
+        controller->run->info.users_max = controller->ordered_users;
+}
+
 static void on_pace(struct timer *timer, uint64_t now_ns)
 {
     struct controller *controller = CONTAINER_OF(timer, struct controller, pace_timer);
     uint64_t ahead_ns = now_ns - controller->started_ns + CONTROLLER_PACE_MS * CLOCK_NS_PER_MS;
 
+    note_users(controller);
     order_users(controller, users_at(controller, ahead_ns), CONTROLLER_PACE_MS);
     if (controller->ordered_users < controller->config->users)
         loop_set_timer(controller->loop, timer, now_ns + CONTROLLER_PACE_MS * CLOCK_NS_PER_MS,
@@ -131,9 +141,10 @@ static void on_second(struct timer *timer, uint64_t now_ns)
 {
     struct controller *controller = CONTAINER_OF(timer, struct controller, second_timer);
 
-    loop_set_timer(controller->loop, timer, now_ns + CLOCK_NS_PER_S, on_second);
+    loop_set_timer(controller->loop, timer, timer->deadline_ns + CLOCK_NS_PER_S, on_second);
+    (void)now_ns;
     if (controller->state == CONTROLLER_RUNNING)
-        run_close_second(controller->run, elapsed_ns(controller));
+        run_close_second(controller->run, ++controller->second_count * CLOCK_NS_PER_S);
     if (controller->live)
         live_draw(controller->live, controller->run);
 }
@@ -153,7 +164,9 @@ static void begin_run(struct controller *controller)
     controller->run->info.started_unix_ms = clock_unix_ms();
     loop_set_timer(controller->loop, &controller->deadline_timer,
                    clock_add_ns(now_ns, controller->config->run_time_ns), on_run_time);
-    loop_set_timer(controller->loop, &controller->second_timer, now_ns + CLOCK_NS_PER_S, on_second);
+    loop_set_timer(controller->loop, &controller->second_timer,
+                   now_ns + CLOCK_NS_PER_S + CONTROLLER_TICKS_MS * CLOCK_NS_PER_MS, on_second);
+    order_users(controller, 1, 0);
     on_pace(&controller->pace_timer, now_ns);
 }
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,26 +14,31 @@
 enum { LOCAL_EXEC_FAILED = 127, LOCAL_REAP_PAUSE_MS = 1, LOCAL_REAP_PAUSES = 2000 };
 
 /* In the child, between fork and exec: only calls that are safe there. */
-static void become_worker(int fd)
+static void become_worker(int fd, const char *program)
 {
     char number[16];
     char *const arguments[] = {(char[]){"cicada"}, (char[]){"worker"}, number, NULL};
     sigset_t none;
 
     (void)snprintf(number, sizeof number, "%d", fd);
-    (void)signal(SIGINT, SIG_IGN); /* only the controller hears Ctrl-C, from the first moment */
+    (void)signal(SIGINT, SIG_IGN);  /* only the controller hears Ctrl-C, from the first moment */
+    (void)signal(SIGTERM, SIG_IGN); /* which may go to the whole group likewise */
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
-    (void)fcntl(fd, F_SETFD, 0); /* the one descriptor that stays */
+    (void)fcntl(fd, F_SETFD, 0);     /* the one descriptor that stays */
+    (void)execv(program, arguments); /* by its name, for ps and top */
     (void)execv("/proc/self/exe", arguments);
     _exit(LOCAL_EXEC_FAILED);
 }
 
 int local_worker_start(struct local_worker *worker, struct err *err)
 {
+    char program[PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", program, sizeof program - 1);
     int pair[2];
     pid_t pid;
 
+    program[len > 0 ? len : 0] = '\0';
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
         err_set(err, ERR_SYSTEM, "cannot make a channel to a worker: %s", strerror(errno));
         return -1;
@@ -45,7 +51,7 @@ int local_worker_start(struct local_worker *worker, struct err *err)
         return -1;
     }
     if (pid == 0)
-        become_worker(pair[1]);
+        become_worker(pair[1], program);
     (void)close(pair[1]);
     *worker = (struct local_worker){.pid = pid, .fd = pair[0]};
     return 0;

@@ -14,13 +14,16 @@ enum {
     CLIENT_READS_A_TURN = 4,     /* full buffers read before other connections get their turn */
     CLIENT_SEGMENT_BYTES = 1200, /* a request over this may take more than one segment */
     CLIENT_MESSAGE_BYTES = 256,
+    CLIENT_SPARE_HEADS = 32,
     SESSION_IDLE_LIMIT = 4
 };
 
 struct http_client {
     struct http_client_config config;
     struct pool *conns;
-    struct pool *heads; /* one a response whose head is awaited */
+    struct pool *heads;                                /* one a response whose head is awaited */
+    struct http_head *spare_heads[CLIENT_SPARE_HEADS]; /* kept with their memory for the next */
+    size_t spare_count;
     struct buf request; /* scratch: the request being written */
 };
 
@@ -56,6 +59,29 @@ static uint64_t hash_origin(const struct http_origin *origin)
     return (hash ^ origin->port) * 0x100000001b3u;
 }
 
+static struct http_head *take_head(struct http_client *client)
+{
+    struct http_head *head;
+
+    if (client->spare_count > 0)
+        return client->spare_heads[--client->spare_count];
+    head = pool_take(client->heads);
+    if (head)
+        http_head_init(head);
+    return head;
+}
+
+static void drop_head(struct http_client *client, struct http_head *head)
+{
+    if (client->spare_count < CLIENT_SPARE_HEADS) {
+        http_head_clear(head);
+        client->spare_heads[client->spare_count++] = head;
+        return;
+    }
+    http_head_fini(head);
+    pool_give(client->heads, head);
+}
+
 static void give_head(struct http_conn *conn)
 {
     struct http_head *head = conn->response.head;
@@ -63,8 +89,7 @@ static void give_head(struct http_conn *conn)
     if (!head)
         return;
     conn->response.head = NULL;
-    http_head_fini(head);
-    pool_give(conn->client->heads, head);
+    drop_head(conn->client, head);
 }
 
 static void free_out(struct http_conn *conn)
@@ -87,7 +112,7 @@ static void conn_close(struct http_conn *conn, bool with_reset)
         if (conn->dial)
             dialer_cancel(client->config.dialer, conn->dial);
         loop_cancel_timer(client->config.loop, &conn->timer);
-        loop_remove(client->config.loop, &conn->watch);
+        loop_forget(client->config.loop, &conn->watch);
         transport_close(&conn->transport, with_reset);
         give_head(conn);
         free_out(conn);
@@ -217,8 +242,7 @@ static bool on_response_head(struct h1_response *response, const struct http_hea
     loop_set_timer(config->loop, &conn->timer,
                    clock_add_ns(conn->last_read_ns, config->read_timeout_ns), on_timeout);
     conn->exchange->handlers->on_head(conn->exchange, head, conn->last_read_ns);
-    http_head_fini(lent);
-    pool_give(conn->client->heads, lent);
+    drop_head(conn->client, lent);
     return conn->exchange != NULL;
 }
 
@@ -289,7 +313,7 @@ static bool retry_stale(struct http_conn *conn, uint64_t now_ns)
     struct http_client *client = conn->client;
     struct http_session *session = conn->session;
 
-    if (!conn->was_used || conn->response.has_bytes || !exchange || !exchange->is_idempotent)
+    if (!conn->was_used || conn->response.has_bytes || !exchange)
         return false;
     conn_close(conn, false);
     exchange->is_reused = false;
@@ -366,12 +390,11 @@ static void conn_send(struct http_conn *conn, uint64_t now_ns)
 {
     struct http_client *client = conn->client;
     struct http_exchange *exchange = conn->exchange;
-    struct http_head *head = pool_take(client->heads);
+    struct http_head *head = take_head(client);
     struct iovec part;
     enum io_status status;
     size_t len = 0;
 
-    http_head_init(head);
     h1_response_init(&conn->response, &response_handlers, head, exchange->is_for_head);
     buf_clear(&client->request);
     exchange->handlers->on_connected(exchange, &client->request, now_ns);
@@ -461,6 +484,8 @@ void http_client_free(struct http_client *client)
     if (!client)
         return;
     buf_fini(&client->request);
+    while (client->spare_count > 0)
+        http_head_fini(client->spare_heads[--client->spare_count]);
     pool_free(client->heads);
     pool_free(client->conns);
     free(client);

@@ -78,7 +78,6 @@ struct http_exchange {
     uint32_t connect_us; /* of the address that answered */
     bool is_reused;      /* on a connection that had served before: no dns and connect phases */
     bool is_for_head;    /* the method is HEAD: set before the start */
-    bool is_idempotent;  /* may go out twice: set before the start */
 };
 
 /*

@@ -23,6 +23,7 @@ struct request {
     struct template *body; /* NULL: none */
     struct request_header *headers;
     size_t header_count;
+    struct buf fixed; /* the whole request where nothing in it varies; empty otherwise */
 };
 
 static bool has_name(const char *line, const char *name)
@@ -93,10 +94,8 @@ static int compile(struct request *request, const char *text, const struct feed 
 {
     const struct plan *plan = request->plan;
 
-    if (url_parse(text, strlen(text), &request->url, err) < 0) {
-        err_prefix(err, "the URL '%s'", text);
+    if (url_parse(text, strlen(text), &request->url, err) < 0)
         return -1;
-    }
     if (request->url.scheme != URL_SCHEME_HTTP) {
         err_set(err, ERR_USAGE, "'%s': TLS is not built into this version; use an http:// URL",
                 text);
@@ -130,59 +129,6 @@ static int compile(struct request *request, const char *text, const struct feed 
         }
     }
     return compile_headers(request, feed, err);
-}
-
-struct request *request_new(const struct plan *plan, size_t index, const struct feed *feed,
-                            struct err *err)
-{
-    struct request *request = x_calloc(1, sizeof *request);
-
-    request->plan = plan;
-    if (compile(request, plan->targets[index].url, feed, err) < 0) {
-        request_free(request);
-        return NULL;
-    }
-    return request;
-}
-
-void request_free(struct request *request)
-{
-    if (!request)
-        return;
-    for (size_t i = 0; i < request->header_count; i++)
-        template_free(request->headers[i].line);
-    free(request->headers);
-    template_free(request->body);
-    template_free(request->path);
-    free(request->authority);
-    url_fini(&request->url);
-    free(request);
-}
-
-const struct url *request_url(const struct request *request)
-{
-    return &request->url;
-}
-
-const struct http_origin *request_origin(const struct request *request)
-{
-    return &request->origin;
-}
-
-bool request_is_for_head(const struct request *request)
-{
-    return strcasecmp(request->plan->method, "HEAD") == 0;
-}
-
-bool request_is_idempotent(const struct request *request)
-{
-    static const char *const methods[] = {"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"};
-
-    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
-        if (strcasecmp(request->plan->method, methods[i]) == 0)
-            return true;
-    }
-    return false;
 }
 
 static void write_default(const struct plan *plan, const char *name, const char *value,
@@ -244,8 +190,8 @@ static void write_headers(const struct request *request, const struct request_va
     }
 }
 
-void request_write(const struct request *request, const struct request_variant *variant,
-                   struct buf *out)
+static void write_all(const struct request *request, const struct request_variant *variant,
+                      struct buf *out)
 {
     const struct plan *plan = request->plan;
     bool has_body = request->body && !variant->is_turned_to_get;
@@ -268,4 +214,68 @@ void request_write(const struct request *request, const struct request_variant *
     (void)buf_append_text(out, "\r\n");
     (void)buf_append(out, body.bytes, body.len);
     buf_fini(&body);
+}
+
+static bool varies(const struct request *request)
+{
+    bool has_columns = template_has_columns(request->path) ||
+                       (request->body && template_has_columns(request->body));
+
+    for (size_t i = 0; i < request->header_count; i++)
+        has_columns = has_columns || template_has_columns(request->headers[i].line);
+    return has_columns;
+}
+
+struct request *request_new(const struct plan *plan, size_t index, const struct feed *feed,
+                            struct err *err)
+{
+    struct request *request = x_calloc(1, sizeof *request);
+
+    request->plan = plan;
+    if (compile(request, plan->targets[index].url, feed, err) < 0) {
+        request_free(request);
+        return NULL;
+    }
+    if (!varies(request))
+        write_all(request, &(struct request_variant){0}, &request->fixed);
+    return request;
+}
+
+void request_free(struct request *request)
+{
+    if (!request)
+        return;
+    for (size_t i = 0; i < request->header_count; i++)
+        template_free(request->headers[i].line);
+    free(request->headers);
+    buf_fini(&request->fixed);
+    template_free(request->body);
+    template_free(request->path);
+    free(request->authority);
+    url_fini(&request->url);
+    free(request);
+}
+
+const struct url *request_url(const struct request *request)
+{
+    return &request->url;
+}
+
+const struct http_origin *request_origin(const struct request *request)
+{
+    return &request->origin;
+}
+
+bool request_is_for_head(const struct request *request)
+{
+    return strcasecmp(request->plan->method, "HEAD") == 0;
+}
+
+void request_write(const struct request *request, const struct request_variant *variant,
+                   struct buf *out)
+{
+    if (request->fixed.len > 0 && !variant->redirect && variant->last_id_bytes == 0)
+        (void)buf_append(out, request->fixed.bytes, request->fixed.len);
+    else
+        write_all(request, variant, out);
 }

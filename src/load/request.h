@@ -27,8 +27,6 @@ void request_free(struct request *request);
 const struct url *request_url(const struct request *request);
 const struct http_origin *request_origin(const struct request *request);
 bool request_is_for_head(const struct request *request);
-/* May it be sent twice without harm (RFC 9110 section 9.2.2)? */
-bool request_is_idempotent(const struct request *request);
 
 /* What differs from attempt to attempt. */
 struct request_variant {

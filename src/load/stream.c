@@ -35,7 +35,7 @@ struct stream_redirect {
     bool is_turned_to_get;
 };
 
-_Static_assert(sizeof(struct stream) <= 264, "exists once a user");
+_Static_assert(sizeof(struct stream) <= 272, "exists once a user");
 
 static const bool legal[STREAM_STATE_COUNT][STREAM_STATE_COUNT] = {
     [STREAM_IDLE] = {[STREAM_REQUESTING] = true},
@@ -91,25 +91,23 @@ static void finish(struct stream *stream, enum stream_ending ending, uint64_t no
     enter(stream, STREAM_IDLE);
     drop_redirect(stream);
     if (ending == STREAM_FAILED)
-        stat_count(stream->target->set, METRIC_SSE_GAVE_UP, NULL, 1);
-    if (ending == STREAM_COMPLETED)
-        stat_count(stream->target->set, METRIC_SSE_COMPLETED, NULL, 1);
+        stream_stats_gave_up(stream);
     if (observer->on_ended)
         observer->on_ended(stream, ending, now_ns);
 }
 
-/* The retry time with its cap and spread; `asked_ns` is a Retry-After, 0 without. */
+/* The retry time, spread, then capped; `asked_ns` is a Retry-After, 0 without. */
 static uint64_t retry_wait_ns(struct stream *stream, uint64_t asked_ns)
 {
     const struct plan *plan = stream->engine->config.plan;
     uint64_t wait_ns = asked_ns ? asked_ns : (uint64_t)stream->retry_ms * CLOCK_NS_PER_MS;
-    double spread = 1.0;
+    double spread = 2.0 * rng_unit(&stream->engine->rng) - 1.0;
 
-    if (wait_ns > plan->retry_max_ns)
-        wait_ns = plan->retry_max_ns;
-    if (plan->jitter_ratio > 0)
-        spread += plan->jitter_ratio * (2.0 * rng_unit(&stream->engine->rng) - 1.0);
-    return (uint64_t)((double)wait_ns * spread);
+    /* What the server asked for is spread upwards only. */
+    if (asked_ns && spread < 0)
+        spread = -spread;
+    wait_ns = (uint64_t)((double)wait_ns * (1.0 + plan->jitter_ratio * spread));
+    return wait_ns < plan->retry_max_ns ? wait_ns : plan->retry_max_ns;
 }
 
 static void tell_failure(struct stream *stream, enum error_class error_class, const char *message,
@@ -264,16 +262,16 @@ static void open_stream(struct stream *stream, uint64_t now_ns)
     stream->last_event_ns = 0;
     stream->event_count = stream->sampled_count = 0;
     stream->has_first_byte = false;
-    loop_set_timer(stream->engine->config.loop, &stream->timer,
-                   clock_add_ns(now_ns, plan->stream_time_ns), on_stream_time);
+    if (stream->closes_ns == 0)
+        stream->closes_ns = clock_add_ns(now_ns, plan->stream_time_ns);
+    loop_set_timer(stream->engine->config.loop, &stream->timer, stream->closes_ns, on_stream_time);
 }
 
 /* 204 tells an EventSource to stop: no error, but no stream either. */
 static void stop_by_204(struct stream *stream, uint64_t now_ns)
 {
     http_exchange_cancel(&stream->exchange, true);
-    if (stream->attempt_count <= 1)
-        stream_stats_refused(stream, CLASS_NONE, NULL);
+    stream_stats_stopped(stream);
     finish(stream, STREAM_COMPLETED, now_ns);
 }
 
@@ -440,7 +438,6 @@ static void request(struct stream *stream)
 
     stream->has_head = false;
     stream->exchange.is_for_head = request_is_for_head(request);
-    stream->exchange.is_idempotent = request_is_idempotent(request);
     http_exchange_start(stream->engine->config.client, &stream->exchange, &stream->session,
                         stream->redirect ? &stream->redirect->origin : request_origin(request),
                         &exchange_handlers);
@@ -522,6 +519,7 @@ void stream_start(struct stream *stream, const struct stream_target *target, uin
     stream->row = row;
     stream->attempt_count = 0;
     stream->total_count = 0;
+    stream->closes_ns = 0;
     stream->ended_ns = 0;
     stream->is_cut = false;
     stream->retry_ms = (uint32_t)(stream->engine->config.plan->retry_wait_ns / CLOCK_NS_PER_MS);
@@ -548,7 +546,8 @@ void stream_close(struct stream *stream, bool is_run_end, uint64_t now_ns)
     case STREAM_STATE_COUNT:
         break;
     }
-    http_exchange_cancel(&stream->exchange, true);
+    /* At the end as any client leaves; before it by RST, which spares both ends a TIME_WAIT. */
+    http_exchange_cancel(&stream->exchange, !is_run_end);
     sse_parser_reset(&stream->parser);
     if (stream->state != STREAM_IDLE)
         enter(stream, STREAM_IDLE);

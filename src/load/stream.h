@@ -52,7 +52,7 @@ struct stream_observer {
      * until the next attempt, CLOCK_NEVER_NS: there is none. */
     void (*on_failure)(struct stream *stream, enum error_class error_class, const char *message,
                        uint64_t retry_ns, uint64_t now_ns);
-    /* Last: the stream is idle and may be started again from a timer, not from here. */
+    /* Last: the stream is idle and may be started again, also from here. */
     void (*on_ended)(struct stream *stream, enum stream_ending ending, uint64_t now_ns);
 };
 
@@ -96,6 +96,7 @@ struct stream {
     uint64_t last_event_ns;    /* 0: none on this connection yet */
     uint64_t ended_ns;         /* end of the last open stream; 0: never was open */
     uint64_t sampled_ns;
+    uint64_t closes_ns;   /* --stream-time after the first opening; 0: not opened yet */
     uint32_t event_count; /* since opened_ns */
     uint32_t total_count; /* since stream_start, over reconnects */
     uint32_t sampled_count;

@@ -14,6 +14,10 @@ void stream_stats_connected(const struct stream *stream, uint64_t now_ns);
 /* An attempt that did not become a stream. */
 void stream_stats_refused(const struct stream *stream, enum error_class error_class,
                           const char *message);
+/* A 204: no stream, but no error; after an open one it is the service's word that all is said. */
+void stream_stats_stopped(const struct stream *stream);
+/* No further attempt will be made. */
+void stream_stats_gave_up(const struct stream *stream);
 /* No answer when the run ended. */
 void stream_stats_pending(const struct stream *stream);
 /* Before the stream's own fields move on to this event. */

@@ -48,7 +48,10 @@ static void on_ended(struct stream *stream, enum stream_ending ending, uint64_t 
     /* A service that refuses must not be asked as fast as it can refuse. */
     if (ending == STREAM_FAILED && wait_ns < plan->retry_wait_ns)
         wait_ns = plan->retry_wait_ns;
-    loop_set_timer(shared->loop, &stream->timer, clock_add_ns(now_ns, wait_ns), on_wait_over);
+    if (wait_ns == 0)
+        open_next(user, now_ns);
+    else
+        loop_set_timer(shared->loop, &stream->timer, clock_add_ns(now_ns, wait_ns), on_wait_over);
 }
 
 const struct stream_observer user_observer = {.on_ended = on_ended};

@@ -52,6 +52,8 @@ struct worker {
     uint64_t tick_began_ns;
     uint64_t tick_cpu_ns;
     uint32_t sample_turn;
+    uint32_t last_users, last_open; /* when the order to stop came */
+    struct timer stop_timer;
     bool is_stopping;   /* no users any more; or never set up */
     bool has_said_done; /* the last tick and "done" are queued */
     int exit_status;
@@ -80,14 +82,19 @@ static uint64_t read_rss_bytes(void)
 
 /* --- ticks --- */
 
+static uint32_t running_users(const struct worker *worker)
+{
+    return worker->user_count - worker->shared.finished_count;
+}
+
 static void send_tick(struct worker *worker, bool is_last, uint64_t now_ns)
 {
     uint64_t cpu_ns = clock_cpu_ns(), span_ns = now_ns - worker->tick_began_ns;
     struct frame_tick tick = {
         .sequence = ++worker->tick_sequence,
         .interval_ns = span_ns,
-        .users = is_last ? 0 : worker->user_count - worker->shared.finished_count,
-        .open = stream_engine_open_count(worker->engine),
+        .users = is_last ? worker->last_users : running_users(worker),
+        .open = is_last ? worker->last_open : stream_engine_open_count(worker->engine),
         .connecting = stream_engine_requesting_count(worker->engine),
         .finished = worker->shared.finished_count,
         .rss_bytes = read_rss_bytes(),
@@ -111,11 +118,19 @@ static void sample_streams(struct worker *worker, uint64_t now_ns)
         stream_sample(&worker->users[i]->stream, now_ns);
 }
 
+/* A second after the last was due, so that ticks do not drift; late by more, a second from now. */
+static uint64_t next_tick_ns(const struct timer *timer, uint64_t now_ns)
+{
+    uint64_t next_ns = timer->deadline_ns + WORKER_TICK_MS * CLOCK_NS_PER_MS;
+
+    return next_ns > now_ns ? next_ns : now_ns + WORKER_TICK_MS * CLOCK_NS_PER_MS;
+}
+
 static void on_tick(struct timer *timer, uint64_t now_ns)
 {
     struct worker *worker = CONTAINER_OF(timer, struct worker, tick_timer);
 
-    loop_set_timer(worker->loop, timer, now_ns + WORKER_TICK_MS * CLOCK_NS_PER_MS, on_tick);
+    loop_set_timer(worker->loop, timer, next_tick_ns(timer, now_ns), on_tick);
     sample_streams(worker, now_ns);
     /* While the last tick has not left, the delta keeps growing. */
     if (channel_queued_bytes(worker->channel) == 0)
@@ -342,12 +357,26 @@ static void remove_all_users(struct worker *worker)
         remove_user(worker, true, now_ns);
 }
 
-static void take_stop(struct worker *worker)
+static void on_stop_limit(struct timer *timer, uint64_t now_ns)
 {
-    if (worker->is_stopping || !worker->plan)
+    (void)now_ns;
+    loop_stop(CONTAINER_OF(timer, struct worker, stop_timer)->loop);
+}
+
+static void take_stop(struct worker *worker, const struct frame *frame)
+{
+    struct err err = {0};
+    uint64_t limit_ns;
+
+    if (worker->is_stopping || !worker->plan || frame_get_stop(frame, &limit_ns, &err) < 0)
         return;
     worker->is_stopping = true;
+    worker->last_users = running_users(worker);
+    worker->last_open = stream_engine_open_count(worker->engine);
     loop_cancel_timer(worker->loop, &worker->tick_timer);
+    /* For a controller that does not read: what is left to say is given up then. */
+    loop_set_timer(worker->loop, &worker->stop_timer,
+                   clock_add_ns(loop_refresh_ns(worker->loop), limit_ns), on_stop_limit);
     remove_all_users(worker);
     send_tick(worker, true, loop_refresh_ns(worker->loop));
     frame_put_done(channel_out(worker->channel));
@@ -368,7 +397,7 @@ static void on_frame(void *ctx, const struct frame *frame)
             take_users(worker, frame);
         break;
     case FRAME_STOP:
-        take_stop(worker);
+        take_stop(worker, frame);
         break;
     case FRAME_PING:
     case FRAME_NONE:
@@ -426,7 +455,8 @@ int worker_main(int fd)
     struct worker worker = {.exit_status = EXIT_SUCCESS};
     struct err err = {0};
 
-    (void)signal(SIGINT, SIG_IGN);
+    (void)signal(SIGINT, SIG_IGN); /* both go to the whole group; the controller answers them */
+    (void)signal(SIGTERM, SIG_IGN);
     (void)signal(SIGPIPE, SIG_IGN);
     worker.loop = loop_new(&err);
     if (!worker.loop) {

@@ -72,7 +72,7 @@ static void close_descriptor(struct dial *dial)
 {
     if (dial->fd < 0)
         return;
-    loop_remove(dial->dialer->config.loop, dial->watch);
+    loop_forget(dial->dialer->config.loop, dial->watch);
     (void)close(dial->fd);
     dial->fd = -1;
 }

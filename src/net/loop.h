@@ -48,6 +48,9 @@ int loop_change(struct loop *loop, struct watch *watch, unsigned interest);
 /* Before the descriptor is closed. Events of this turn not yet handed on are dropped. No-op when
  * not watched. */
 void loop_remove(struct loop *loop, struct watch *watch);
+/* The same for a descriptor that is closed right afterwards and was never duplicated: closing it
+ * takes it from the kernel's set, which spares a system call. */
+void loop_forget(struct loop *loop, struct watch *watch);
 
 /* Runs `on_expire` once at or up to 1 ms after `deadline_ns`; moves the timer if it is already set.
  * O(1). */

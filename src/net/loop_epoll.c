@@ -135,10 +135,16 @@ int loop_change(struct loop *loop, struct watch *watch, unsigned interest)
 
 void loop_remove(struct loop *loop, struct watch *watch)
 {
+    if (watch->on_ready)
+        (void)control(loop, EPOLL_CTL_DEL, watch);
+    loop_forget(loop, watch);
+}
+
+void loop_forget(struct loop *loop, struct watch *watch)
+{
     if (!watch->on_ready)
         return;
     watch->on_ready = NULL;
-    (void)control(loop, EPOLL_CTL_DEL, watch);
     /* The watch's memory may go before its event of this batch is reached. */
     for (int i = loop->batch_at; i < loop->batch_count; i++) {
         if (loop->batch[i].data.ptr == watch)

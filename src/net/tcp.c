@@ -40,7 +40,8 @@ static enum io_status tcp_write(struct transport *transport, const struct iovec 
 
     (void)memcpy(&message.msg_iov, &parts, sizeof parts); /* sendmsg does not write through it */
     do
-        put = sendmsg(transport->fd, &message, MSG_NOSIGNAL);
+        put = count == 1 ? send(transport->fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL)
+                         : sendmsg(transport->fd, &message, MSG_NOSIGNAL);
     while (put < 0 && errno == EINTR);
     if (put < 0)
         return errno == EAGAIN ? IO_WANT_WRITE : fail(transport, errno);

@@ -77,26 +77,50 @@ static bool is_control(const uint8_t *bytes)
     return bytes[0] < 0x20 || bytes[0] == 0x7f || (bytes[0] == 0xc2 && bytes[1] < 0xa0);
 }
 
-size_t figures_append_clean(struct buf *out, const char *text, size_t columns)
+static size_t put_dots(struct buf *out, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        (void)buf_append_byte(out, '.');
+    return count;
+}
+
+/* Text of one line, `columns` at most; where it is longer, dots stand for its end or its front. */
+static size_t append_clean(struct buf *out, const char *text, size_t columns, bool cuts_front)
 {
     struct buf sound = {0};
-    size_t count = 0, used = 0, keep;
+    size_t count = 0, used = 0, keep, first, dots;
 
     (void)utf8_append_lossy(&sound, (const uint8_t *)text, strlen(text));
     for (size_t at = 0; at < sound.len; at += character_len(sound.bytes + at))
         count++;
     keep = count <= columns ? count : columns > 3 ? columns - 3 : 0;
-    for (size_t at = 0; used < keep; at += character_len(sound.bytes + at)) {
+    dots = count <= columns ? 0 : columns - keep;
+    first = cuts_front ? count - keep : 0;
+    if (cuts_front)
+        used = put_dots(out, dots);
+    for (size_t at = 0, i = 0; i < first + keep; at += character_len(sound.bytes + at), i++) {
+        if (i < first)
+            continue;
         if (is_control(sound.bytes + at))
             (void)buf_append_byte(out, '?');
         else
             (void)buf_append(out, sound.bytes + at, character_len(sound.bytes + at));
         used++;
     }
-    for (; count > columns && used < columns; used++)
-        (void)buf_append_byte(out, '.');
+    if (!cuts_front)
+        used += put_dots(out, dots);
     buf_fini(&sound);
     return used;
+}
+
+size_t figures_append_clean(struct buf *out, const char *text, size_t columns)
+{
+    return append_clean(out, text, columns, false);
+}
+
+size_t figures_append_clean_end(struct buf *out, const char *text, size_t columns)
+{
+    return append_clean(out, text, columns, true);
 }
 
 uint32_t figures_users(const struct run *run)

@@ -32,6 +32,8 @@ const char *figures_utc(double unix_ms, char text[static UNITS_TEXT_BYTES]);
  * the columns used.
  */
 size_t figures_append_clean(struct buf *out, const char *text, size_t columns);
+/* The same, cut at the front: of a long URL the end tells it from others of its host. */
+size_t figures_append_clean_end(struct buf *out, const char *text, size_t columns);
 /* Over all workers, by their last ticks. */
 uint32_t figures_users(const struct run *run);
 uint32_t figures_open(const struct run *run);

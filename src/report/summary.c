@@ -142,15 +142,29 @@ static void put_reconnects(struct buf *out, const struct run *run)
     buf_fini(&note);
 }
 
-static void put_streams(struct buf *out, const struct run *run, bool has_colour)
+/* A stream that is open when the run ends is closed by us too: it is in both rows. */
+static void put_ends(struct buf *out, const struct run *run)
 {
     const struct hist *age = stat_get_trend(run->total, METRIC_SSE_OPEN_AGE, NULL);
-    char text[UNITS_TEXT_BYTES], causes[FIGURES_DISCONNECTS_BYTES];
+    char text[UNITS_TEXT_BYTES];
+    struct buf note = {0};
+    uint64_t open = age ? hist_count(age) : 0;
+
+    (void)units_format_count(open, text);
+    put_row(out, "open at the end", text, "");
+    if (open > 0)
+        (void)buf_appendf(&note, "%s of them at the end of the run", text);
+    (void)put_count_row(out, run, "closed by us", METRIC_SSE_CLOSED_BY_US, buf_text(&note));
+    buf_fini(&note);
+}
+
+static void put_streams(struct buf *out, const struct run *run, bool has_colour)
+{
+    char causes[FIGURES_DISCONNECTS_BYTES];
 
     summary_title(out, "Streams", has_colour);
     put_attempts(out, run);
-    put_row(out, "open at the end", units_format_count(age ? hist_count(age) : 0, text), "");
-    (void)put_count_row(out, run, "closed by us", METRIC_SSE_CLOSED_BY_US, "");
+    put_ends(out, run);
     (void)put_count_row(out, run, "disconnects", METRIC_SSE_DISCONNECTS,
                         figures_causes(run->total, causes));
     put_reconnects(out, run);
@@ -230,8 +244,20 @@ static void put_workers(struct buf *out, const struct run *run, bool has_colour)
                           run->worker_count - WORKERS_MAX);
 }
 
+static void put_tail(struct buf *out, const char *json_path)
+{
+    static const char text[] = "\nEvery figure, by second and endpoint, as JSON: ";
+
+    (void)buf_append_text(out, text);
+    if (json_path)
+        (void)figures_append_clean_end(out, json_path, SUMMARY_COLUMNS - (sizeof text - 2));
+    else
+        (void)buf_append_text(out, "--json FILE");
+    (void)buf_append_byte(out, '\n');
+}
+
 void summary_write(struct buf *out, const struct run *run, const struct outcome *outcome,
-                   bool has_colour)
+                   const char *json_path, bool has_colour)
 {
     summary_title(out, "cicada " CICADA_VERSION, has_colour);
     put_head(out, run, outcome, has_colour);
@@ -242,5 +268,5 @@ void summary_write(struct buf *out, const struct run *run, const struct outcome 
     summary_errors(out, run, has_colour);
     put_findings(out, outcome, has_colour);
     put_workers(out, run, has_colour);
-    (void)buf_append_text(out, "\nEvery figure, by second and endpoint, as JSON: --json FILE\n");
+    put_tail(out, json_path);
 }

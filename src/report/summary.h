@@ -10,8 +10,8 @@
 
 #include <stdbool.h>
 
-/* Appends the summary text. */
+/* Appends the summary text. `json_path` is where the full result stands; NULL: nowhere. */
 void summary_write(struct buf *out, const struct run *run, const struct outcome *outcome,
-                   bool has_colour);
+                   const char *json_path, bool has_colour);
 
 #endif

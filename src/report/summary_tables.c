@@ -9,6 +9,7 @@
 enum {
     ROWS_MAX = 20,
     ENDPOINT_COLUMNS = 42, /* of the endpoint table */
+    ENDPOINT_METHOD_COLUMNS = 8,
     CLASS_COLUMNS = 16,
     MESSAGE_COLUMNS = 42,
     ORIGIN_COLUMNS = 26 /* the endpoint in the error table */
@@ -28,11 +29,22 @@ static void put_cell(struct buf *out, const char *text, size_t columns)
         (void)buf_append_byte(out, ' ');
 }
 
-/* The last cell of a row: no blanks behind it. */
-static void put_last_cell(struct buf *out, const char *text, size_t columns)
+/* The endpoint as the last cell of a row: no blanks behind it. */
+static void put_origin(struct buf *out, const char *text)
 {
-    (void)figures_append_clean(out, text, columns);
+    (void)figures_append_clean_end(out, text, ORIGIN_COLUMNS);
     (void)buf_append_byte(out, '\n');
+}
+
+/* "GET http://127.0.0.1/x", padded. */
+static void put_endpoint_name(struct buf *out, const char *method, const char *name)
+{
+    size_t used = figures_append_clean(out, method, ENDPOINT_METHOD_COLUMNS);
+
+    (void)buf_append_byte(out, ' ');
+    used += 1 + figures_append_clean_end(out, name, ENDPOINT_COLUMNS - used - 1);
+    for (; used < ENDPOINT_COLUMNS; used++)
+        (void)buf_append_byte(out, ' ');
 }
 
 static void put_more(struct buf *out, size_t all)
@@ -125,14 +137,12 @@ static void put_endpoint(struct buf *out, const struct run *run, size_t index)
 {
     const struct stat_set *set = stats_endpoint_set(run->stats, index);
     char attempts[UNITS_TEXT_BYTES], connected[UNITS_TEXT_BYTES], events[UNITS_TEXT_BYTES];
-    struct buf name = {0};
     uint64_t passes, fails;
 
-    (void)buf_appendf(&name, "%s %s", stats_endpoint_method(run->stats, index),
-                      stats_endpoint_name(run->stats, index));
     stat_get_rate(set, METRIC_SSE_CONNECT_SUCCESS, NULL, &passes, &fails);
     (void)buf_append_text(out, "  ");
-    put_cell(out, buf_text(&name), ENDPOINT_COLUMNS);
+    put_endpoint_name(out, stats_endpoint_method(run->stats, index),
+                      stats_endpoint_name(run->stats, index));
     (void)buf_appendf(out, " %9s %9s %12s",
                       units_format_count(stat_get_count(set, METRIC_SSE_ATTEMPTS, NULL), attempts),
                       figures_share(passes, fails, connected),
@@ -140,7 +150,6 @@ static void put_endpoint(struct buf *out, const struct run *run, size_t index)
     put_percentile(out, set, METRIC_SSE_TTFE);
     put_percentile(out, set, METRIC_SSE_EVENT_GAP);
     (void)buf_append_byte(out, '\n');
-    buf_fini(&name);
 }
 
 void summary_endpoints(struct buf *out, const struct run *run, bool has_colour)
@@ -196,8 +205,7 @@ void summary_errors(struct buf *out, const struct run *run, bool has_colour)
                           CLASS_COLUMNS, error_class_name(errors[i]->error_class));
         put_cell(out, errors[i]->message, MESSAGE_COLUMNS);
         (void)buf_append_byte(out, ' ');
-        put_last_cell(out, is_known ? stats_endpoint_name(run->stats, errors[i]->endpoint) : "-",
-                      ORIGIN_COLUMNS);
+        put_origin(out, is_known ? stats_endpoint_name(run->stats, errors[i]->endpoint) : "-");
     }
     put_more(out, count);
     free(errors);

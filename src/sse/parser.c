@@ -245,7 +245,7 @@ static void dispatch_carry(struct sse_parser *parser, uint64_t now_ns)
     const struct sse_carry *carry = parser->carry;
     struct line_cursor cursor = line_cursor_make(carry->bytes, carry->line_start);
     struct block block = {0};
-    struct line line;
+    struct line line = {0};
     bool ends_in_cr;
 
     while (line_cursor_next(&cursor, &line, &ends_in_cr)) {

@@ -229,10 +229,12 @@ void run_add_tick(struct run *run, size_t worker_index, const struct run_tick *t
         ((double)worker->open + (double)tick->open) / 2 * (double)tick->interval_ns;
     worker->users = tick->users;
     worker->open = tick->open;
-    worker->cpu_ratio = tick->cpu_ratio;
     worker->rss_bytes = tick->rss_bytes;
     note_cpu(worker, tick);
-    stat_gauge(worker->own, METRIC_WORKER_CPU, NULL, tick->cpu_ratio);
+    if (tick->interval_ns >= RUN_CPU_SPAN_MIN_MS * CLOCK_NS_PER_MS) {
+        worker->cpu_ratio = tick->cpu_ratio;
+        stat_gauge(worker->own, METRIC_WORKER_CPU, NULL, tick->cpu_ratio);
+    }
     stat_gauge(worker->own, METRIC_WORKER_RSS, NULL, (double)tick->rss_bytes);
 
     sum_workers(run, &users, &open);

@@ -11,7 +11,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { RUN_WINDOW_S = 10, RUN_SATURATED_PCT = 90, RUN_LAG_LIMIT_MS = 100, RUN_CPU_TICKS = 5 };
+enum {
+    RUN_WINDOW_S = 10,
+    RUN_SATURATED_PCT = 90,
+    RUN_LAG_LIMIT_MS = 100,
+    RUN_CPU_SPAN_MIN_MS = 500 /* a share of CPU over a shorter tick says nothing */,
+    RUN_CPU_TICKS = 5
+};
 
 struct run_info {
     char *id;     /* "20261123T142233-5f3a" */

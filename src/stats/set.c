@@ -179,8 +179,10 @@ static struct tagged *tagged_entry(struct stat_set *set, enum metric metric, con
     entry = find_entry(set, metric, tag, len);
     if (!entry)
         entry = add_entry(set, metric, tag, len);
-    if (entry)
+    if (entry) {
+        assert(set->slots); /* made with the first entry */
         set->slots[slot] = entry;
+    }
     return entry;
 }
 

@@ -132,7 +132,7 @@ static size_t place_endpoints(const struct stats *stats, size_t place[static END
 
 void pack_stats(struct buf *out, const struct stats *stats)
 {
-    size_t place[ENDPOINT_ROWS];
+    size_t place[ENDPOINT_ROWS] = {0};
     size_t used_count = place_endpoints(stats, place);
 
     pack_array(out, 3);
@@ -186,9 +186,9 @@ static void unpack_short_text(struct unpack *unpack, char *text, size_t cap)
     const char *view = unpack_text_view(unpack, &len);
 
     expect(unpack, view && len < cap);
-    if (unpack->failed)
+    if (unpack->failed || !view)
         len = 0;
-    if (len > 0)
+    else
         memcpy(text, view, len);
     text[len] = '\0';
 }

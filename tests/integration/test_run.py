@@ -65,6 +65,40 @@ def a_run_ends_when_all_iterations_are_done(t):
 
 
 @test
+def the_first_user_starts_at_once(t):
+    service = SseService(t)
+    outcome, result = t.load(service.url(), "-u", 2, "-r", 0.2, "-t", "2s")
+    same(outcome.status, 0, "exit status")
+    same(result.count("sse_attempts"), 1, "attempts")
+    same(result.json["run"]["users_max"], 1, "most users")
+    same(result.metrics["sse_open"]["value"], 1, "streams open when the end came")
+    same(result.json["series"]["users"][-1], 1, "users in the last second")
+
+
+@test
+def events_and_stream_time_count_over_reconnects(t):
+    service = SseService(t)
+    _, result = t.load(service.url("/x?count=2&end=1"), "-u", 1, "-t", "20s", "--events", 3,
+                       "--iterations", 1, "--retry-wait", "50ms")
+    same(result.count("sse_events"), 3, "events")
+    same(result.count("sse_attempts"), 2, "attempts")
+    same(result.count("sse_closed_by_us"), 1, "ends we chose")
+    outcome, result = t.load(service.url("/x?count=1&end=1"), "-u", 1, "-t", "20s",
+                             "--stream-time", "500ms", "--iterations", 1, "--retry-wait", "50ms")
+    between(outcome.seconds, 0, 15, "seconds")
+    check(result.count("sse_attempts") > 1, "taken up again until the time was over")
+
+
+@test
+def a_204_is_an_answer_but_no_stream(t):
+    outcome, result = t.load(SseService(t).url("/x?status=204"), "-u", 2, "-t", "5s")
+    same(outcome.status, 1, "exit status")
+    same(result.rate("sse_connect_success"), 0, "share of connects")
+    same((result.count("sse_completed"), result.count("sse_gave_up")), (0, 0), "ends")
+    same(result.json["errors"], [], "errors")
+
+
+@test
 def stream_time_and_wait_shape_the_streams(t):
     service = SseService(t)
     _, result = load(t, service.url(), "-u", 1, "-t", "3s", "--stream-time", "300ms", "--wait",
@@ -73,6 +107,19 @@ def stream_time_and_wait_shape_the_streams(t):
     for gap in (later - earlier for earlier, later in zip(starts, starts[1:])):
         between(gap, 0.45, 1.5, "seconds from one stream to the next")
     between(result.metrics["sse_duration"]["min"], 290, 600, "ms that a stream lasts")
+
+
+@test
+def a_summary_that_cannot_be_written_is_a_failure(t):
+    service = SseService(t)
+    words = ("run", service.url(), "-t", "1s", "--json", t.path("result.json"))
+    outcome = t.cicada(*words, prefix=("sh", "-c", 'exec "$@" > /dev/full', "sh"))
+    same(outcome.status, 1, "exit status")
+    contains(outcome.stderr, "cannot write the summary: No space left", "message")
+    check(os.path.exists(t.path("result.json")), "the result is there all the same")
+    outcome = t.cicada(*words)
+    same(outcome.status, 0, "exit status")
+    contains(outcome.stdout, "as JSON: .*/result[.]json\n$", "last line")
 
 
 @test
@@ -288,6 +335,16 @@ def ctrl_c_of_a_terminal_reaches_the_controller_alone(t):
         os.kill(worker, signal.SIGINT)
     process.signal(signal.SIGINT)
     check_aborted(process, path, 130)
+    check(not any(worker["lost"] for worker in Result(path).workers), "no worker was lost")
+
+
+@test
+def a_sigterm_to_the_whole_group_loses_nothing(t):
+    process, path = start_load(t, SseService(t), "--processes", 2)
+    for worker in children_of(process.pid):
+        os.kill(worker, signal.SIGTERM)
+    process.signal(signal.SIGTERM)
+    check_aborted(process, path, 143)
     check(not any(worker["lost"] for worker in Result(path).workers), "no worker was lost")
 
 

@@ -12,7 +12,7 @@ import harness
 from harness import between, check, contains, same, test, wait_until
 
 LOGIN = {"email": "loadtest.user@example.com", "password": "Str0ngP@ssword!"}
-CLIENT = {"client_id": "loadforge-sse-test-client", "client_secret": "demo-secret-key",
+CLIENT = {"client_id": "cicada-demo", "client_secret": "demo-secret-key",
           "grant_type": "client_credentials", "scope": "analytics:read"}
 FAST = "interval=10ms"
 NOTIFICATIONS = "/api/v1/notifications/stream"
@@ -178,6 +178,9 @@ def session_checks_what_it_is_sent(t):
     service = Service(t)
     path = "/api/v1/session/token"
     check(service.session(), "a token")
+    # Published scripts bring this one.
+    same(service.post(path, {**CLIENT, "client_id": "loadforge-sse-test-client"})[0], 200,
+         "status of the older client")
     same(service.post(path, {**CLIENT, "client_secret": "x"})[0], 401, "status of a wrong secret")
     same(service.post(path, {**CLIENT, "client_id": "x"})[0], 401, "status of a wrong client")
     same(service.post(path, {**CLIENT, "grant_type": "x"})[0], 400, "status of another grant")

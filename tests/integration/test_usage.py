@@ -23,6 +23,16 @@ BAD_USAGE = {
                                               "header"),
     "a host option with a header gets a hint": (("run", URL, "-t", "1s", "-H", "Accept: x"),
                                                 "--header"),
+    "a quoted header at -H is quoted once": (("run", URL, "-t", "1s", "-H", "'A: b'"),
+                                             "--header: 'A: b'$"),
+    "a wrong URL is named before a missing run time": (("run", "ftp://x"), "ftp"),
+    "a URL without host comes before a missing run time": (("run", "http://"), "host"),
+    "a wrong URL is named once": (("run", "http://127.0.0.1:99999/", "-t", "1s"),
+                                  "^cicada: URL 'http://127.0.0.1:99999/': its port[^']*$"),
+    "a wrong URL of tap is named once": (("tap", "http://127.0.0.1:99999/"),
+                                         "^cicada: URL 'http://127.0.0.1:99999/': its port[^']*$"),
+    "a spawn rate with an exponent is named": (("run", URL, "-t", "1s", "-r", "1e9"),
+                                               "'1e9' is not a plain number above 0"),
     "a run time is required without a terminal": (("run", URL), "--run-time|-t"),
     "a target is required": (("run", "-t", "1s"), "URL"),
     "a name that does not resolve is named": (("run", "http://no-such-host.invalid/", "-t", "1s"),
@@ -105,6 +115,13 @@ def an_unwritable_result_is_refused_before_the_start(t):
     contains(t.refused("run", server.url(), "-t", "1s", "--json", t.path("folder")), "folder",
              "message")
     same(server.seen(), [], "requests")
+
+
+@test
+def a_misspelt_variable_gets_a_hint(t):
+    message = t.refused("run", URL, env={"CICADA_RUNTIME": "1s", "CICADA_GOLDEN": "1"})
+    contains(message, "CICADA_RUNTIME; did you mean CICADA_RUN_TIME[?]", "message")
+    check("GOLDEN" not in message, f"a foreign variable is left alone: {message}")
 
 
 @test

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -136,7 +137,8 @@ static void wrong_lines_get_one_sentence(void **state)
         {{"--quiet=yes"}, "option '--quiet' takes no value"},
         {{"-u", "-3"}, "option '--users': '-3' is not a whole number"},
         {{"-u0"}, "option '--users': '0' is out of range"},
-        {{"-r0"}, "option '--spawn-rate': '0' is not a number above 0"},
+        {{"-r0"}, "option '--spawn-rate': '0' is not a plain number above 0"},
+        {{"-r1e9"}, "option '--spawn-rate': '1e9' is not a plain number above 0"},
         {{"-t0"}, "option '--run-time': '0' is no time at all"},
         {{"--stop-timeout=none"}, "option '--stop-timeout': 'none' is not possible here"},
         {{"--reconnect", "maybe"}, "'maybe' is not one of auto, always or never"},
@@ -225,6 +227,35 @@ static void a_wrong_variable_is_named(void **state)
     finish(&parsed);
 }
 
+static char warnings[200];
+
+static void collect_warning(const char *name, size_t len, const char *meant)
+{
+    size_t used = strlen(warnings);
+
+    (void)snprintf(warnings + used, sizeof warnings - used, "%.*s:%s ", (int)len, name, meant);
+}
+
+static void misspelt_variables_get_a_hint_and_foreign_ones_none(void **state)
+{
+    static const char *const variables[] = {"CICADA_USERS=5",
+                                            "CICADA_USER=5",
+                                            "CICADA_RUNTIME=1s",
+                                            "CICADA_run_time=",
+                                            "CICADA_GOLDEN=1",
+                                            "CICADA_SAMPLE_RESULT=x",
+                                            "CICADA_=x",
+                                            "CICADA=x",
+                                            "USER=x",
+                                            "CICADA_USRES",
+                                            NULL};
+
+    (void)state;
+    sources_check_environment(run_table, variables, collect_warning);
+    assert_string_equal(warnings, "CICADA_USER:CICADA_USERS CICADA_RUNTIME:CICADA_RUN_TIME "
+                                  "CICADA_run_time:CICADA_RUN_TIME CICADA_USRES:CICADA_USERS ");
+}
+
 static void help_wins_over_mistakes_behind_it(void **state)
 {
     struct parsed parsed;
@@ -247,6 +278,7 @@ int main(void)
         cmocka_unit_test(later_sources_win),
         cmocka_unit_test(a_wrong_line_of_a_file_is_named),
         cmocka_unit_test(a_wrong_variable_is_named),
+        cmocka_unit_test(misspelt_variables_get_a_hint_and_foreign_ones_none),
         cmocka_unit_test(help_wins_over_mistakes_behind_it),
     };
 

@@ -295,20 +295,6 @@ static void a_connection_that_closes_is_not_kept(void **state)
     assert_null(session.idle);
 }
 
-static void a_request_that_is_not_idempotent_is_not_sent_twice(void **state)
-{
-    static const struct step steps[] = {{.text = WHOLE}, {.then = THEN_CLOSE}};
-    struct fetch fetch = {0};
-
-    (void)state;
-    run(&fetch, steps);
-    fetch_start(&fetch);
-    wait_for(&fetch, 2);
-    assert_int_equal(fetch.end.error_class, CLASS_CLOSED_EARLY);
-    assert_int_equal(request_count, 2);
-    buf_fini(&fetch.body);
-}
-
 static void a_stale_connection_is_replaced_once(void **state)
 {
     static const struct step steps[] = {
@@ -316,7 +302,7 @@ static void a_stale_connection_is_replaced_once(void **state)
         {.text = WHOLE},      {.then = THEN_RESET},
         {.then = THEN_CLOSE}, /* on a new one: that is a failure */
     };
-    struct fetch fetch = {.exchange.is_idempotent = true};
+    struct fetch fetch = {0};
 
     (void)state;
     run(&fetch, steps);
@@ -484,7 +470,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_SERVER(a_session_uses_its_connection_again),
         WITH_SERVER(a_connection_that_closes_is_not_kept),
-        WITH_SERVER(a_request_that_is_not_idempotent_is_not_sent_twice),
         WITH_SERVER(a_stale_connection_is_replaced_once),
         WITH_SERVER(an_idle_connection_that_goes_is_forgotten),
         WITH_SERVER(failures_have_their_class),

@@ -69,7 +69,7 @@ static void check_summary(const char *path, struct run *run)
     struct outcome *outcome = outcome_judge(run, EXIT_FAILURES);
     struct buf text = {0};
 
-    summary_write(&text, run, outcome, false);
+    summary_write(&text, run, outcome, NULL, false);
     check_shape(&text);
     check_golden(path, &text);
     buf_fini(&text);
@@ -116,7 +116,7 @@ static void many_errors_are_cut_and_sorted(void **state)
             stats_add_error(run->stats, 0, CLASS_TLS, message, 1000);
     }
     outcome = outcome_judge(run, 1);
-    summary_write(&text, run, outcome, false);
+    summary_write(&text, run, outcome, NULL, false);
     frequent = strstr(buf_text(&text), "message 24");
     rare = strstr(buf_text(&text), "message 0");
     assert_true(frequent && rare && frequent < rare);
@@ -133,8 +133,8 @@ static void colour_only_adds_escape_sequences(void **state)
     struct buf plain = {0}, coloured = {0}, stripped = {0};
 
     (void)state;
-    summary_write(&plain, run, outcome, false);
-    summary_write(&coloured, run, outcome, true);
+    summary_write(&plain, run, outcome, "r.json", false);
+    summary_write(&coloured, run, outcome, "r.json", true);
     for (const char *at = buf_text(&coloured); *at; at++) {
         if (*at == '\x1b')
             at = strchr(at, 'm');
@@ -150,6 +150,50 @@ static void colour_only_adds_escape_sequences(void **state)
     run_free(run);
 }
 
+static void the_last_line_says_where_the_result_is(void **state)
+{
+    struct run *run = sample_pass();
+    struct outcome *outcome = outcome_judge(run, 1);
+    char long_path[200];
+    struct buf text = {0};
+
+    (void)state;
+    summary_write(&text, run, outcome, "out/result.json", false);
+    assert_non_null(strstr(buf_text(&text), "as JSON: out/result.json\n"));
+    assert_null(strstr(buf_text(&text), "--json FILE"));
+    buf_clear(&text);
+    memset(long_path, 'a', sizeof long_path - 1);
+    memcpy(long_path + sizeof long_path - 8, "/r.json", 8);
+    summary_write(&text, run, outcome, long_path, false);
+    check_shape(&text);
+    assert_non_null(strstr(buf_text(&text), "aaa/r.json\n"));
+    buf_fini(&text);
+    outcome_free(outcome);
+    run_free(run);
+}
+
+static void long_addresses_of_one_host_stay_apart(void **state)
+{
+    static const char *const urls[] = {"http://a.service.example.com:8080/api/v1/events/one?x=1",
+                                       "http://a.service.example.com:8080/api/v1/events/two?x=1"};
+    struct run *run = sample_empty();
+    struct outcome *outcome;
+    struct buf text = {0};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++)
+        stats_add_error(run->stats, stats_add_endpoint(run->stats, "GET", urls[i]), CLASS_RESET,
+                        "reset", 1000);
+    outcome = outcome_judge(run, 1);
+    summary_write(&text, run, outcome, NULL, false);
+    check_shape(&text);
+    assert_non_null(strstr(buf_text(&text), "GET ...mple.com:8080/api/v1/events/one?x=1 "));
+    assert_non_null(strstr(buf_text(&text), " ...0/api/v1/events/two?x=1\n"));
+    outcome_free(outcome);
+    buf_fini(&text);
+    run_free(run);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,6 +202,8 @@ int main(void)
         cmocka_unit_test(a_run_without_figures_reads_as_expected),
         cmocka_unit_test(many_errors_are_cut_and_sorted),
         cmocka_unit_test(colour_only_adds_escape_sequences),
+        cmocka_unit_test(the_last_line_says_where_the_result_is),
+        cmocka_unit_test(long_addresses_of_one_host_stay_apart),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
