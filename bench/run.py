@@ -95,7 +95,7 @@ class Bench:
 
     def row(self, text, bare, cicada, ratio, limit, held):
         self.rows.append((text, bare, cicada, ratio, limit, "" if held is None else
-                          "held" if held else "PASSED"))
+                          "held" if held else "OVER"))
 
     def compare(self, name, text, limit, run):
         """A ratio of CPU times: bare and cicada by turns."""
