@@ -296,8 +296,10 @@ static void take_tick(struct controller_worker *worker, const struct frame *fram
         log_error("worker %zu sent a tick that cannot be read: %s", worker->index, err.text);
     }
     stats_free(delta);
-    if (has_finished_all(controller))
+    if (has_finished_all(controller)) {
+        note_users(controller);
         begin_stop(controller);
+    }
 }
 
 static void take_log(const struct frame *frame)

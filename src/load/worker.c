@@ -18,7 +18,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { WORKER_TICK_MS = 1000, WORKER_LAG_PROBE_MS = 50, WORKER_SAMPLE_SHARE = 10 };
+enum {
+    WORKER_TICK_MS = 1000,
+    WORKER_LAG_PROBE_MS = 50,
+    WORKER_SAMPLE_SHARE = 10,
+    WORKER_STOP_GRACE_S = 10
+};
 
 /* Where the number of users is going. */
 struct pace {
@@ -374,9 +379,12 @@ static void take_stop(struct worker *worker, const struct frame *frame)
     worker->last_users = running_users(worker);
     worker->last_open = stream_engine_open_count(worker->engine);
     loop_cancel_timer(worker->loop, &worker->tick_timer);
-    /* For a controller that does not read: what is left to say is given up then. */
-    loop_set_timer(worker->loop, &worker->stop_timer,
-                   clock_add_ns(loop_refresh_ns(worker->loop), limit_ns), on_stop_limit);
+    /* For a controller that does not read, well after it would have ended this process itself. */
+    loop_set_timer(
+        worker->loop, &worker->stop_timer,
+        clock_add_ns(loop_refresh_ns(worker->loop) + WORKER_STOP_GRACE_S * CLOCK_NS_PER_S,
+                     limit_ns),
+        on_stop_limit);
     remove_all_users(worker);
     send_tick(worker, true, loop_refresh_ns(worker->loop));
     frame_put_done(channel_out(worker->channel));

@@ -328,24 +328,23 @@ def ctrl_c_twice_ends_at_once(t):
     check(process.wait(5) in (130, -signal.SIGINT), f"exit status {process.child.returncode}")
 
 
-@test
-def ctrl_c_of_a_terminal_reaches_the_controller_alone(t):
+def check_group_signal(t, number, status):
     process, path = start_load(t, SseService(t), "--processes", 2)
     for worker in children_of(process.pid):
-        os.kill(worker, signal.SIGINT)
-    process.signal(signal.SIGINT)
-    check_aborted(process, path, 130)
+        os.kill(worker, number)
+    process.signal(number)
+    check_aborted(process, path, status)
     check(not any(worker["lost"] for worker in Result(path).workers), "no worker was lost")
+
+
+@test
+def ctrl_c_of_a_terminal_reaches_the_controller_alone(t):
+    check_group_signal(t, signal.SIGINT, 130)
 
 
 @test
 def a_sigterm_to_the_whole_group_loses_nothing(t):
-    process, path = start_load(t, SseService(t), "--processes", 2)
-    for worker in children_of(process.pid):
-        os.kill(worker, signal.SIGTERM)
-    process.signal(signal.SIGTERM)
-    check_aborted(process, path, 143)
-    check(not any(worker["lost"] for worker in Result(path).workers), "no worker was lost")
+    check_group_signal(t, signal.SIGTERM, 143)
 
 
 @test
