@@ -4,9 +4,10 @@
  *
  * The input up to its first line end is a URL, the rest a reference to resolve against it.
  */
-#include "base/mem.h"
+#include "base/buf.h"
 #include "http/url.h"
 
+#include <ctype.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -32,28 +33,44 @@ static void check_parts(const struct url *url)
     for (const char *at = url->target; *at; at++)
         require(*at > ' ' && *at < 0x7f, "byte in the target", url->target);
     for (const char *at = url->host; *at; at++)
-        require(*at > ' ' && *at < 0x7f && !strchr("/?#@", *at), "byte in the host", url->host);
+        require(isalnum((unsigned char)*at) || strchr(url->is_ipv6 ? ":." : "-._", *at),
+                "byte in the host", url->host);
+    require(strlen(url->host) <= URL_HOST_LIMIT_BYTES, "too long", url->host);
     require(!strstr(url->target, "/../") || strchr(url->target, '?'), "dots left", url->target);
 }
 
 static void check_again(const struct url *url)
 {
-    char *authority = url_authority(url);
-    char *text = x_asprintf("%s://%s%s", url->scheme == URL_SCHEME_HTTPS ? "https" : "http",
-                            authority, url->target);
+    struct buf out = {0};
+    const char *text = url_append(&out, url) == 0 ? buf_text(&out) : "";
     struct url again;
     struct err err;
-    int result = url_parse(text, strlen(text), &again, &err);
+    int result = url_parse(text, out.len, &again, &err);
 
     /* Only the limit on the text as a whole may be in the way. */
-    if (strlen(text) <= URL_LIMIT_BYTES) {
+    if (out.len <= URL_LIMIT_BYTES) {
         require(result == 0, "not taken again", text);
         require(url_same_origin(url, &again), "another origin", text);
         require(strcmp(url->target, again.target) == 0, "another target", text);
     }
     url_fini(&again);
-    free(text);
-    free(authority);
+    buf_fini(&out);
+}
+
+/* They can break no header line. */
+static void check_credentials(const struct url *url)
+{
+    char *user = NULL, *password = NULL;
+    struct err err;
+
+    if (url_credentials(url, &user, &password, &err) == 0) {
+        require(!user == !url->userinfo && !password == !user, "half of them", url->host);
+        require(!user || !user[strcspn(user, "\r\n")], "line end in the user", url->host);
+        require(!password || !password[strcspn(password, "\r\n")], "line end in the password",
+                url->host);
+    }
+    free(user);
+    free(password);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
@@ -66,6 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     if (url_parse((const char *)bytes, url_bytes, &base, &err) == 0) {
         check_parts(&base);
         check_again(&base);
+        check_credentials(&base);
         if (line_end) {
             const char *reference = (const char *)line_end + 1;
 

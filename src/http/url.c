@@ -3,6 +3,8 @@
 #include "base/buf.h"
 #include "base/mem.h"
 
+#include <idn2.h>
+
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <stdlib.h>
@@ -160,15 +162,17 @@ static char *make_target(struct slice path, struct slice query)
     return target;
 }
 
-static int refuse(struct err *err, struct slice text, const char *reason)
+/* `detail` is what a library says, or NULL. */
+static int refuse(struct err *err, struct slice text, const char *reason, const char *detail)
 {
     struct buf shown = {0};
 
     append_encoded(&shown, (struct slice){text.at, text.len < SHOWN_LIMIT_BYTES
                                                        ? text.len
                                                        : (size_t)SHOWN_LIMIT_BYTES});
-    err_set(err, ERR_USAGE, "URL '%s'%s: %s", buf_text(&shown),
-            text.len > SHOWN_LIMIT_BYTES ? "..." : "", reason);
+    err_set(err, ERR_USAGE, "URL '%s'%s: %s%s%s", buf_text(&shown),
+            text.len > SHOWN_LIMIT_BYTES ? "..." : "", reason, detail ? ": " : "",
+            detail ? detail : "");
     buf_fini(&shown);
     return -1;
 }
@@ -229,30 +233,110 @@ static const char *set_ipv6(struct url *url, struct slice *rest)
     return NULL;
 }
 
-/* Letters, digits, "-", "." and "_": what resolvers take. Escapes and IDNs are named as wrong. */
-static const char *set_name(struct url *url, struct slice *rest)
+static int hex_digit(char byte)
 {
-    struct slice host = cut_front(rest, find_any(*rest, ":"));
+    if (byte >= '0' && byte <= '9')
+        return byte - '0';
+    if (byte >= 'a' && byte <= 'f')
+        return byte - 'a' + 10;
+    return byte >= 'A' && byte <= 'F' ? byte - 'A' + 10 : -1;
+}
 
+/* A broken escape stays as it is. */
+static void append_decoded(struct buf *out, struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        int high = -1, low = -1;
+
+        if (text.at[i] == '%' && text.len - i > 2) {
+            high = hex_digit(text.at[i + 1]);
+            low = hex_digit(text.at[i + 2]);
+        }
+        if (high >= 0 && low >= 0) {
+            (void)buf_append_byte(out, (uint8_t)(high * 16 + low));
+            i += 2;
+        } else {
+            (void)buf_append_byte(out, (uint8_t)text.at[i]);
+        }
+    }
+}
+
+static bool is_ascii(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if ((unsigned char)text.at[i] > 0x7f)
+            return false;
+    }
+    return true;
+}
+
+/* Of ASCII: letters, digits, "-", "." and "_", which is what resolvers take. */
+static const char *check_characters(struct slice host)
+{
+    for (size_t i = 0; i < host.len; i++) {
+        unsigned char byte = (unsigned char)host.at[i];
+
+        if (byte <= 0x7f && !isalnum(byte) && byte != '-' && byte != '.' && byte != '_')
+            return "its host holds a character that no host name has";
+    }
+    return NULL;
+}
+
+static const char *check_name(struct slice host)
+{
     if (host.len == 0)
         return "it has no host";
     if (host.len > URL_HOST_LIMIT_BYTES)
         return "its host is longer than 253 bytes";
-    for (size_t i = 0; i < host.len; i++) {
-        unsigned char byte = (unsigned char)host.at[i];
-
-        if (byte > 0x7e)
-            return "its host is not ASCII (write the xn-- form)";
-        if (!isalnum(byte) && byte != '-' && byte != '.' && byte != '_')
-            return "its host holds a character that no host name has";
-    }
     if (host.at[0] == '.' || memmem(host.at, host.len, "..", 2))
         return "its host has an empty label";
-    url->host = x_strndup(host.at, host.len);
+    return check_characters(host);
+}
+
+/* Replaces UTF-8 by the xn-- form; libidn2's reason when it has none. */
+static const char *encode_idn(struct buf *host)
+{
+    const uint8_t *name = (const uint8_t *)buf_text(host);
+    uint8_t *ascii = NULL;
+    int refusal = idn2_lookup_u8(name, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+
+    /* As curl does, so that a host is found by both or by neither. */
+    if (refusal != IDN2_OK && idn2_lookup_u8(name, &ascii, IDN2_TRANSITIONAL) != IDN2_OK)
+        return idn2_strerror(refusal);
+    buf_clear(host);
+    (void)buf_append_text(host, (const char *)ascii);
+    idn2_free(ascii);
     return NULL;
 }
 
-static const char *set_authority(struct url *url, struct slice authority)
+static struct slice slice_of(struct buf *buf)
+{
+    const char *text = buf_text(buf);
+
+    return (struct slice){text, buf->len};
+}
+
+/* What IDNA makes of a name is checked anew: its mapping turns a wide slash into a plain one. */
+static const char *set_name(struct url *url, struct slice *rest, const char **detail)
+{
+    struct buf host = {0};
+    const char *reason;
+
+    append_decoded(&host, cut_front(rest, find_any(*rest, ":")));
+    reason = check_characters(slice_of(&host));
+    if (!reason && !is_ascii(slice_of(&host))) {
+        *detail = encode_idn(&host);
+        reason = *detail ? "its host is no internationalized name" : NULL;
+    }
+    if (!reason)
+        reason = check_name(slice_of(&host));
+    if (!reason)
+        url->host = x_strndup(buf_text(&host), host.len);
+    buf_fini(&host);
+    return reason;
+}
+
+static const char *set_authority(struct url *url, struct slice authority, const char **detail)
 {
     struct slice rest = authority;
     const char *at = memrchr(authority.at, '@', authority.len);
@@ -268,7 +352,10 @@ static const char *set_authority(struct url *url, struct slice authority)
         }
         url->userinfo = x_strndup(userinfo.at, userinfo.len);
     }
-    reason = rest.len > 0 && rest.at[0] == '[' ? set_ipv6(url, &rest) : set_name(url, &rest);
+    if (rest.len > 0 && rest.at[0] == '[')
+        reason = set_ipv6(url, &rest);
+    else
+        reason = set_name(url, &rest, detail);
     if (reason)
         return reason;
     for (char *byte = url->host; *byte; byte++)
@@ -280,7 +367,8 @@ static const char *set_authority(struct url *url, struct slice authority)
     return set_port(url, rest);
 }
 
-static const char *parse_absolute(struct url *url, const struct reference *parts)
+static const char *parse_absolute(struct url *url, const struct reference *parts,
+                                  const char **detail)
 {
     const char *reason;
 
@@ -291,7 +379,7 @@ static const char *parse_absolute(struct url *url, const struct reference *parts
         return reason;
     if (!parts->authority.at)
         return "two slashes must follow its scheme";
-    reason = set_authority(url, parts->authority);
+    reason = set_authority(url, parts->authority, detail);
     if (reason)
         return reason;
     url->target = make_target(parts->path, parts->query);
@@ -336,16 +424,17 @@ static void resolve_path(const struct url *base, const struct reference *parts, 
     }
 }
 
-static const char *resolve(const struct url *base, const struct reference *parts, struct url *url)
+static const char *resolve(const struct url *base, const struct reference *parts, struct url *url,
+                           const char **detail)
 {
     struct reference whole = *parts;
 
     if (parts->scheme.at)
-        return parse_absolute(url, parts);
+        return parse_absolute(url, parts, detail);
     if (parts->authority.at) {
         whole.scheme.at = base->scheme == URL_SCHEME_HTTPS ? "https" : "http";
         whole.scheme.len = strlen(whole.scheme.at);
-        return parse_absolute(url, &whole);
+        return parse_absolute(url, &whole, detail);
     }
     url->scheme = base->scheme;
     url->host = x_strdup(base->host);
@@ -357,24 +446,39 @@ static const char *resolve(const struct url *base, const struct reference *parts
     return strlen(url->target) > URL_LIMIT_BYTES ? "it is longer than 16 KiB" : NULL;
 }
 
+/* NULL when it holds what no header may. */
+static char *decode_credential(struct slice text)
+{
+    struct buf decoded = {0};
+    struct slice whole;
+    char *copy = NULL;
+
+    append_decoded(&decoded, text);
+    whole = slice_of(&decoded);
+    if (find_any(whole, "\r\n") == whole.len && !memchr(whole.at, '\0', whole.len))
+        copy = x_strndup(whole.at, whole.len);
+    buf_fini(&decoded);
+    return copy;
+}
+
 int url_parse(const char *text, size_t len, struct url *url, struct err *err)
 {
     struct slice whole = trim(text, len);
     struct reference parts;
-    const char *reason;
+    const char *reason, *detail = NULL;
 
     *url = (struct url){0};
     if (whole.len == 0)
-        return refuse(err, whole, "it is empty");
+        return refuse(err, whole, "it is empty", NULL);
     if (whole.len > URL_LIMIT_BYTES)
-        return refuse(err, whole, "it is longer than 16 KiB");
+        return refuse(err, whole, "it is longer than 16 KiB", NULL);
     parts = split(whole);
     /* "localhost:8080/x" reads as a scheme by the grammar; people mean a host. */
     if (parts.scheme.at && !parts.authority.at && parts.path.len > 0 &&
         isdigit((unsigned char)parts.path.at[0]))
         parts.scheme.at = NULL;
-    reason = parse_absolute(url, &parts);
-    return reason ? refuse(err, whole, reason) : 0;
+    reason = parse_absolute(url, &parts, &detail);
+    return reason ? refuse(err, whole, reason, detail) : 0;
 }
 
 int url_resolve(const struct url *base, const char *reference, size_t len, struct url *url,
@@ -382,14 +486,14 @@ int url_resolve(const struct url *base, const char *reference, size_t len, struc
 {
     struct slice whole = trim(reference, len);
     struct reference parts;
-    const char *reason;
+    const char *reason, *detail = NULL;
 
     *url = (struct url){0};
     if (whole.len > URL_LIMIT_BYTES)
-        return refuse(err, whole, "it is longer than 16 KiB");
+        return refuse(err, whole, "it is longer than 16 KiB", NULL);
     parts = split(whole);
-    reason = resolve(base, &parts, url);
-    return reason ? refuse(err, whole, reason) : 0;
+    reason = resolve(base, &parts, url, &detail);
+    return reason ? refuse(err, whole, reason, detail) : 0;
 }
 
 void url_fini(struct url *url)
@@ -414,4 +518,41 @@ char *url_authority(const struct url *url)
     if (url->has_port)
         return x_asprintf("%s%s%s:%u", open, url->host, close, url->port);
     return x_asprintf("%s%s%s", open, url->host, close);
+}
+
+int url_append(struct buf *out, const struct url *url)
+{
+    char *authority = url_authority(url);
+    int result = buf_appendf(out, "%s://%s%s", url->scheme == URL_SCHEME_HTTPS ? "https" : "http",
+                             authority, url->target);
+
+    free(authority);
+    return result;
+}
+
+int url_credentials(const struct url *url, char **user, char **password, struct err *err)
+{
+    struct slice name, rest;
+    char *decoded_name, *decoded_secret;
+
+    if (!url->userinfo) {
+        *user = *password = NULL;
+        return 0;
+    }
+    rest = (struct slice){url->userinfo, strlen(url->userinfo)};
+    name = cut_front(&rest, find_any(rest, ":"));
+    if (rest.len > 0)
+        (void)cut_front(&rest, 1);
+    decoded_name = decode_credential(name);
+    decoded_secret = decode_credential(rest);
+    if (!decoded_name || !decoded_secret) {
+        err_set(err, ERR_USAGE, "the %s in the URL of '%s' holds a NUL or a line end",
+                decoded_name ? "password" : "user name", url->host);
+        free(decoded_name);
+        free(decoded_secret);
+        return -1;
+    }
+    *user = decoded_name;
+    *password = decoded_secret;
+    return 0;
 }
