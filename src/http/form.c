@@ -41,6 +41,43 @@ static bool decodes_to(const char *text, size_t len, const char *name)
     return at == len && *name == '\0';
 }
 
+/* What the standard's application/x-www-form-urlencoded percent-encode set leaves alone. */
+static bool is_kept(char byte)
+{
+    return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') ||
+           (byte >= 'A' && byte <= 'Z') || (byte != '\0' && strchr("*-._", byte));
+}
+
+static size_t encoded_bytes(const char *text)
+{
+    size_t len = 0;
+
+    for (; *text; text++)
+        len += is_kept(*text) || *text == ' ' ? 1 : 3;
+    return len;
+}
+
+/* Writes the encoded text at `to` and returns where it ends. */
+static uint8_t *encode(uint8_t *to, const char *text)
+{
+    static const char digits[] = "0123456789ABCDEF";
+
+    for (; *text; text++) {
+        uint8_t byte = (uint8_t)*text;
+
+        if (is_kept(*text)) {
+            *to++ = byte;
+        } else if (byte == ' ') {
+            *to++ = '+';
+        } else {
+            *to++ = '%';
+            *to++ = (uint8_t)digits[byte >> 4];
+            *to++ = (uint8_t)digits[byte & 15];
+        }
+    }
+    return to;
+}
+
 bool form_find(const char *text, size_t len, const char *name, struct buf *out)
 {
     while (len > 0) {
@@ -60,4 +97,21 @@ bool form_find(const char *text, size_t len, const char *name, struct buf *out)
         len -= field + 1;
     }
     return false;
+}
+
+int form_append(struct buf *out, const char *name, const char *value)
+{
+    size_t joint_bytes = out->len > 0 ? 1 : 0;
+    size_t len = joint_bytes + encoded_bytes(name) + 1 + encoded_bytes(value);
+    uint8_t *to = buf_reserve(out, len);
+
+    if (!to)
+        return -1;
+    if (joint_bytes > 0)
+        *to++ = '&';
+    to = encode(to, name);
+    *to++ = '=';
+    (void)encode(to, value);
+    buf_grew(out, len);
+    return 0;
 }

@@ -1,6 +1,6 @@
 /*
  * http/form.h - application/x-www-form-urlencoded: query strings and form bodies (WHATWG URL,
- * section 5.1).
+ * sections 5.1 and 5.2).
  */
 #ifndef CICADA_HTTP_FORM_H
 #define CICADA_HTTP_FORM_H
@@ -16,5 +16,10 @@
  * empty.
  */
 bool form_find(const char *text, size_t len, const char *name, struct buf *out);
+/*
+ * Appends "name=value", encoded, with "&" in front when `out` holds something. -1, and nothing
+ * appended, past the limit of `out`.
+ */
+int form_append(struct buf *out, const char *name, const char *value);
 
 #endif
