@@ -66,13 +66,18 @@ static struct address_list *new_list(size_t count)
     return list;
 }
 
+struct address_list *address_list_new(const struct address *items, size_t count)
+{
+    struct address_list *list = new_list(count);
+
+    list->count = count;
+    (void)memcpy(list->items, items, count * sizeof *items);
+    return list;
+}
+
 struct address_list *address_list_of(const struct address *address)
 {
-    struct address_list *list = new_list(1);
-
-    list->count = 1;
-    list->items[0] = *address;
-    return list;
+    return address_list_new(address, 1);
 }
 
 static void on_timer(struct timer *timer, uint64_t now_ns);

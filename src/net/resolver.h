@@ -27,6 +27,8 @@ struct address_list {
 
 struct address_list *address_list_keep(struct address_list *list);
 void address_list_drop(struct address_list *list);
+/* Copies `count` addresses; references is 1. */
+struct address_list *address_list_new(const struct address *items, size_t count);
 /* A list of one; references is 1. */
 struct address_list *address_list_of(const struct address *address);
 
