@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "net/route.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,22 +18,35 @@ struct dialer {
     struct address_list *unix_address; /* one reference; NULL: dial by name */
 };
 
+/* One address being connected to. */
+struct attempt {
+    struct dial *dial;
+    struct watch *watch; /* the owner's for the first of a dial, its own for the others */
+    struct watch own_watch;
+    const struct address *to; /* in the dial's list */
+    uint64_t began_ns;
+    int fd; /* -1: idle */
+};
+
 struct dial {
     struct dialer *dialer;
-    struct watch *watch;
+    struct watch *watch; /* the owner's */
     dial_fn on_done;
     struct resolver_query query;
-    struct timer timer;
-    struct address_list *list; /* one reference while connecting */
-    uint32_t first;            /* where in the list this dial began */
+    struct timer timer;           /* the deadline */
+    struct timer delay_timer;     /* when another attempt begins beside those under way */
+    struct address_list *list;    /* one reference while connecting */
+    const struct address *failed; /* in the list: what error_number is about */
+    struct attempt attempts[DIAL_ATTEMPTS_AT_ONCE];
+    uint32_t turn; /* which dial to this list it is */
     uint32_t tried;
-    int fd; /* -1: none */
     int error_number;
     bool is_starting; /* still inside dialer_start */
     bool is_done;
     uint64_t dns_ns;
-    uint64_t connect_began_ns;
 };
+
+_Static_assert(sizeof(struct dial) <= 352, "a dial has grown: there may be one for every user");
 
 static enum error_class class_of(int error_number)
 {
@@ -64,17 +78,27 @@ static void release(struct dial *dial)
 
     resolver_cancel(dialer->config.resolver, &dial->query);
     loop_cancel_timer(dialer->config.loop, &dial->timer);
+    loop_cancel_timer(dialer->config.loop, &dial->delay_timer);
     address_list_drop(dial->list);
     dial->list = NULL;
 }
 
-static void close_descriptor(struct dial *dial)
+static void close_attempt(struct attempt *attempt)
 {
-    if (dial->fd < 0)
+    if (attempt->fd < 0)
         return;
-    loop_forget(dial->dialer->config.loop, dial->watch);
-    (void)close(dial->fd);
-    dial->fd = -1;
+    loop_forget(attempt->dial->dialer->config.loop, attempt->watch);
+    (void)close(attempt->fd);
+    attempt->fd = -1;
+}
+
+/* All but `kept`, which may be NULL. */
+static void close_attempts(struct dial *dial, const struct attempt *kept)
+{
+    for (int i = 0; i < DIAL_ATTEMPTS_AT_ONCE; i++) {
+        if (&dial->attempts[i] != kept)
+            close_attempt(&dial->attempts[i]);
+    }
 }
 
 static void finish(struct dial *dial, const struct dial_result *result)
@@ -95,25 +119,28 @@ static void finish_failed(struct dial *dial, enum error_class error_class, const
     struct dial_result result = {
         .error_class = error_class, .message = message, .fd = -1, .dns_ns = dial->dns_ns};
 
-    close_descriptor(dial);
+    close_attempts(dial, NULL);
     finish(dial, &result);
 }
 
+/*
+ * The one way from a connected descriptor to the end of the dial. The descriptor is the first
+ * attempt's, on the owner's watch; no other attempt is left, no timer but the deadline is set.
+ */
 static void finish_connected(struct dial *dial)
 {
-    struct dial_result result = {.fd = dial->fd, .dns_ns = dial->dns_ns};
+    const struct attempt *winner = &dial->attempts[0];
+    struct dial_result result = {.fd = winner->fd, .dns_ns = dial->dns_ns};
 
-    result.connect_ns = loop_now_ns(dial->dialer->config.loop) - dial->connect_began_ns;
+    result.connect_ns = loop_now_ns(dial->dialer->config.loop) - winner->began_ns;
     finish(dial, &result);
 }
 
 static void finish_by_errno(struct dial *dial)
 {
-    const struct address *last =
-        &dial->list->items[(dial->first + dial->tried - 1) % dial->list->count];
     char message[TCP_ADDRESS_TEXT_BYTES + 128], text[TCP_ADDRESS_TEXT_BYTES];
 
-    (void)snprintf(message, sizeof message, "%s: %s", address_format(last, text),
+    (void)snprintf(message, sizeof message, "%s: %s", address_format(dial->failed, text),
                    strerror(dial->error_number));
     finish_failed(dial, class_of(dial->error_number), message);
 }
@@ -133,58 +160,135 @@ static int start_from_sources(struct dial *dial, const struct address *to, bool 
 
 static void on_connecting(struct watch *watch, unsigned ready, uint64_t now_ns);
 
-/* Tries the addresses left until one is under way or connected, or none is left. */
+static void fail_attempt(struct attempt *attempt, int error_number)
+{
+    attempt->dial->failed = attempt->to;
+    attempt->dial->error_number = error_number;
+    close_attempt(attempt);
+}
+
+/* 0 when under way or connected, else -1 and the attempt has failed. */
+static int start_attempt(struct attempt *attempt, bool *in_progress)
+{
+    struct loop *loop = attempt->dial->dialer->config.loop;
+
+    attempt->began_ns = loop_now_ns(loop);
+    attempt->fd = start_from_sources(attempt->dial, attempt->to, in_progress);
+    if (attempt->fd < 0 || loop_add(loop, attempt->watch, attempt->fd,
+                                    LOOP_READABLE | LOOP_WRITABLE, on_connecting) < 0) {
+        fail_attempt(attempt, errno);
+        return -1;
+    }
+    attempt->watch->owner = attempt;
+    return 0;
+}
+
+/*
+ * Closes the others and makes the winner the first attempt, on the owner's watch. Being added anew
+ * reports once more what the peer has said already. 0, or -1 and the attempt has failed.
+ */
+static int take_first_place(struct attempt *winner)
+{
+    struct dial *dial = winner->dial;
+    struct loop *loop = dial->dialer->config.loop;
+    struct attempt *first = &dial->attempts[0];
+
+    loop_cancel_timer(loop, &dial->delay_timer);
+    close_attempts(dial, winner);
+    if (winner == first)
+        return 0;
+    loop_remove(loop, winner->watch);
+    if (loop_add(loop, first->watch, winner->fd, LOOP_READABLE | LOOP_WRITABLE, on_connecting) <
+        0) {
+        fail_attempt(winner, errno);
+        return -1;
+    }
+    first->watch->owner = first;
+    first->to = winner->to;
+    first->began_ns = winner->began_ns;
+    first->fd = winner->fd;
+    winner->fd = -1;
+    return 0;
+}
+
+/* NULL when as many are under way as may be. */
+static struct attempt *find_idle(struct dial *dial)
+{
+    for (int i = 0; i < DIAL_ATTEMPTS_AT_ONCE; i++) {
+        if (dial->attempts[i].fd < 0)
+            return &dial->attempts[i];
+    }
+    return NULL;
+}
+
+static bool is_under_way(const struct dial *dial)
+{
+    for (int i = 0; i < DIAL_ATTEMPTS_AT_ONCE; i++) {
+        if (dial->attempts[i].fd >= 0)
+            return true;
+    }
+    return false;
+}
+
+static void on_delay(struct timer *timer, uint64_t now_ns);
+
+/* Starts with the next address that does not fail at once, if there is room for it; ends the dial
+ * when nothing is under way afterwards. */
 static void try_next(struct dial *dial)
 {
     struct loop *loop = dial->dialer->config.loop;
+    struct attempt *attempt = find_idle(dial);
 
-    while (dial->tried < dial->list->count) {
-        const struct address *to =
-            &dial->list->items[(dial->first + dial->tried++) % dial->list->count];
+    while (attempt && dial->tried < dial->list->count) {
         bool in_progress = false;
 
-        dial->connect_began_ns = loop_now_ns(loop);
-        dial->fd = start_from_sources(dial, to, &in_progress);
-        if (dial->fd < 0) {
-            dial->error_number = errno;
+        attempt->to = address_list_pick(dial->list, dial->turn, dial->tried++);
+        if (start_attempt(attempt, &in_progress) < 0)
             continue;
+        if (in_progress) {
+            if (dial->tried < dial->list->count)
+                loop_set_timer(loop, &dial->delay_timer,
+                               loop_now_ns(loop) + DIAL_ATTEMPT_DELAY_MS * CLOCK_NS_PER_MS,
+                               on_delay);
+            return;
         }
-        if (loop_add(loop, dial->watch, dial->fd, LOOP_READABLE | LOOP_WRITABLE, on_connecting) <
-            0) {
-            dial->error_number = errno;
-            (void)close(dial->fd);
-            dial->fd = -1;
-            continue;
-        }
-        dial->watch->owner = dial;
-        if (!in_progress)
+        if (take_first_place(attempt) == 0) {
             finish_connected(dial);
-        return;
+            return;
+        }
     }
-    finish_by_errno(dial);
+    if (!is_under_way(dial))
+        finish_by_errno(dial);
+}
+
+static void on_delay(struct timer *timer, uint64_t now_ns)
+{
+    (void)now_ns;
+    try_next(CONTAINER_OF(timer, struct dial, delay_timer));
 }
 
 static void on_connecting(struct watch *watch, unsigned ready, uint64_t now_ns)
 {
-    struct dial *dial = watch->owner;
+    struct attempt *attempt = watch->owner;
+    struct dial *dial = attempt->dial;
+    int error_number = 0;
 
     (void)now_ns;
     if (!(ready & (LOOP_WRITABLE | LOOP_HANGUP)))
         return;
     if (ready & LOOP_HANGUP)
-        dial->error_number = tcp_finish_connect(dial->fd);
-    else
-        dial->error_number = 0;
+        error_number = tcp_finish_connect(attempt->fd);
     /* The peer may have spoken, or left, already: its edge belongs to the next owner of the watch.
      */
-    if (dial->error_number == 0 && (ready & LOOP_READABLE) &&
+    if (error_number == 0 && watch == dial->watch && (ready & LOOP_READABLE) &&
         loop_change(dial->dialer->config.loop, watch, watch->interest) < 0)
-        dial->error_number = errno;
-    if (dial->error_number == 0) {
+        error_number = errno;
+    if (error_number == 0 && take_first_place(attempt) == 0) {
         finish_connected(dial);
         return;
     }
-    close_descriptor(dial);
+    if (error_number != 0)
+        fail_attempt(attempt, error_number);
     try_next(dial);
 }
 
@@ -209,8 +313,35 @@ static void on_resolved(struct resolver_query *query, struct address_list *list,
         return;
     }
     dial->list = address_list_keep(list);
-    dial->first = list->next++;
+    dial->turn = list->next++;
     try_next(dial);
+}
+
+/* Where the connection goes: --connect-to first, then --resolve, then the resolver. */
+static void find_addresses(struct dial *dial, const char *host, uint16_t port)
+{
+    const struct dialer_config *config = &dial->dialer->config;
+    struct address_list *list = dial->dialer->unix_address;
+
+    if (!list) {
+        route_connect_to(config->routes, host, port, &host, &port);
+        list = route_find_addresses(config->routes, host, port);
+    }
+    if (list)
+        on_resolved(&dial->query, list, NULL, 0);
+    else
+        resolver_ask(config->resolver, host, port, &dial->query, on_resolved);
+}
+
+static void init_attempts(struct dial *dial)
+{
+    for (int i = 0; i < DIAL_ATTEMPTS_AT_ONCE; i++) {
+        struct attempt *attempt = &dial->attempts[i];
+
+        attempt->dial = dial;
+        attempt->watch = i == 0 ? dial->watch : &attempt->own_watch;
+        attempt->fd = -1;
+    }
 }
 
 struct dialer *dialer_new(const struct dialer_config *config, struct err *err)
@@ -251,14 +382,12 @@ struct dial *dialer_start(struct dialer *dialer, const char *host, uint16_t port
         on_done(watch, &no_memory, loop_now_ns(loop));
         return NULL;
     }
-    *dial = (struct dial){.dialer = dialer, .watch = watch, .on_done = on_done, .fd = -1};
-    dial->is_starting = true;
+    *dial =
+        (struct dial){.dialer = dialer, .watch = watch, .on_done = on_done, .is_starting = true};
+    init_attempts(dial);
     loop_set_timer(loop, &dial->timer, clock_add_ns(loop_now_ns(loop), dialer->config.timeout_ns),
                    on_timeout);
-    if (dialer->unix_address)
-        on_resolved(&dial->query, dialer->unix_address, NULL, 0);
-    else
-        resolver_ask(dialer->config.resolver, host, port, &dial->query, on_resolved);
+    find_addresses(dial, host, port);
     dial->is_starting = false;
     if (!dial->is_done)
         return dial;
@@ -268,7 +397,7 @@ struct dial *dialer_start(struct dialer *dialer, const char *host, uint16_t port
 
 void dialer_cancel(struct dialer *dialer, struct dial *dial)
 {
-    close_descriptor(dial);
+    close_attempts(dial, NULL);
     release(dial);
     pool_give(dialer->dials, dial);
 }

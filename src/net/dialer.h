@@ -1,6 +1,14 @@
 /*
- * net/dialer.h - from a host name to a connected transport: resolves, takes every address of the
- * name in turn, leaves from the source addresses given, keeps one deadline for all of it.
+ * net/dialer.h - from a host name to a connected descriptor: follows --connect-to and --resolve,
+ * resolves, tries every address of the name, leaves from the source addresses given, keeps one
+ * deadline for all of it.
+ *
+ * Addresses are tried as RFC 8305 (happy eyeballs) says: IPv6 and IPv4 in turn, the next one at
+ * once when an attempt fails and DIAL_ATTEMPT_DELAY_MS after the last began while that has no
+ * answer; the first to connect wins and the others are closed. An address beyond
+ * DIAL_ATTEMPTS_AT_ONCE waits until one of those under way fails. From dial to dial each family
+ * begins with its next address, so that load spreads over all of them. Each attempt
+ * beside the first takes another descriptor and local port until the dial ends.
  *
  * Runs on: the worker's loop.
  */
@@ -15,23 +23,27 @@
 
 #include <stdint.h>
 
+enum { DIAL_ATTEMPT_DELAY_MS = 250, DIAL_ATTEMPTS_AT_ONCE = 3 };
+
+struct route_table;
 struct dialer;
 struct dial; /* one connection being made */
 
 struct dialer_config {
     struct loop *loop; /* borrowed, as all here */
     struct resolver *resolver;
-    struct source_pool *sources; /* NULL: the system chooses */
-    const char *unix_socket;     /* every dial goes there; NULL: by name */
+    const struct route_table *routes; /* NULL: none */
+    struct source_pool *sources;      /* NULL: the system chooses */
+    const char *unix_socket;          /* every dial goes there; NULL: by name */
     uint64_t timeout_ns;
 };
 
 struct dial_result {
     enum error_class error_class; /* CLASS_NONE: connected */
-    const char *message;          /* of a failure; borrowed until the callback returns */
+    const char *message;          /* of the last failure; borrowed until the callback returns */
     int fd;              /* connected and watched by the watch given; the callee's from here */
     uint64_t dns_ns;     /* 0: known already */
-    uint64_t connect_ns; /* of the last address tried */
+    uint64_t connect_ns; /* of the address that won; 0 after a failure */
 };
 
 /* Called once, perhaps before dialer_start returns. The dial is gone afterwards. */
@@ -47,7 +59,7 @@ void dialer_free(struct dialer *dialer);
  */
 struct dial *dialer_start(struct dialer *dialer, const char *host, uint16_t port,
                           struct watch *watch, dial_fn on_done);
-/* No callback; the descriptor is closed. */
+/* No callback; what was under way is closed. */
 void dialer_cancel(struct dialer *dialer, struct dial *dial);
 
 #endif

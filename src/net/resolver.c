@@ -5,6 +5,7 @@
 #include "net/loop.h"
 
 #include <ares.h>
+#include <assert.h>
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,6 +79,32 @@ struct address_list *address_list_new(const struct address *items, size_t count)
 struct address_list *address_list_of(const struct address *address)
 {
     return address_list_new(address, 1);
+}
+
+/* Whether the item is of the family that is tried first. */
+static bool is_leading(const struct address_list *list, size_t index)
+{
+    return list->items[index].as.any.sa_family == list->items[0].as.any.sa_family;
+}
+
+const struct address *address_list_pick(const struct address_list *list, uint32_t turn,
+                                        size_t position)
+{
+    size_t leading = 0, other, both, wanted, nth, index = 0;
+    bool wants_leading;
+
+    assert(position < list->count);
+    for (size_t i = 0; i < list->count; i++)
+        leading += is_leading(list, i);
+    other = list->count - leading;
+    both = 2 * (leading < other ? leading : other); /* that many alternate, the rest follow */
+    wants_leading = position < both ? position % 2 == 0 : leading > other;
+    wanted = wants_leading ? leading : other;
+    assert(wanted > 0);
+    nth = ((position < both ? position / 2 : position - both / 2) + turn) % wanted;
+    while (is_leading(list, index) != wants_leading || nth-- > 0)
+        index++;
+    return &list->items[index];
 }
 
 static void on_timer(struct timer *timer, uint64_t now_ns);

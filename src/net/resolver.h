@@ -31,6 +31,13 @@ void address_list_drop(struct address_list *list);
 struct address_list *address_list_new(const struct address *items, size_t count);
 /* A list of one; references is 1. */
 struct address_list *address_list_of(const struct address *address);
+/*
+ * The address to try at `position` (below the count) by the dial that is number `turn`: families
+ * alternate as long as there are both, that of the first address first (RFC 8305, section 4);
+ * within its family each turn begins one further. Borrowed from the list.
+ */
+const struct address *address_list_pick(const struct address_list *list, uint32_t turn,
+                                        size_t position);
 
 /* `list` is NULL on failure, `reason` then says why. `took_ns` is 0 when the answer was known
  * already. */

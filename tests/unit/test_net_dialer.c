@@ -1,9 +1,8 @@
 #include "net/dialer.h"
 
 #include "base/clock.h"
-#include "base/mem.h"
+#include "dial_fixture.h"
 
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,91 +12,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-struct call {
-    struct watch watch;
-    int done_count;
-    enum error_class error_class;
-    char message[256];
-    int fd;
-};
-
-static struct loop *loop;
-static struct resolver *resolver;
-
-static int open_loop(void **state)
-{
-    struct err err = {0};
-
-    (void)state;
-    loop = loop_new(&err);
-    resolver = resolver_new(loop, &err);
-    return loop && resolver ? 0 : -1;
-}
-
-static int close_loop(void **state)
-{
-    (void)state;
-    resolver_free(resolver);
-    loop_free(loop);
-    return 0;
-}
-
-static void on_done(struct watch *watch, const struct dial_result *result, uint64_t now_ns)
-{
-    struct call *call = CONTAINER_OF(watch, struct call, watch);
-
-    assert_true(now_ns == loop_now_ns(loop));
-    call->done_count++;
-    call->error_class = result->error_class;
-    call->fd = result->fd;
-    if (result->message)
-        (void)snprintf(call->message, sizeof call->message, "%s", result->message);
-    assert_true((result->error_class == CLASS_NONE) == (result->fd >= 0));
-}
-
-static struct dialer *make_dialer(uint64_t timeout_ns, const char *unix_socket,
-                                  struct source_pool *sources)
-{
-    struct dialer_config config = {.loop = loop,
-                                   .resolver = resolver,
-                                   .sources = sources,
-                                   .unix_socket = unix_socket,
-                                   .timeout_ns = timeout_ns};
-    struct err err = {0};
-    struct dialer *dialer = dialer_new(&config, &err);
-
-    assert_non_null(dialer);
-    return dialer;
-}
-
-static void wait_for(const struct call *call)
-{
-    uint64_t until_ns = clock_now_ns() + 10 * CLOCK_NS_PER_S;
-
-    while (call->done_count == 0 && clock_now_ns() < until_ns)
-        (void)loop_turn(loop, 10 * CLOCK_NS_PER_MS, 0);
-    assert_int_equal(call->done_count, 1);
-}
-
-static void hang_up(struct call *call)
-{
-    loop_remove(loop, &call->watch);
-    (void)close(call->fd);
-}
-
-static int listen_on(const char *host, uint16_t port, uint16_t *result)
-{
-    struct address address;
-    struct err err = {0};
-    int fd;
-
-    assert_int_equal(address_parse(host, port, &address), 0);
-    fd = tcp_listen(&address, false, &err);
-    if (fd >= 0)
-        *result = tcp_local_port(fd);
-    return fd;
-}
 
 static void a_connection_is_handed_over_with_its_watch(void **state)
 {
@@ -165,34 +79,20 @@ static void every_address_of_a_name_is_tried(void **state)
     dialer_free(dialer);
 }
 
-/* A listener that never accepts and whose queue is full drops the SYN. */
 static void no_answer_is_a_timeout(void **state)
 {
     struct dialer *dialer = make_dialer(150 * CLOCK_NS_PER_MS, NULL, NULL);
-    struct address address;
     struct call call = {0};
     uint64_t began_ns = clock_now_ns();
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), fillers[8];
-    uint16_t port;
+    uint16_t port = 0;
+    struct silent silent = open_silent("127.0.0.1", &port);
 
     (void)state;
-    (void)address_parse("127.0.0.1", 0, &address);
-    assert_int_equal(bind(listener, &address.as.any, address.len), 0);
-    assert_int_equal(listen(listener, 1), 0);
-    port = tcp_local_port(listener);
-    (void)address_parse("127.0.0.1", port, &address);
-    for (int i = 0; i < 8; i++) {
-        bool in_progress;
-
-        fillers[i] = tcp_start_connect(&address, NULL, &in_progress);
-    }
     assert_non_null(dialer_start(dialer, "127.0.0.1", port, &call.watch, on_done));
     wait_for(&call);
     assert_int_equal(call.error_class, CLASS_CONNECT_TIMEOUT);
     assert_true(clock_now_ns() - began_ns >= 150 * CLOCK_NS_PER_MS);
-    for (int i = 0; i < 8; i++)
-        (void)close(fillers[i]);
-    (void)close(listener);
+    close_silent(&silent);
     dialer_free(dialer);
 }
 
@@ -305,7 +205,32 @@ static void an_early_word_is_not_lost(void **state)
     dialer_free(dialer);
 }
 
-#define WITH_LOOP(test) cmocka_unit_test_setup_teardown(test, open_loop, close_loop)
+static void connect_to_comes_before_resolve_and_both_before_the_resolver(void **state)
+{
+    struct dialer *dialer = make_dialer(CLOCK_NS_PER_S, NULL, NULL);
+    struct call calls[2] = {{.done_count = 0}};
+    struct err err = {0};
+    char text[64];
+    uint16_t port = 0;
+    int listener = listen_on("127.0.0.1", 0, &port);
+
+    (void)state;
+    route_many(port, "127.0.0.1");
+    (void)snprintf(text, sizeof text, "x.invalid:80:many:%u", port);
+    assert_int_equal(route_add_connect_to(routes, text, &err), 0);
+    assert_int_equal(route_add_resolve(routes, "x.invalid:80:127.0.0.9", &err), 0);
+    (void)snprintf(text, sizeof text, "y.invalid:80:127.0.0.1:%u", port);
+    assert_int_equal(route_add_connect_to(routes, text, &err), 0);
+    (void)dialer_start(dialer, "X.invalid", 80, &calls[0].watch, on_done);
+    (void)dialer_start(dialer, "y.invalid", 80, &calls[1].watch, on_done);
+    for (int i = 0; i < 2; i++) {
+        wait_for(&calls[i]);
+        assert_int_equal(calls[i].error_class, CLASS_NONE);
+        hang_up(&calls[i]);
+    }
+    (void)close(listener);
+    dialer_free(dialer);
+}
 
 int main(void)
 {
@@ -319,6 +244,7 @@ int main(void)
         WITH_LOOP(a_unix_socket_takes_every_dial),
         WITH_LOOP(a_source_that_is_not_ours_is_a_local_limit),
         WITH_LOOP(an_early_word_is_not_lost),
+        WITH_LOOP(connect_to_comes_before_resolve_and_both_before_the_resolver),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,10 +4,13 @@
 #include "base/mem.h"
 #include "net/loop.h"
 
+#include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -158,6 +161,49 @@ static void the_blocking_form_answers_or_says_why(void **state)
     assert_true(clock_now_ns() < began_ns + 10 * CLOCK_NS_PER_S);
 }
 
+/* "4a 6a": each address by its family and its last byte, in the order of trying. */
+static void expect_order(const char *addresses, uint32_t turn, const char *expected)
+{
+    struct address items[8];
+    struct address_list *list;
+    char order[64] = "", *copy = x_strdup(addresses), *rest = copy;
+    size_t count = 0;
+
+    while (rest)
+        assert_int_equal(address_parse(strsep(&rest, " "), 80, &items[count++]), 0);
+    list = address_list_new(items, count);
+    for (size_t i = 0; i < count; i++) {
+        const struct address *item = address_list_pick(list, turn, i);
+        bool is_v4 = item->as.any.sa_family == AF_INET;
+
+        (void)snprintf(order + strlen(order), sizeof order - strlen(order), "%s%c%x",
+                       i > 0 ? " " : "", is_v4 ? '4' : '6',
+                       is_v4 ? ntohl(item->as.v4.sin_addr.s_addr) & 0xff
+                             : (unsigned)item->as.v6.sin6_addr.s6_addr[15]);
+    }
+    assert_string_equal(order, expected);
+    address_list_drop(list);
+    free(copy);
+}
+
+static void families_alternate_and_each_rotates(void **state)
+{
+    (void)state;
+    expect_order("10.0.0.1", 0, "41");
+    expect_order("10.0.0.1", 7, "41");
+    expect_order("10.0.0.1 10.0.0.2 10.0.0.3", 0, "41 42 43");
+    expect_order("10.0.0.1 10.0.0.2 10.0.0.3", 2, "43 41 42");
+    expect_order("10.0.0.1 10.0.0.2 10.0.0.3", UINT32_MAX, "41 42 43");
+    expect_order("::1 ::2 10.0.0.1 10.0.0.2", 0, "61 41 62 42");
+    expect_order("::1 ::2 10.0.0.1 10.0.0.2", 1, "62 42 61 41");
+    expect_order("10.0.0.1 10.0.0.2 ::1 ::2", 0, "41 61 42 62");
+    expect_order("::1 ::2 ::3 10.0.0.1", 0, "61 41 62 63");
+    expect_order("::1 ::2 ::3 10.0.0.1", 1, "62 41 63 61");
+    expect_order("::1 10.0.0.1 10.0.0.2 10.0.0.3", 0, "61 41 42 43");
+    expect_order("::1 10.0.0.1 10.0.0.2 10.0.0.3", 5, "61 43 41 42");
+    expect_order("10.0.0.1 ::1 10.0.0.2 ::2 10.0.0.3", 0, "41 61 42 62 43");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -170,6 +216,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_resolver_may_go_while_it_asks, open_resolver,
                                         close_resolver),
         cmocka_unit_test(the_blocking_form_answers_or_says_why),
+        cmocka_unit_test(families_alternate_and_each_rotates),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
