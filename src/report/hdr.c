@@ -1,5 +1,6 @@
 #include "report/hdr.h"
 
+#include "base/base64.h"
 #include "base/mem.h"
 
 #include <assert.h>
@@ -83,23 +84,6 @@ static void encode(struct buf *out, const struct hist *hist, uint64_t highest)
     buf_fini(&payload);
 }
 
-static void append_base64(struct buf *out, const uint8_t *bytes, size_t len)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-    for (size_t at = 0; at < len; at += 3) {
-        size_t left = len - at;
-        uint32_t three = (uint32_t)bytes[at] << 16;
-
-        three |= left > 1 ? (uint32_t)bytes[at + 1] << 8 : 0;
-        three |= left > 2 ? bytes[at + 2] : 0;
-        (void)buf_append_byte(out, (uint8_t)digits[three >> 18]);
-        (void)buf_append_byte(out, (uint8_t)digits[three >> 12 & 63]);
-        (void)buf_append_byte(out, (uint8_t)(left > 1 ? digits[three >> 6 & 63] : '='));
-        (void)buf_append_byte(out, (uint8_t)(left > 2 ? digits[three & 63] : '='));
-    }
-}
-
 void hdr_append_base64(struct buf *out, const struct hist *hist, uint64_t highest)
 {
     struct buf plain = {0}, packed = {0};
@@ -120,7 +104,7 @@ void hdr_append_base64(struct buf *out, const struct hist *hist, uint64_t highes
     buf_grew(&packed, packed_bytes);
     for (int i = 0; i < 4; i++)
         packed.bytes[4 + i] = (uint8_t)(packed_bytes >> (24 - CHAR_BIT * i));
-    append_base64(out, packed.bytes, packed.len);
+    (void)base64_append(out, packed.bytes, packed.len);
     buf_fini(&plain);
     buf_fini(&packed);
 }
