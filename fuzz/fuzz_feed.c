@@ -97,6 +97,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     require(again != NULL, err.text);
     compare(feed, again);
     expand_all(feed, (const char *)bytes, len, TEMPLATE_RAW);
+    expand_all(feed, (const char *)bytes, len, TEMPLATE_JSON);
     expand_all(feed, (const char *)bytes, len, TEMPLATE_URL);
     expand_all(feed, (const char *)bytes, len, TEMPLATE_HEADER);
     feed_free(again);

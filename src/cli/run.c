@@ -19,65 +19,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/random.h>
 #include <unistd.h>
 
 enum { RUN_RAMP_S = 10 };
-
-static const char secret_headers[][24] = {"authorization:", "proxy-authorization:", "cookie:"};
-
-/* "Authorization: ***" for a header that lets others in: results are passed around. */
-static bool append_redacted(struct buf *out, const char *word)
-{
-    const char *value = strchr(word, '=');
-
-    if (strncmp(word, "--header=", 9) == 0 && value)
-        word = value + 1;
-    for (size_t i = 0; i < sizeof secret_headers / sizeof secret_headers[0]; i++) {
-        size_t len = strlen(secret_headers[i]);
-
-        if (strncasecmp(word, secret_headers[i], len) == 0) {
-            (void)buf_appendf(out, "'%.*s ***'", (int)len, word);
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The command line as a shell would take it. */
-static char *join_command(int argc, char **argv)
-{
-    struct buf text = {0};
-    char *result;
-
-    (void)buf_append_text(&text, "cicada");
-    for (int i = 1; i < argc; i++) {
-        (void)buf_append_byte(&text, ' ');
-        if (append_redacted(&text, argv[i]))
-            continue;
-        if (*argv[i] != '\0' && argv[i][strcspn(argv[i], " \t\n'\"\\$&;|<>()*?[]{}#~`!")] == '\0') {
-            (void)buf_append_text(&text, argv[i]);
-            continue;
-        }
-        (void)buf_append_byte(&text, '\'');
-        for (const char *at = argv[i]; *at != '\0'; at++)
-            (void)(*at == '\'' ? buf_append_text(&text, "'\\''")
-                               : buf_append_byte(&text, (uint8_t)*at));
-        (void)buf_append_byte(&text, '\'');
-    }
-    result = x_strdup(buf_text(&text));
-    buf_fini(&text);
-    return result;
-}
 
 static char *join_targets(const char *const *operands, size_t count)
 {
     struct buf text = {0};
     char *result;
 
-    for (size_t i = 0; i < count; i++)
-        (void)buf_appendf(&text, "%s%s", i > 0 ? " " : "", operands[i]);
+    for (size_t i = 0; i < count; i++) {
+        char *name = plan_endpoint_name(operands[i]);
+
+        (void)buf_appendf(&text, "%s%s", i > 0 ? " " : "", name);
+        free(name);
+    }
     result = x_strdup(buf_text(&text));
     buf_fini(&text);
     return result;
@@ -131,23 +88,22 @@ static void fill_streams(const struct command_input *input, struct plan *plan)
                      settings->stream_time_ns != CLOCK_NEVER_NS;
     plan->reconnect = reconnects[settings->reconnect];
     /* A browser only ever opens a stream by GET; to send anything else twice must be asked for. */
-    if (!options_given(input->options, "reconnect") && strcmp(plan->method, "GET") != 0)
+    if (!options_given(input->options, "reconnect") && strcmp(plan->request.method, "GET") != 0)
         plan->reconnect = PLAN_RECONNECT_NEVER;
     plan->retry_wait_ns = settings->retry_wait_ns;
     plan->retry_max_ns = settings->retry_max_ns;
     plan->jitter_ratio = settings->jitter_ratio;
 }
 
-static void fill_connection(const struct run_settings *settings, struct plan *plan)
+static int fill_connection(const struct run_settings *settings, struct plan *plan, struct err *err)
 {
-    plan->unix_socket = settings->unix_socket ? x_strdup(settings->unix_socket) : NULL;
-    plan->local_addresses = settings->local_address ? x_strdup(settings->local_address) : NULL;
-    plan->connect_timeout_ns = settings->connect_timeout_ns;
-    plan->headers_timeout_ns = settings->headers_timeout_ns;
-    plan->read_timeout_ns = settings->read_timeout_ns;
+    struct plan_network *network = &plan->network;
+
+    network->local_addresses = settings->local_address ? x_strdup(settings->local_address) : NULL;
     plan->log_level = (uint8_t)log_level_find(run_log_choices[settings->log_level]);
     if (getrandom(&plan->seed, sizeof plan->seed, 0) != (ssize_t)sizeof plan->seed)
         plan->seed = clock_now_ns();
+    return connection_settings_apply(&settings->connection, network, err);
 }
 
 /* `rows` is 0 without a feed. */
@@ -166,10 +122,9 @@ static int make_plan(const struct command_input *input, struct plan *plan, size_
     struct feed *feed = NULL;
     int result = -1;
 
-    fill_connection(settings, plan);
     if (run_request_fill(settings, plan, &feed, err) == 0 &&
         run_targets_fill(input->operands, input->operand_count, feed, plan, err) == 0 &&
-        run_targets_check(plan, feed, err) == 0) {
+        fill_connection(settings, plan, err) == 0 && run_targets_check(plan, feed, err) == 0) {
         fill_streams(input, plan);
         *feed_rows = feed ? feed_row_count(feed) : 0;
         result = 0;
@@ -268,7 +223,7 @@ static int start(const struct command_input *input, struct plan *plan, size_t fe
 {
     const struct run_settings *settings = input->settings;
     char *target = join_targets(input->operands, input->operand_count);
-    char *command = join_command(input->argc, input->argv);
+    char *command = run_redact_command(input->argc, input->argv);
     struct controller_config config = {
         .plan = plan,
         .target = target,

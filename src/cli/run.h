@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "cli/options.h"
+#include "cli/request_options.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,15 +26,17 @@ struct run_settings {
     uint64_t stop_timeout_ns;
     bool is_headless;
     char *host;
-    struct text_list headers;
-    char *method, *data, *json_data, *feed; /* NULL: not given */
+    struct request_settings request;
+    struct connection_settings connection;
+    char *login, *login_data, *token; /* NULL: not given */
+    struct text_list login_headers;
+    char *feed; /* NULL: not given */
     uint64_t events, stream_time_ns, iterations;
     struct span wait;
     uint64_t reconnect; /* index in run_reconnect_choices */
     uint64_t retry_wait_ns, retry_max_ns;
     double jitter_ratio;
-    uint64_t connect_timeout_ns, headers_timeout_ns, read_timeout_ns;
-    char *unix_socket, *local_address;
+    char *local_address;
     uint64_t process_count; /* 0: not given */
     char *json;
     char *config;
@@ -47,15 +50,15 @@ extern const char *const run_reconnect_choices[]; /* auto, always, never */
 extern const char *const run_log_choices[];
 
 /*
- * --- cli/run_request.c --- headers, body and feed, into the plan. `feed` is the caller's, NULL
+ * --- cli/run_request.c --- requests, login and feed, into the plan. `feed` is the caller's, NULL
  * when none was given.
  */
 int run_request_fill(const struct run_settings *settings, struct plan *plan, struct feed **feed,
                      struct err *err);
-/* NULL: POST with a body, else GET. Letters go out in upper case. */
-int run_request_set_method(const char *method, struct plan *plan, struct err *err);
-/* TEXT or @FILE. The bytes are the caller's, with a NUL behind them. */
-uint8_t *run_request_read_body(const char *text, size_t *len, struct err *err);
+
+/* --- cli/run_redact.c --- what of a command line may stand in a result. The caller frees it. */
+/* The command line as a shell would take it, without what lets others in. */
+char *run_redact_command(int argc, char **argv);
 
 /* --- cli/run_targets.c --- */
 /* What the targets stand for, once resolved. */
@@ -66,7 +69,8 @@ struct run_reach {
 /* URLs with weights into the plan. */
 int run_targets_fill(const char *const *operands, size_t count, const struct feed *feed,
                      struct plan *plan, struct err *err);
-/* Makes each target's request as a worker will: what is wrong with it shows before the start. */
+/* Makes each request as a worker will, the login's too: what is wrong with one shows before the
+ * start. */
 int run_targets_check(const struct plan *plan, const struct feed *feed, struct err *err);
 /* Resolves each host once. */
 int run_targets_resolve(const struct plan *plan, struct run_reach *reach, struct err *err);

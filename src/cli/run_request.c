@@ -1,5 +1,5 @@
 /*
- * cli/run_request.c - what is sent: method, headers, body, feed.
+ * cli/run_request.c - what is sent: requests, the login before them, the feed behind their columns.
  */
 #include "cli/run.h"
 
@@ -9,107 +9,10 @@
 #include "cli/sources.h"
 #include "load/feed.h"
 #include "load/plan.h"
-#include "load/template.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-enum { RUN_BODY_LIMIT_BYTES = 64 * 1024 * 1024 };
-
-uint8_t *run_request_read_body(const char *text, size_t *len, struct err *err)
-{
-    struct buf body = {0};
-    uint8_t *result = NULL;
-
-    if (*text != '@') {
-        *len = strlen(text);
-        return (uint8_t *)x_strdup(text);
-    }
-    if (sources_read_file(text + 1, RUN_BODY_LIMIT_BYTES, &body, err) == 0) {
-        *len = body.len;
-        result = (uint8_t *)x_strndup(buf_text(&body), body.len);
-    }
-    buf_fini(&body);
-    return result;
-}
-
-/* Every row: a value with a quote in it would break the document in the middle of the run. */
-static int check_json(const struct template *template, const struct feed *feed, struct err *err)
-{
-    size_t rows = template_has_columns(template) ? feed_row_count(feed) : 1;
-    struct buf body = {0};
-    int result = 0;
-
-    for (size_t row = 0; row < rows && result == 0; row++) {
-        struct json_document *document;
-
-        buf_clear(&body);
-        result = template_expand(template, row, &body);
-        document = json_read(body.bytes, body.len, err);
-        json_document_free(document);
-        if (document)
-            continue;
-        result = -1;
-        if (template_has_columns(template))
-            err_prefix(err, "with the row on line %zu of the feed", feed_row_line(feed, row));
-    }
-    buf_fini(&body);
-    return result;
-}
-
-static int fill_body(const struct run_settings *settings, const struct feed *feed,
-                     struct plan *plan, struct err *err)
-{
-    const char *text = settings->json_data ? settings->json_data : settings->data;
-    const char *option = settings->json_data ? "option '--json-data'" : "option '--data'";
-    struct template *template = NULL;
-    int result = -1;
-
-    if (settings->json_data && settings->data) {
-        err_set(err, ERR_USAGE, "--data and --json-data exclude each other");
-        return -1;
-    }
-    if (!text)
-        return 0;
-    plan->body = run_request_read_body(text, &plan->body_bytes, err);
-    if (plan->body)
-        template =
-            template_compile((const char *)plan->body, plan->body_bytes, TEMPLATE_RAW, feed, err);
-    if (template)
-        result = settings->json_data ? check_json(template, feed, err) : 0;
-    if (result < 0)
-        err_prefix(err, "%s", option);
-    else if (settings->json_data)
-        plan->content_type = x_strdup("application/json");
-    template_free(template);
-    return result;
-}
-
-static void fill_headers(const struct run_settings *settings, struct plan *plan)
-{
-    const struct text_list *list = &settings->headers;
-
-    plan->headers = list->count > 0 ? x_calloc(list->count, sizeof *plan->headers) : NULL;
-    for (size_t i = 0; i < list->count; i++)
-        plan->headers[plan->header_count++] = x_strdup(list->items[i]);
-}
-
-int run_request_set_method(const char *method, struct plan *plan, struct err *err)
-{
-    if (!method)
-        method = plan->body ? "POST" : "GET";
-    if (strcasecmp(method, "CONNECT") == 0) {
-        err_set(err, ERR_USAGE, "option '--method': CONNECT opens a tunnel, not a stream");
-        return -1;
-    }
-    free(plan->method);
-    plan->method = x_strdup(method);
-    for (char *at = plan->method; *at != '\0'; at++)
-        *at = (char)toupper((unsigned char)*at);
-    return 0;
-}
 
 static int fill_feed(const struct run_settings *settings, struct plan *plan, struct feed **feed,
                      struct err *err)
@@ -134,12 +37,106 @@ out:
     return result;
 }
 
+/* "POST URL", or a URL alone: the method, which the caller frees, and where the URL starts. */
+static char *split_login(const char *text, const char **url)
+{
+    size_t len = strcspn(text, " ");
+
+    *url = text;
+    if (text[len] == '\0' || memmem(text, len, "://", 3))
+        return x_strdup("POST");
+    *url = text + len + strspn(text + len, " ");
+    return x_strndup(text, len);
+}
+
+/* JSON where it looks like it, else a form. */
+static bool looks_like_json(const char *text)
+{
+    text += strspn(text, " \t\r\n");
+    return *text == '{' || *text == '[';
+}
+
+static bool has_authorization(const struct text_list *headers)
+{
+    for (size_t i = 0; i < headers->count; i++) {
+        if (strncasecmp(headers->items[i], "authorization:", 14) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int check_token(const struct run_settings *settings, struct err *err)
+{
+    if (!settings->token)
+        return 0;
+    if (json_check_pointer(settings->token, err) < 0) {
+        err_prefix(err, "option '--token'");
+        return -1;
+    }
+    if (!has_authorization(&settings->request.headers))
+        return 0;
+    err_set(err, ERR_USAGE,
+            "--token and a --header 'Authorization: …' exclude each other: both "
+            "say who asks");
+    return -1;
+}
+
+static int check_login(const struct run_settings *settings, struct err *err)
+{
+    const char *option = settings->login_data                ? "login-data"
+                         : settings->login_headers.count > 0 ? "login-header"
+                         : settings->token                   ? "token"
+                                                             : NULL;
+
+    if (settings->login || !option)
+        return check_token(settings, err);
+    err_set(err, ERR_USAGE, "option '--%s' needs --login beside it", option);
+    return -1;
+}
+
+static int fill_login(const struct run_settings *settings, const struct feed *feed,
+                      struct plan *plan, struct err *err)
+{
+    struct request_settings login = {.headers = settings->login_headers,
+                                     .body_option = "login-data",
+                                     .auth = settings->request.auth,
+                                     .auth_scheme = settings->request.auth_scheme};
+    char *data = settings->login_data;
+    uint8_t *body;
+    size_t len = 0;
+    const char *url;
+    char empty[] = "";
+    int result;
+
+    if (check_login(settings, err) < 0)
+        return -1;
+    if (!settings->login)
+        return 0;
+    if (!data)
+        data = empty;
+    body = request_read_body(data, &len, err);
+    if (!body) {
+        err_prefix(err, "option '--login-data'");
+        return -1;
+    }
+    login.method = split_login(settings->login, &url);
+    plan->login_url = x_strdup(url);
+    plan->token_pointer = settings->token ? x_strdup(settings->token) : NULL;
+    *(looks_like_json((const char *)body) ? &login.json_data : &login.data) = data;
+    result = request_settings_apply(&login, feed, &plan->login, err);
+    if (result < 0)
+        err_prefix(err, "the login");
+    free(login.method);
+    free(body);
+    return result;
+}
+
 int run_request_fill(const struct run_settings *settings, struct plan *plan, struct feed **feed,
                      struct err *err)
 {
     *feed = NULL;
-    fill_headers(settings, plan);
-    if (fill_feed(settings, plan, feed, err) < 0 || fill_body(settings, *feed, plan, err) < 0)
+    if (fill_feed(settings, plan, feed, err) < 0 ||
+        request_settings_apply(&settings->request, *feed, &plan->request, err) < 0)
         return -1;
-    return run_request_set_method(settings->method, plan, err);
+    return fill_login(settings, *feed, plan, err);
 }

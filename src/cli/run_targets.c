@@ -9,10 +9,12 @@
 #include "base/units.h"
 #include "http/url.h"
 #include "load/feed.h"
+#include "load/network.h"
 #include "load/plan.h"
 #include "load/request.h"
 #include "load/template.h"
 #include "net/resolver.h"
+#include "net/route.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -110,16 +112,57 @@ int run_targets_fill(const char *const *operands, size_t count, const struct fee
     return 0;
 }
 
-int run_targets_check(const struct plan *plan, const struct feed *feed, struct err *err)
+static int try_request(const struct request_spec *spec, struct err *err)
+{
+    struct request *request = request_new(spec, err);
+
+    request_free(request);
+    return request ? 0 : -1;
+}
+
+static int try_requests(const struct plan *plan, const struct feed *feed,
+                        const struct request_body *body, struct err *err)
 {
     for (size_t i = 0; i < plan->target_count; i++) {
-        struct request *request = request_new(plan, i, feed, err);
+        struct request_spec spec = {.url = plan->targets[i].url,
+                                    .message = &plan->request,
+                                    .body = body,
+                                    .feed = feed,
+                                    .is_for_stream = true};
 
-        if (!request)
+        if (try_request(&spec, err) < 0)
             return -1;
-        request_free(request);
     }
     return 0;
+}
+
+static int try_login(const struct plan *plan, const struct feed *feed,
+                     const struct request_body *body, struct err *err)
+{
+    struct request_spec spec = {
+        .url = plan->login_url, .message = &plan->login, .body = body, .feed = feed};
+
+    if (!plan->login_url)
+        return 0;
+    if (check_host(plan->login_url, err) == 0 && check_rows(plan->login_url, feed, err) == 0 &&
+        try_request(&spec, err) == 0)
+        return 0;
+    err_prefix(err, "option '--login'");
+    return -1;
+}
+
+int run_targets_check(const struct plan *plan, const struct feed *feed, struct err *err)
+{
+    struct request_body body = {0}, login_body = {0};
+    int result = -1;
+
+    if (request_body_init(&body, &plan->request, plan->seed, err) == 0 &&
+        request_body_init(&login_body, &plan->login, plan->seed, err) == 0 &&
+        try_requests(plan, feed, &body, err) == 0)
+        result = try_login(plan, feed, &login_body, err);
+    request_body_fini(&body);
+    request_body_fini(&login_body);
+    return result;
 }
 
 /* One place that connections go to, and the share of users that goes there. */
@@ -159,7 +202,7 @@ struct hosts {
 };
 
 static const struct address_list *resolve(struct hosts *hosts, const struct url *url,
-                                          struct err *err)
+                                          const struct route_table *routes, struct err *err)
 {
     struct address_list *list;
 
@@ -167,7 +210,7 @@ static const struct address_list *resolve(struct hosts *hosts, const struct url 
         if (hosts->items[i].port == url->port && strcmp(hosts->items[i].name, url->host) == 0)
             return hosts->items[i].list;
     }
-    list = resolver_resolve_now(url->host, url->port, RUN_RESOLVE_S * CLOCK_NS_PER_S, err);
+    list = route_resolve_now(routes, url->host, url->port, RUN_RESOLVE_S * CLOCK_NS_PER_S, err);
     if (!list)
         return NULL;
     hosts->items = x_realloc(hosts->items, (hosts->count + 1) * sizeof *hosts->items);
@@ -185,40 +228,55 @@ static void free_hosts(struct hosts *hosts)
     free(hosts->items);
 }
 
-static int resolve_target(const struct plan_target *target, double share, struct hosts *hosts,
-                          struct destinations *all, struct err *err)
+/* `share` 0: resolved only. */
+static int resolve_target(const char *text, double share, const struct route_table *routes,
+                          struct hosts *hosts, struct destinations *all, struct err *err)
 {
     const struct address_list *list = NULL;
     struct url url = {0};
 
-    if (url_parse(target->url, strlen(target->url), &url, err) == 0)
-        list = resolve(hosts, &url, err);
+    if (url_parse(text, strlen(text), &url, err) == 0)
+        list = resolve(hosts, &url, routes, err);
     for (size_t i = 0; list && i < list->count; i++)
         add_destination(all, &list->items[i], share / (double)list->count);
     url_fini(&url);
     return list ? 0 : -1;
 }
 
-int run_targets_resolve(const struct plan *plan, struct run_reach *reach, struct err *err)
+static int resolve_all(const struct plan *plan, const struct route_table *routes,
+                       struct hosts *hosts, struct destinations *all, struct err *err)
 {
-    struct destinations all = {0};
-    struct hosts hosts = {0};
     double weights = 0;
-    int result = 0;
 
-    *reach = (struct run_reach){.is_local = true};
-    if (plan->unix_socket)
-        return 0;
     for (size_t i = 0; i < plan->target_count; i++)
         weights += plan->targets[i].weight;
-    for (size_t i = 0; i < plan->target_count && result == 0; i++)
-        result =
-            resolve_target(&plan->targets[i], plan->targets[i].weight / weights, &hosts, &all, err);
+    for (size_t i = 0; i < plan->target_count; i++) {
+        const struct plan_target *target = &plan->targets[i];
+
+        if (resolve_target(target->url, target->weight / weights, routes, hosts, all, err) < 0)
+            return -1;
+    }
+    return plan->login_url ? resolve_target(plan->login_url, 0, routes, hosts, all, err) : 0;
+}
+
+int run_targets_resolve(const struct plan *plan, struct run_reach *reach, struct err *err)
+{
+    struct route_table *routes;
+    struct destinations all = {0};
+    struct hosts hosts = {0};
+    int result;
+
+    *reach = (struct run_reach){.is_local = true};
+    if (plan->network.unix_socket)
+        return 0;
+    routes = network_routes(&plan->network, err);
+    result = routes ? resolve_all(plan, routes, &hosts, &all, err) : -1;
     for (size_t i = 0; i < all.count; i++) {
         if (all.items[i].share > reach->busiest_share)
             reach->busiest_share = all.items[i].share;
         reach->is_local = reach->is_local && address_is_local(&all.items[i].address);
     }
+    route_table_free(routes);
     free(all.items);
     free_hosts(&hosts);
     return result;

@@ -1,17 +1,104 @@
 #include "cli/serve.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "cli/command.h"
+#include "cli/sources.h"
 #include "demo/service.h"
 #include "net/tcp.h"
+#include "net/tls.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
-static int serve_execute(const struct command_input *input, struct err *err)
+enum { SERVE_PEM_LIMIT_BYTES = 1024 * 1024 };
+
+static bool has_tls(const struct serve_settings *settings)
 {
-    const struct serve_settings *settings = input->settings;
+    return settings->is_self_signed || settings->cert_path;
+}
+
+/* NULL: it stands beside the certificate. */
+static const char *key_text(const struct serve_settings *settings, struct buf *key)
+{
+    return settings->is_self_signed || settings->key_path ? buf_text(key) : NULL;
+}
+
+static int check_tls_options(const struct serve_settings *settings, struct err *err)
+{
+    if (settings->is_self_signed && (settings->cert_path || settings->key_path)) {
+        err_set(err, ERR_USAGE, "--tls-self-signed excludes --tls-cert and --tls-key");
+        return -1;
+    }
+    if (settings->key_path && !settings->cert_path) {
+        err_set(err, ERR_USAGE, "option '--tls-key' needs --tls-cert beside it");
+        return -1;
+    }
+    return 0;
+}
+
+static int read_pem(const char *path, const char *option, struct buf *out, struct err *err)
+{
+    if (!path || sources_read_file(path, SERVE_PEM_LIMIT_BYTES, out, err) == 0)
+        return 0;
+    err_prefix(err, "option '--%s'", option);
+    return -1;
+}
+
+/* What the service could not use is said with the names of the files. */
+static int try_identity(const struct serve_settings *settings, struct buf *cert, struct buf *key,
+                        struct err *err)
+{
+    struct tls_context *context =
+        tls_context_new_server(buf_text(cert), key_text(settings, key), err);
+
+    tls_context_free(context);
+    if (context)
+        return 0;
+    if (settings->key_path)
+        err_prefix(err, "option '--tls-cert': '%.200s' with --tls-key '%.200s'",
+                   settings->cert_path, settings->key_path);
+    else
+        err_prefix(err, "option '--tls-cert': '%.200s'", settings->cert_path);
+    return -1;
+}
+
+/* The certificate and key that --tls-… ask for; empty without. -1 with a sentence. */
+static int make_identity(const struct serve_settings *settings, struct buf *cert, struct buf *key,
+                         struct err *err)
+{
+    const char *names[] = {"localhost", "127.0.0.1", "::1", settings->host};
+
+    if (check_tls_options(settings, err) < 0)
+        return -1;
+    if (settings->is_self_signed)
+        return tls_certificate_make(names, sizeof names / sizeof names[0], cert, key, err);
+    if (read_pem(settings->cert_path, "tls-cert", cert, err) < 0 ||
+        read_pem(settings->key_path, "tls-key", key, err) < 0)
+        return -1;
+    return settings->cert_path ? try_identity(settings, cert, key, err) : 0;
+}
+
+static int serve(const struct serve_settings *settings, struct buf *cert, struct buf *key,
+                 struct err *err)
+{
     struct service_config config;
+
+    service_config_init(&config);
+    config.host = settings->host;
+    config.port = (uint16_t)settings->port;
+    config.processes = (uint32_t)settings->process_count;
+    config.history = (uint32_t)settings->history;
+    config.token_ttl_s = (uint32_t)(settings->token_ttl_ns / CLOCK_NS_PER_S);
+    config.interval_ns = settings->interval_ns;
+    config.heartbeat_ns = settings->heartbeat_ns;
+    config.cert_pem = has_tls(settings) ? buf_text(cert) : NULL;
+    config.key_pem = key_text(settings, key);
+    return service_run(&config, err);
+}
+
+static int check_settings(const struct serve_settings *settings, struct err *err)
+{
     struct address address;
     int listener;
 
@@ -24,6 +111,11 @@ static int serve_execute(const struct command_input *input, struct err *err)
         err_set(err, ERR_USAGE, "option '--interval': at least 1ms is possible");
         return -1;
     }
+    if (settings->token_ttl_ns < CLOCK_NS_PER_S ||
+        settings->token_ttl_ns / CLOCK_NS_PER_S > UINT32_MAX) {
+        err_set(err, ERR_USAGE, "option '--token-ttl': at least 1s is possible, at most 136 years");
+        return -1;
+    }
     /* Processes share the port, and would do so with another service that is there already. */
     if (settings->port > 0) {
         listener = tcp_listen(&address, false, err);
@@ -31,26 +123,34 @@ static int serve_execute(const struct command_input *input, struct err *err)
             return -1;
         (void)close(listener);
     }
-    service_config_init(&config);
-    config.host = settings->host;
-    config.port = (uint16_t)settings->port;
-    config.processes = (uint32_t)settings->process_count;
-    config.history = (uint32_t)settings->history;
-    config.interval_ns = settings->interval_ns;
-    config.heartbeat_ns = settings->heartbeat_ns;
-    if (service_run(&config, err) == 0)
-        return 0;
-    /* A process that died while serving is a failure, not bad usage. */
-    if (err->kind == ERR_USAGE)
-        return -1;
-    (void)fprintf(stderr, "cicada: %s\n", err->text);
-    return 1;
+    return 0;
+}
+
+static int serve_execute(const struct command_input *input, struct err *err)
+{
+    const struct serve_settings *settings = input->settings;
+    struct buf cert = {0}, key = {0};
+    int result = -1;
+
+    if (check_settings(settings, err) == 0 && make_identity(settings, &cert, &key, err) == 0) {
+        result = serve(settings, &cert, &key, err);
+        /* A process that died while serving is a failure, not bad usage. */
+        if (result < 0 && err->kind != ERR_USAGE) {
+            (void)fprintf(stderr, "cicada: %s\n", err->text);
+            result = 1;
+        }
+    }
+    buf_fini(&cert);
+    buf_fini(&key);
+    return result;
 }
 
 static const struct command_example examples[] = {
     {"cicada serve", "Serve on http://127.0.0.1:8080."},
     {"cicada serve --port 0 --interval 100ms --processes 2",
      "Two processes on a free port, ten events a second on each stream."},
+    {"cicada serve --port 8443 --tls-self-signed",
+     "The same over https; clients need --insecure, as curl needs -k."},
     {"curl http://127.0.0.1:8080/api/v1/auth/login \\\n"
      "      -d 'email=loadtest.user@example.com&password=Str0ngP@ssword!'",
      "A token for notifications and orders; the body may be a form, or JSON with its type."},

@@ -6,6 +6,7 @@
 
 #include "cli/options.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* As the option table fills it. */
@@ -15,6 +16,9 @@ struct serve_settings {
     uint64_t interval_ns, heartbeat_ns;
     uint64_t history;
     uint64_t process_count;
+    uint64_t token_ttl_ns;
+    char *cert_path, *key_path; /* NULL: not given */
+    bool is_self_signed;
 };
 
 extern const struct option serve_table[];

@@ -6,12 +6,11 @@
 #include "cli/command.h"
 #include "cli/run.h"
 #include "cli/tap_view.h"
+#include "load/network.h"
 #include "load/plan.h"
 #include "load/request.h"
 #include "load/stream.h"
-#include "net/dialer.h"
 #include "net/loop.h"
-#include "net/resolver.h"
 #include "verdict/outcome.h"
 
 #include <fcntl.h>
@@ -22,10 +21,10 @@
 
 struct tap {
     struct loop *loop;
-    struct resolver *resolver;
-    struct dialer *dialer;
-    struct http_client *client;
+    struct network network;
+    struct rng rng;
     struct stats *stats; /* the engine counts; nobody looks */
+    struct request_body body;
     struct request *request;
     struct stream_engine *engine;
     struct stream_target target;
@@ -87,7 +86,13 @@ static void check_reader(struct tap *tap)
 
 static void on_head(struct stream *stream, const struct http_head *head, uint64_t now_ns)
 {
-    tap_view_head(&tap_of(stream)->view, head, now_ns);
+    struct tap *tap = tap_of(stream);
+    struct tls_facts facts;
+
+    /* Said once a handshake: an answer on a kept connection has none. */
+    if (stream->fetch.exchange.is_tls && http_exchange_get_tls(&stream->fetch.exchange, &facts))
+        tap_view_tls(&tap->view, &facts, (int64_t)(clock_unix_ms() / 1000), now_ns);
+    tap_view_head(&tap->view, head, now_ns);
     check_reader(tap_of(stream));
 }
 
@@ -129,44 +134,13 @@ static int fill_plan(const struct command_input *input, struct plan *plan, struc
     plan->targets = x_calloc(1, sizeof *plan->targets);
     plan->targets[0] = (struct plan_target){.url = x_strdup(input->operands[0]), .weight = 1};
     plan->target_count = 1;
-    plan->headers = x_calloc(settings->headers.count + 1, sizeof *plan->headers);
-    for (size_t i = 0; i < settings->headers.count; i++)
-        plan->headers[plan->header_count++] = x_strdup(settings->headers.items[i]);
-    if (settings->data) {
-        plan->body = run_request_read_body(settings->data, &plan->body_bytes, err);
-        if (!plan->body) {
-            err_prefix(err, "option '--data'");
-            return -1;
-        }
-    }
-    plan->unix_socket = settings->unix_socket ? x_strdup(settings->unix_socket) : NULL;
     plan->reconnect = settings->wants_reconnect ? PLAN_RECONNECT_AUTO : PLAN_RECONNECT_NEVER;
     plan->retry_wait_ns = settings->retry_wait_ns;
     plan->retry_max_ns = settings->retry_max_ns;
-    plan->connect_timeout_ns = settings->connect_timeout_ns;
-    plan->headers_timeout_ns = settings->headers_timeout_ns;
-    plan->read_timeout_ns = settings->read_timeout_ns;
-    return run_request_set_method(settings->method, plan, err);
-}
-
-static int make_network(struct tap *tap, const struct plan *plan, struct err *err)
-{
-    struct dialer_config dialer = {.unix_socket = plan->unix_socket,
-                                   .timeout_ns = plan->connect_timeout_ns};
-    struct http_client_config client = {.headers_timeout_ns = plan->headers_timeout_ns,
-                                        .read_timeout_ns = plan->read_timeout_ns};
-
-    tap->loop = dialer.loop = client.loop = loop_new(err);
-    if (!tap->loop)
+    plan->seed = clock_now_ns();
+    if (request_settings_apply(&settings->request, NULL, &plan->request, err) < 0)
         return -1;
-    tap->resolver = dialer.resolver = resolver_new(tap->loop, err);
-    if (!tap->resolver)
-        return -1;
-    tap->dialer = client.dialer = dialer_new(&dialer, err);
-    if (!tap->dialer)
-        return -1;
-    tap->client = http_client_new(&client);
-    return 0;
+    return connection_settings_apply(&settings->connection, &plan->network, err);
 }
 
 static int watch_signals(struct tap *tap, struct err *err)
@@ -185,16 +159,15 @@ static int watch_signals(struct tap *tap, struct err *err)
 
 static void start(struct tap *tap, const struct tap_settings *settings, const struct plan *plan)
 {
-    struct stream_engine_config config = {.loop = tap->loop,
-                                          .client = tap->client,
-                                          .stats = tap->stats,
-                                          .plan = plan,
-                                          .observer = &observer};
+    struct stream_engine_config config = {
+        .loop = tap->loop, .stats = tap->stats, .plan = plan, .observer = &observer};
     uint64_t now_ns = loop_refresh_ns(tap->loop);
 
     tap->engine = stream_engine_new(&config);
-    tap->target.request = tap->request;
-    tap->target.endpoint = stats_add_endpoint(tap->stats, plan->method, plan->targets[0].url);
+    tap->target.engine = tap->engine;
+    stream_target_init(&tap->target, tap->request, tap->network.client, tap->loop, &tap->rng);
+    tap->target.endpoint =
+        stats_add_endpoint(tap->stats, plan->request.method, plan->targets[0].url);
     tap->target.set = stats_endpoint_set(tap->stats, tap->target.endpoint);
     tap_view_init(&tap->view, settings->is_json, now_ns);
     if (settings->timeout_ns != CLOCK_NEVER_NS)
@@ -211,9 +184,8 @@ static void fini(struct tap *tap)
     stream_engine_free(tap->engine);
     request_free(tap->request);
     stats_free(tap->stats);
-    http_client_free(tap->client);
-    dialer_free(tap->dialer);
-    resolver_free(tap->resolver);
+    request_body_fini(&tap->body);
+    network_close(&tap->network);
     if (tap->loop) {
         loop_cancel_timer(tap->loop, &tap->timeout);
         loop_remove(tap->loop, &tap->interrupt);
@@ -225,14 +197,22 @@ static int tap_execute(const struct command_input *input, struct err *err)
 {
     const struct tap_settings *settings = input->settings;
     struct tap tap = {.status = -1};
+    struct request_spec spec = {.body = &tap.body, .is_for_stream = true};
     struct plan *plan = plan_new();
 
     log_set_level(log_level_find(run_log_choices[settings->log_level]));
     if (fill_plan(input, plan, err) < 0)
         goto out;
-    tap.request = request_new(plan, 0, NULL, err);
-    if (!tap.request || make_network(&tap, plan, err) < 0 || watch_signals(&tap, err) < 0)
+    spec.url = plan->targets[0].url;
+    spec.message = &plan->request;
+    if (request_body_init(&tap.body, &plan->request, plan->seed, err) < 0)
         goto out;
+    tap.request = request_new(&spec, err);
+    tap.loop = tap.request ? loop_new(err) : NULL;
+    if (!tap.loop || network_open(&tap.network, tap.loop, &plan->network, err) < 0 ||
+        watch_signals(&tap, err) < 0)
+        goto out;
+    rng_init(&tap.rng, plan->seed);
     tap.stats = stats_new();
     start(&tap, settings, plan);
     if (tap.status < 0)

@@ -5,6 +5,7 @@
 #define CICADA_CLI_TAP_H
 
 #include "cli/options.h"
+#include "cli/request_options.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,9 +15,8 @@ struct tap_settings {
     bool is_json, wants_reconnect;
     uint64_t retry_wait_ns, retry_max_ns;
     uint64_t timeout_ns; /* of the whole, CLOCK_NEVER_NS: none */
-    struct text_list headers;
-    char *data, *method, *unix_socket; /* NULL: not given */
-    uint64_t connect_timeout_ns, headers_timeout_ns, read_timeout_ns;
+    struct request_settings request;
+    struct connection_settings connection;
     uint64_t log_level; /* index in run_log_choices */
 };
 

@@ -10,7 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { SECONDS_A_DAY = 86400, EXPIRES_SOON_DAYS = 14 };
 
 enum tap_colour { COLOUR_NONE = 0, COLOUR_DIM, COLOUR_GOOD, COLOUR_WARNING, COLOUR_NAME };
 
@@ -72,8 +75,6 @@ static void put_time(const struct tap_view *view, struct buf *out, uint64_t now_
     end_colour(view, out);
 }
 
-/* --- the head --- */
-
 static void put_verdict(const struct tap_view *view, struct buf *out, enum tap_colour colour,
                         const char *text)
 {
@@ -81,6 +82,52 @@ static void put_verdict(const struct tap_view *view, struct buf *out, enum tap_c
     (void)buf_appendf(out, "%s %s\n", colour == COLOUR_GOOD ? "  ok:" : "  note:", text);
     end_colour(view, out);
 }
+
+/* --- TLS --- */
+
+static void put_expiry(const struct tap_view *view, struct buf *out, const struct tls_facts *facts,
+                       int64_t unix_s)
+{
+    int64_t days = (facts->expires_unix_s - unix_s) / SECONDS_A_DAY;
+    time_t expires = (time_t)facts->expires_unix_s;
+    char text[sizeof "-2147483648-01-01 00:00:00 UTC"] = "?";
+    struct tm parts;
+
+    if (gmtime_r(&expires, &parts))
+        (void)strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", &parts);
+    (void)buf_appendf(out, "  expires: %s\n", text);
+    if (facts->expires_unix_s < unix_s)
+        put_verdict(view, out, COLOUR_WARNING, "the certificate has expired");
+    else if (days < EXPIRES_SOON_DAYS)
+        put_verdict(view, out, COLOUR_WARNING, "the certificate expires within two weeks");
+}
+
+void tap_view_tls(struct tap_view *view, const struct tls_facts *facts, int64_t unix_s,
+                  uint64_t now_ns)
+{
+    struct buf out = {0};
+
+    if (view->is_json)
+        return;
+    put_time(view, &out, now_ns);
+    set_colour(view, &out, COLOUR_NAME);
+    (void)buf_appendf(&out, "%s %s, %s handshake\n", facts->version, facts->cipher,
+                      facts->is_resumed ? "resumed" : "full");
+    end_colour(view, &out);
+    if (facts->expires_unix_s != 0) {
+        (void)buf_append_text(&out, "  certificate: ");
+        put_safe(&out, facts->subject, strlen(facts->subject));
+        (void)buf_append_text(&out, "\n  issuer: ");
+        put_safe(&out, facts->issuer, strlen(facts->issuer));
+        (void)buf_append_byte(&out, '\n');
+        put_expiry(view, &out, facts, unix_s);
+    }
+    if (!facts->is_verified)
+        put_verdict(view, &out, COLOUR_WARNING, "the certificate was not checked (--insecure)");
+    print(view, &out);
+}
+
+/* --- the head --- */
 
 static bool has_header(const struct http_head *head, const char *name)
 {
@@ -101,25 +148,67 @@ static bool header_holds(const struct http_head *head, const char *name, const c
     return false;
 }
 
-/* What stands between the sender of events and their prompt receipt. */
+struct header_note {
+    const char *name;   /* of the header */
+    const char *word;   /* in its value; NULL: any value */
+    const char *unless; /* a "Name: word" that makes it harmless; NULL: nothing does */
+    const char *text;
+};
+
+static const char PROXY_NOTE[] =
+    "a proxy is on the way: it may buffer events (X-Accel-Buffering: no tells nginx not to)";
+static const char CACHE_NOTE[] =
+    "a cache has handled this response: it may keep the stream, or hold it until it ends";
+
+/* What stands between the sender of events and their prompt receipt. The first note of a text that
+ * applies is shown, the others of the same text are not. */
+static const struct header_note notes[] = {
+    {"content-length", NULL, NULL, "Content-Length: the stream ends after a fixed number of bytes"},
+    {"content-encoding", NULL, NULL,
+     "Content-Encoding: a compressor holds events back unless it is flushed after each"},
+    {"server", "nginx", "x-accel-buffering: no", PROXY_NOTE},
+    {"via", NULL, "x-accel-buffering: no", PROXY_NOTE},
+    {"server", "cloudflare", NULL, PROXY_NOTE},
+    {"cf-ray", NULL, NULL, PROXY_NOTE},
+    {"x-amz-cf-id", NULL, NULL, PROXY_NOTE},
+    {"x-served-by", NULL, NULL, PROXY_NOTE},
+    {"age", NULL, NULL, CACHE_NOTE},
+    {"x-cache", NULL, NULL, CACHE_NOTE},
+    {"cf-cache-status", "hit", NULL, CACHE_NOTE},
+};
+
+static bool is_harmless(const struct header_note *note, const struct http_head *head)
+{
+    char name[32];
+    const char *colon = note->unless ? strchr(note->unless, ':') : NULL;
+
+    if (!colon)
+        return false;
+    (void)snprintf(name, sizeof name, "%.*s", (int)(colon - note->unless), note->unless);
+    return header_holds(head, name, colon + 2);
+}
+
 static void put_notes(const struct tap_view *view, struct buf *out, const struct http_head *head)
 {
-    bool is_proxied = has_header(head, "via") || header_holds(head, "server", "nginx");
+    const char *shown = NULL;
 
-    if (has_header(head, "content-length"))
+    if (head->http_minor == 0)
         put_verdict(view, out, COLOUR_WARNING,
-                    "Content-Length: the stream ends after a fixed number of bytes");
-    if (has_header(head, "content-encoding"))
-        put_verdict(view, out, COLOUR_WARNING,
-                    "Content-Encoding: a compressor may hold events back, and is not decoded here");
+                    "HTTP/1.0: no chunks, so a cut cannot be told from an end");
+    for (size_t i = 0; i < sizeof notes / sizeof notes[0]; i++) {
+        const struct header_note *note = &notes[i];
+        bool applies =
+            note->word ? header_holds(head, note->name, note->word) : has_header(head, note->name);
+
+        if (!applies || note->text == shown || is_harmless(note, head))
+            continue;
+        put_verdict(view, out, COLOUR_WARNING, note->text);
+        shown = note->text;
+    }
     if (!header_holds(head, "cache-control", "no-cache") &&
         !header_holds(head, "cache-control", "no-store"))
         put_verdict(view, out, COLOUR_WARNING,
                     "Cache-Control is not no-cache: a cache on the way may keep the response");
-    if (is_proxied && !header_holds(head, "x-accel-buffering", "no"))
-        put_verdict(view, out, COLOUR_WARNING,
-                    "a proxy is on the way: it may buffer events (X-Accel-Buffering: no tells "
-                    "nginx not to)");
 }
 
 static void put_head_verdict(const struct tap_view *view, struct buf *out,

@@ -7,6 +7,7 @@
 
 #include "base/error_class.h"
 #include "http/head.h"
+#include "net/tls.h"
 #include "sse/parser.h"
 
 #include <stdbool.h>
@@ -22,6 +23,9 @@ struct tap_view {
 
 /* `began_ns` is where the times of the view start. */
 void tap_view_init(struct tap_view *view, bool is_json, uint64_t began_ns);
+/* What TLS agreed on, and whose certificate came; nothing as JSON. `unix_s` is the wall clock. */
+void tap_view_tls(struct tap_view *view, const struct tls_facts *facts, int64_t unix_s,
+                  uint64_t now_ns);
 /* The response with a verdict on its headers; nothing as JSON. */
 void tap_view_head(struct tap_view *view, const struct http_head *head, uint64_t now_ns);
 void tap_view_event(struct tap_view *view, const struct sse_event *event, uint64_t now_ns);

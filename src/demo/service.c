@@ -5,6 +5,7 @@
 #include "demo/api.h"
 #include "net/loop.h"
 #include "net/tcp.h"
+#include "net/tls.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -31,6 +32,7 @@ struct service {
     const struct service_config *config;
     struct api_config api;
     struct address address;
+    struct tls_context *tls; /* made before the fork: all processes take each other's tickets */
     sigset_t old_mask;
     int reservation; /* holds the port while children come and go; -1: none */
     pid_t *children; /* 0: none in this place */
@@ -74,7 +76,8 @@ static void announce(const struct service *service, uint16_t port)
     char text[TCP_ADDRESS_TEXT_BYTES];
 
     set_port(&address, port);
-    (void)printf("listening on http://%s\n", address_format(&address, text));
+    (void)printf("listening on %s://%s\n", service->tls ? "https" : "http",
+                 address_format(&address, text));
     (void)fflush(stdout);
 }
 
@@ -133,7 +136,11 @@ static int process_open(struct server_process *process, const struct service *se
     process->api = api_new(process->loop, &service->api, index);
     process->server = http_server_new(process->loop, &service->address, !is_alone, &api_handlers,
                                       process->api, err);
-    return process->server ? 0 : -1;
+    if (!process->server)
+        return -1;
+    if (service->tls)
+        http_server_use_tls(process->server, service->tls);
+    return 0;
 }
 
 static int serve_alone(const struct service *service, struct err *err)
@@ -362,9 +369,16 @@ int service_run(const struct service_config *config, struct err *err)
     if (check_config(config, &service.address, err) < 0 ||
         token_key_make(&service.api.key, err) < 0)
         return -1;
+    if (config->cert_pem) {
+        service.tls = tls_context_new_server(config->cert_pem, config->key_pem, err);
+        if (!service.tls)
+            return -1;
+    }
     service.api.counters = counters_map(config->processes, err);
-    if (!service.api.counters)
+    if (!service.api.counters) {
+        tls_context_free(service.tls);
         return -1;
+    }
     raise_file_limit();
     make_api_config(config, &service.api);
     block_signals(&service.old_mask);
@@ -372,5 +386,6 @@ int service_run(const struct service_config *config, struct err *err)
     result = config->processes == 1 ? serve_alone(&service, err) : serve_together(&service, err);
     (void)sigprocmask(SIG_SETMASK, &service.old_mask, NULL);
     counters_unmap(service.api.counters, config->processes);
+    tls_context_free(service.tls);
     return result;
 }

@@ -23,6 +23,8 @@ struct service_config {
     uint64_t
         interval_ns; /* between two events of a feed, where the URL names none; at least 1 ms */
     uint64_t heartbeat_ns; /* silence before a comment is sent; CLOCK_NEVER_NS: no heartbeats */
+    const char *cert_pem;  /* serve TLS with this certificate; NULL: plain; borrowed */
+    const char *key_pem;   /* NULL: the key stands in cert_pem; borrowed */
 };
 
 /* 127.0.0.1:8080, one process, 1 s, 15 s, 1000 events, retry 3000 ms, tokens for an hour. */

@@ -14,15 +14,17 @@
 #include "base/buf.h"
 #include "base/error_class.h"
 #include "http/head.h"
+#include "http/session.h"
 #include "net/dialer.h"
 #include "net/loop.h"
+#include "net/tls.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+struct http_body;
 struct http_client;
-struct http_conn;
 struct http_exchange;
 
 struct http_client_config {
@@ -40,13 +42,15 @@ void http_client_free(struct http_client *client);
 struct http_origin {
     const char *host;
     uint16_t port;
+    bool is_tls;
 };
 
-/* The connections that a user keeps between requests; embedded, zero is empty. */
-struct http_session {
-    struct http_conn *idle;
-};
-void http_session_close(struct http_session *session, bool with_reset);
+/* Its texts are those of `url`. */
+static inline struct http_origin http_origin_of(const struct url *url)
+{
+    return (struct http_origin){
+        .host = url->host, .port = url->port, .is_tls = url->scheme == URL_SCHEME_HTTPS};
+}
 
 struct http_end {
     enum error_class error_class; /* CLASS_NONE: the response is whole */
@@ -57,9 +61,11 @@ struct http_end {
 /* One table for all exchanges of a kind. on_head and on_body may cancel their exchange and start it
  * anew, on_end may start it anew. */
 struct http_exchange_handlers {
-    /* A connection is ready: append the whole request, head and body. Asked again when a connection
-     * that had served before turns out to be closed. */
-    void (*on_connected)(struct http_exchange *exchange, struct buf *out, uint64_t now_ns);
+    /* A connection is ready: append the whole request, head and body; or the head alone, and set
+     * `*body` to what is read while it is sent and stays until the end. Asked again when a
+     * connection that had served before turns out to be closed. */
+    void (*on_connected)(struct http_exchange *exchange, struct buf *out,
+                         const struct http_body **body, uint64_t now_ns);
     void (*on_head)(struct http_exchange *exchange, const struct http_head *head, uint64_t now_ns);
     void (*on_body)(struct http_exchange *exchange, const uint8_t *bytes, size_t len,
                     uint64_t now_ns);
@@ -76,7 +82,10 @@ struct http_exchange {
     uint64_t sent_ns;    /* the request was handed to the kernel */
     uint32_t dns_us;     /* 0: nothing was asked */
     uint32_t connect_us; /* of the address that answered */
-    bool is_reused;      /* on a connection that had served before: no dns and connect phases */
+    uint32_t tls_us;     /* the handshake */
+    bool is_reused;      /* on a connection that had served before: none of these phases */
+    bool is_tls;         /* a handshake was made for it */
+    bool is_resumed;     /* by taking up an earlier TLS session */
     bool is_for_head;    /* the method is HEAD: set before the start */
 };
 
@@ -90,7 +99,9 @@ void http_exchange_start(struct http_client *client, struct http_exchange *excha
 /* Ends it without a word: by RST (no TIME_WAIT is left) or by FIN. No-op when not under way. */
 void http_exchange_cancel(struct http_exchange *exchange, bool with_reset);
 bool http_exchange_is_under_way(const struct http_exchange *exchange);
-/* Time of the last bytes of this exchange's connection. */
-uint64_t http_exchange_last_read_ns(const struct http_exchange *exchange);
+/* Closes the connections that a session keeps. */
+void http_client_close_idle(struct http_session *session, bool with_reset);
+/* What TLS agreed on for its connection; false without TLS, and when not under way. */
+bool http_exchange_get_tls(const struct http_exchange *exchange, struct tls_facts *facts);
 
 #endif

@@ -74,6 +74,11 @@ struct http_server *http_server_new(struct loop *loop, const struct address *add
     return server;
 }
 
+void http_server_use_tls(struct http_server *server, struct tls_context *tls)
+{
+    server->tls = tls;
+}
+
 void http_server_free(struct http_server *server)
 {
     if (!server)

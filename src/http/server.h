@@ -18,6 +18,7 @@
 
 struct loop;
 struct http_server;
+struct tls_context;
 struct http_request; /* one request and its answer; lives until it is answered or the peer is gone
                       */
 
@@ -37,6 +38,8 @@ struct http_server *http_server_new(struct loop *loop, const struct address *add
                                     bool with_reuse_port,
                                     const struct http_server_handlers *handlers, void *ctx,
                                     struct err *err);
+/* From now on every new connection speaks TLS. `tls` is borrowed. */
+void http_server_use_tls(struct http_server *server, struct tls_context *tls);
 /* Closes every connection without calling on_gone. */
 void http_server_free(struct http_server *server);
 uint16_t http_server_port(const struct http_server *server);

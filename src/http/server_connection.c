@@ -5,11 +5,11 @@
 #include "http/h1_server.h"
 #include "http/reply.h"
 #include "net/tcp.h"
+#include "net/tls.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
@@ -109,7 +109,7 @@ static void on_timeout(struct timer *timer, uint64_t now_ns)
     struct http_request *request = CONTAINER_OF(timer, struct http_request, timer);
 
     (void)now_ns;
-    server_connection_die(request, request->state == CONNECTION_LINGERING);
+    server_connection_die(request, false); /* a reset would take the rest of an answer along */
 }
 
 static void set_deadline(struct http_request *request, uint64_t span_ns)
@@ -127,7 +127,7 @@ static void linger(struct http_request *request)
         return;
     }
     enter(request, CONNECTION_LINGERING);
-    (void)shutdown(request->transport.fd, SHUT_WR);
+    transport_end_write(&request->transport);
     set_deadline(request, LINGER_NS);
 }
 
@@ -284,6 +284,7 @@ static bool read_turn(struct http_request *request)
         if (request->state == CONNECTION_DEAD || request->early || request->peer_is_done)
             return true;
         status = transport_read(&request->transport, bytes, LOOP_SHARED_BUFFER_BYTES, &len);
+        request->wants_write_to_read = status == IO_WANT_WRITE;
         if (status == IO_WANT_READ || status == IO_WANT_WRITE)
             return true;
         if (status == IO_FAILED) {
@@ -333,7 +334,7 @@ static void on_ready(struct watch *watch, unsigned ready, uint64_t now_ns)
         if (request->state == CONNECTION_DEAD)
             return;
     }
-    drive(request, (ready & (LOOP_READABLE | LOOP_HANGUP)) != 0);
+    drive(request, (ready & (LOOP_READABLE | LOOP_HANGUP)) != 0 || request->wants_write_to_read);
 }
 
 void server_connection_take(struct http_server *server, int fd)
@@ -345,7 +346,12 @@ void server_connection_take(struct http_server *server, int fd)
         return;
     }
     request->server = server;
-    tcp_transport_init(&request->transport, fd);
+    if (!server->tls) {
+        tcp_transport_init(&request->transport, fd);
+    } else if (tls_transport_init_server(&request->transport, server->tls, fd) < 0) {
+        pool_give(server->pool, request);
+        return;
+    }
     list_append(&server->connections, &request->node);
     if (loop_add(server->loop, &request->watch, fd, LOOP_READABLE | LOOP_WRITABLE, on_ready) < 0) {
         server_connection_release(request);

@@ -50,6 +50,7 @@ struct http_request {
     bool is_driving : 1; /* our own code is above on the stack and goes on afterwards */
     bool is_blocked : 1; /* the socket takes nothing more for now */
     bool peer_is_done : 1;
+    bool wants_write_to_read : 1;
 };
 _Static_assert(sizeof(struct http_request) <= 176, "exists once per open stream");
 
@@ -62,6 +63,7 @@ struct http_server {
     struct watch listener;
     struct timer reaper, accept_retry;
     struct h1_request *spare; /* owned; saves an allocation per connection */
+    struct tls_context *tls;  /* borrowed; NULL: plain */
     int fd;
 };
 

@@ -218,7 +218,8 @@ static const char *set_port(struct url *url, struct slice text)
 static const char *set_ipv6(struct url *url, struct slice *rest)
 {
     size_t close = find_any(*rest, "]");
-    struct in6_addr ignored;
+    char text[INET6_ADDRSTRLEN];
+    struct in6_addr address;
     struct slice host;
 
     if (close == rest->len)
@@ -227,8 +228,12 @@ static const char *set_ipv6(struct url *url, struct slice *rest)
     host = cut_front(rest, close - 1);
     (void)cut_front(rest, 1);
     url->host = x_strndup(host.at, host.len);
-    if (strlen(url->host) != host.len || inet_pton(AF_INET6, url->host, &ignored) != 1)
+    if (strlen(url->host) != host.len || inet_pton(AF_INET6, url->host, &address) != 1 ||
+        !inet_ntop(AF_INET6, &address, text, sizeof text))
         return "what its brackets hold is no IPv6 address";
+    /* One form for all ways to write it: hosts are compared as text. */
+    free(url->host);
+    url->host = x_strdup(text);
     url->is_ipv6 = true;
     return NULL;
 }

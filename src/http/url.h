@@ -18,10 +18,10 @@ enum url_scheme { URL_SCHEME_NONE = 0, URL_SCHEME_HTTP, URL_SCHEME_HTTPS };
 
 struct url {
     enum url_scheme scheme;
-    char *host;     /* without brackets, lower case, ASCII: IDNs in their xn-- form */
-    uint16_t port;  /* 80 or 443 when the URL names none */
-    bool has_port;  /* the URL names a port that is not its scheme's own */
-    bool is_ipv6;   /* host is a literal that needs brackets */
+    char *host;    /* without brackets, lower case, ASCII: IDNs in their xn-- form; IPv6 shortest */
+    uint16_t port; /* 80 or 443 when the URL names none */
+    bool has_port; /* the URL names a port that is not its scheme's own */
+    bool is_ipv6;  /* host is a literal that needs brackets */
     char *userinfo; /* "user:password" as written, NULL: none */
     char *target;   /* path and query for the request line, at least "/"; no fragment */
 };

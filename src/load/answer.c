@@ -23,18 +23,6 @@ enum error_class answer_class_of_status(int status)
     }
 }
 
-bool answer_is_redirect(int status)
-{
-    return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-}
-
-bool answer_turns_to_get(int status, const char *method)
-{
-    if (status == 303)
-        return strcasecmp(method, "HEAD") != 0;
-    return status <= 302 && strcasecmp(method, "POST") == 0;
-}
-
 bool answer_may_be_retried(int status)
 {
     return status == 408 || status == 429 || status / 100 == 5;

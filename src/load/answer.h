@@ -14,10 +14,6 @@ enum { ANSWER_TEXT_BYTES = 128 };
 
 /* Of a status that is no stream: CLASS_STATUS_… by its first digit. */
 enum error_class answer_class_of_status(int status);
-/* 301 302 303 307 308: followed (Fetch Standard, "redirect status"). */
-bool answer_is_redirect(int status);
-/* The request after it is a GET without body (Fetch Standard, HTTP-redirect fetch, step 12). */
-bool answer_turns_to_get(int status, const char *method);
 /* 408, 429 and 5xx: a later attempt may do better. */
 bool answer_may_be_retried(int status);
 /* Retry-After as seconds or an HTTP date (RFC 9110, 10.2.3) against the wall clock; 0 without one.

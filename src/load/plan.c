@@ -9,25 +9,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    PLAN_VERSION = 1,
-    PLAN_TARGET_LIMIT = 10000,
-    PLAN_HEADER_LIMIT = 1000,
-    PLAN_BODY_LIMIT_BYTES = 64 * 1024 * 1024
-};
+enum { PLAN_VERSION = 1, PLAN_TARGET_LIMIT = 10000 };
 
 struct plan *plan_new(void)
 {
     struct plan *plan = x_calloc(1, sizeof *plan);
 
-    plan->method = x_strdup("GET");
+    plan->request.method = x_strdup("GET");
+    plan->login.method = x_strdup("POST");
     plan->stream_time_ns = CLOCK_NEVER_NS;
     plan->reconnect = PLAN_RECONNECT_AUTO;
     plan->retry_wait_ns = 3 * CLOCK_NS_PER_S;
     plan->retry_max_ns = 30 * CLOCK_NS_PER_S;
-    plan->connect_timeout_ns = 10 * CLOCK_NS_PER_S;
-    plan->headers_timeout_ns = 30 * CLOCK_NS_PER_S;
-    plan->read_timeout_ns = CLOCK_NEVER_NS;
+    plan->network.connect_timeout_ns = 10 * CLOCK_NS_PER_S;
+    plan->network.headers_timeout_ns = 30 * CLOCK_NS_PER_S;
+    plan->network.read_timeout_ns = CLOCK_NEVER_NS;
     plan->worker_count = 1;
     plan->log_level = LOG_WARNING;
     return plan;
@@ -39,49 +35,43 @@ void plan_free(struct plan *plan)
         return;
     for (size_t i = 0; i < plan->target_count; i++)
         free(plan->targets[i].url);
-    for (size_t i = 0; i < plan->header_count; i++)
-        free(plan->headers[i]);
     free(plan->targets);
-    free(plan->headers);
-    free(plan->method);
-    free(plan->body);
-    free(plan->content_type);
-    free(plan->unix_socket);
-    free(plan->local_addresses);
+    plan_message_fini(&plan->request);
+    plan_message_fini(&plan->login);
+    plan_network_fini(&plan->network);
+    free(plan->login_url);
+    free(plan->token_pointer);
     free(plan->feed);
     free(plan);
 }
 
-/* NULL is kept apart from empty. */
-static void pack_optional(struct buf *out, const void *bytes, size_t len)
+char *plan_endpoint_name(const char *url)
 {
-    pack_bool(out, bytes != NULL);
-    if (bytes)
-        pack_bytes(out, bytes, len);
-}
+    const char *host = strstr(url, "://"), *at;
 
-static void encode_request(const struct plan *plan, struct buf *out)
-{
-    pack_uint(out, plan->target_count);
-    for (size_t i = 0; i < plan->target_count; i++) {
-        pack_text(out, plan->targets[i].url);
-        pack_uint(out, plan->targets[i].weight);
-    }
-    pack_text(out, plan->method);
-    pack_uint(out, plan->header_count);
-    for (size_t i = 0; i < plan->header_count; i++)
-        pack_text(out, plan->headers[i]);
-    pack_optional(out, plan->body, plan->body_bytes);
-    pack_text(out, plan->content_type);
-    pack_text(out, plan->unix_socket);
-    pack_text(out, plan->local_addresses);
-    pack_optional(out, plan->feed, plan->feed_bytes);
+    if (!host)
+        return x_strdup(url);
+    host += 3;
+    at = memrchr(host, '@', strcspn(host, "/?#"));
+    if (!at)
+        return x_strdup(url);
+    return x_asprintf("%.*s%s", (int)(host - url), url, at + 1);
 }
 
 void plan_encode(const struct plan *plan, struct buf *out)
 {
     pack_uint(out, PLAN_VERSION);
-    encode_request(plan, out);
+    pack_uint(out, plan->target_count);
+    for (size_t i = 0; i < plan->target_count; i++) {
+        pack_text(out, plan->targets[i].url);
+        pack_uint(out, plan->targets[i].weight);
+    }
+    plan_message_encode(&plan->request, out);
+    pack_text(out, plan->login_url);
+    plan_message_encode(&plan->login, out);
+    pack_text(out, plan->token_pointer);
+    plan_network_encode(&plan->network, out);
+    plan_pack_optional(out, plan->feed, plan->feed_bytes);
     pack_uint(out, plan->events_per_stream);
     pack_uint(out, plan->stream_time_ns);
     pack_uint(out, plan->wait_min_ns);
@@ -92,9 +82,6 @@ void plan_encode(const struct plan *plan, struct buf *out)
     pack_uint(out, plan->retry_wait_ns);
     pack_uint(out, plan->retry_max_ns);
     pack_double(out, plan->jitter_ratio);
-    pack_uint(out, plan->connect_timeout_ns);
-    pack_uint(out, plan->headers_timeout_ns);
-    pack_uint(out, plan->read_timeout_ns);
     pack_uint(out, plan->worker_index);
     pack_uint(out, plan->worker_count);
     pack_uint(out, plan->seed);
@@ -122,27 +109,9 @@ static char *unpack_required(struct unpack *unpack)
     return text;
 }
 
-/* Owned bytes with a NUL behind them, or NULL where none were packed. */
-static char *unpack_optional(struct unpack *unpack, size_t limit_bytes, size_t *len)
-{
-    const uint8_t *bytes;
-
-    *len = 0;
-    if (!unpack_bool(unpack))
-        return NULL;
-    bytes = unpack_bytes(unpack, len);
-    if (*len > limit_bytes)
-        unpack->failed = true;
-    if (unpack->failed) {
-        *len = 0;
-        return NULL;
-    }
-    return x_strndup(*len > 0 ? (const char *)bytes : "", *len);
-}
-
 static void decode_request(struct plan *plan, struct unpack *unpack)
 {
-    size_t targets = (size_t)unpack_bounded(unpack, 1, PLAN_TARGET_LIMIT), headers;
+    size_t targets = (size_t)unpack_bounded(unpack, 1, PLAN_TARGET_LIMIT);
 
     plan->targets = x_calloc(targets, sizeof *plan->targets);
     for (size_t i = 0; i < targets && !unpack->failed; i++) {
@@ -150,19 +119,12 @@ static void decode_request(struct plan *plan, struct unpack *unpack)
         plan->targets[i].weight = (uint32_t)unpack_bounded(unpack, 1, UINT32_MAX);
         plan->target_count = i + 1;
     }
-    free(plan->method);
-    plan->method = unpack_required(unpack);
-    headers = (size_t)unpack_bounded(unpack, 0, PLAN_HEADER_LIMIT);
-    plan->headers = headers > 0 ? x_calloc(headers, sizeof *plan->headers) : NULL;
-    for (size_t i = 0; i < headers && !unpack->failed; i++) {
-        plan->headers[i] = unpack_required(unpack);
-        plan->header_count = i + 1;
-    }
-    plan->body = (uint8_t *)unpack_optional(unpack, PLAN_BODY_LIMIT_BYTES, &plan->body_bytes);
-    plan->content_type = unpack_text(unpack);
-    plan->unix_socket = unpack_text(unpack);
-    plan->local_addresses = unpack_text(unpack);
-    plan->feed = unpack_optional(unpack, FEED_LIMIT_BYTES, &plan->feed_bytes);
+    plan_message_decode(&plan->request, unpack);
+    plan->login_url = unpack_text(unpack);
+    plan_message_decode(&plan->login, unpack);
+    plan->token_pointer = unpack_text(unpack);
+    plan_network_decode(&plan->network, unpack);
+    plan->feed = plan_unpack_optional(unpack, FEED_LIMIT_BYTES, &plan->feed_bytes);
 }
 
 static void decode_rest(struct plan *plan, struct unpack *unpack)
@@ -180,9 +142,6 @@ static void decode_rest(struct plan *plan, struct unpack *unpack)
     plan->jitter_ratio = unpack_double(unpack);
     if (!(plan->jitter_ratio >= 0 && plan->jitter_ratio <= 1))
         unpack->failed = true;
-    plan->connect_timeout_ns = unpack_uint(unpack);
-    plan->headers_timeout_ns = unpack_uint(unpack);
-    plan->read_timeout_ns = unpack_uint(unpack);
     plan->worker_index = (uint32_t)unpack_bounded(unpack, 0, UINT32_MAX);
     plan->worker_count = (uint32_t)unpack_bounded(unpack, 1, UINT32_MAX);
     if (plan->worker_index >= plan->worker_count)

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "http/auth.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,24 +19,52 @@ enum plan_reconnect {
     PLAN_RECONNECT_NEVER
 };
 
+struct plan_list {
+    char **items; /* owned */
+    size_t count;
+};
+
 /* One URL of URL mode. `{{column}}` may stand in url (behind the host), headers and body. */
 struct plan_target {
     char *url; /* as written; also the endpoint's name */
     uint32_t weight;
 };
 
+/* What a request says behind its URL. At most one of body, body_path and forms is given. */
+struct plan_message {
+    char *method;             /* "GET" */
+    struct plan_list headers; /* "Name: value" */
+    uint8_t *body;            /* NULL: none */
+    size_t body_bytes;
+    char *content_type;      /* of the body, NULL: none given by an option */
+    char *body_path;         /* a file that is read while it is sent; NULL: none */
+    struct plan_list forms;  /* parts of multipart/form-data, as curl's -F */
+    char *auth;              /* "USER:PASSWORD"; NULL: none */
+    enum auth_scheme scheme; /* in which they are sent */
+    bool wants_compressed;   /* Accept-Encoding, and decoding of what comes */
+};
+
+/* Everything about TLS and about where connections go. Texts of files, not their names: a worker
+ * may be on another machine. */
+struct plan_network {
+    char *unix_socket;                 /* NULL: TCP */
+    char *local_addresses;             /* CIDR text as given, NULL: the system chooses */
+    struct plan_list resolves;         /* --resolve */
+    struct plan_list connects;         /* --connect-to */
+    char *ca_pem, *cert_pem, *key_pem; /* NULL: not given */
+    bool is_insecure, never_resumes;
+    uint64_t connect_timeout_ns, headers_timeout_ns, read_timeout_ns; /* CLOCK_NEVER_NS: none */
+};
+
 struct plan {
     struct plan_target *targets;
     size_t target_count;
-    char *method;   /* "GET" */
-    char **headers; /* "Name: value" */
-    size_t header_count;
-    uint8_t *body; /* NULL: none */
-    size_t body_bytes;
-    char *content_type;    /* of the body, NULL: none given by an option */
-    char *unix_socket;     /* NULL: TCP */
-    char *local_addresses; /* CIDR text as given, NULL: the system chooses */
-    char *feed;            /* CSV text, NULL: none; checked by the controller */
+    struct plan_message request;
+    char *login_url;           /* NULL: users do not log in */
+    struct plan_message login; /* the request to it */
+    char *token_pointer;       /* where the token stands in its answer; NULL: cookies do */
+    struct plan_network network;
+    char *feed; /* CSV text, NULL: none; checked by the controller */
     size_t feed_bytes;
 
     uint64_t events_per_stream; /* 0: no end by count */
@@ -49,8 +78,6 @@ struct plan {
     uint64_t retry_max_ns;
     double jitter_ratio;
 
-    uint64_t connect_timeout_ns, headers_timeout_ns, read_timeout_ns; /* CLOCK_NEVER_NS: none */
-
     uint32_t worker_index, worker_count;
     uint64_t seed;
     uint8_t log_level;
@@ -59,9 +86,27 @@ struct plan {
 /* An empty plan with the defaults of the manual; the caller owns it. */
 struct plan *plan_new(void);
 void plan_free(struct plan *plan);
+/* `text` is copied. */
+void plan_list_add(struct plan_list *list, const char *text);
+/* What the endpoint of a URL is called: as written, but for user and password. The caller frees it.
+ */
+char *plan_endpoint_name(const char *url);
 /* Appends the body of a plan frame. */
 void plan_encode(const struct plan *plan, struct buf *out);
 /* NULL with a sentence when the bytes are no sound plan. */
 struct plan *plan_decode(const uint8_t *bytes, size_t len, struct err *err);
+
+/* --- plan_parts.c, for plan.c --- */
+struct unpack;
+void plan_message_fini(struct plan_message *message);
+void plan_message_encode(const struct plan_message *message, struct buf *out);
+void plan_message_decode(struct plan_message *message, struct unpack *unpack);
+void plan_network_fini(struct plan_network *network);
+void plan_network_encode(const struct plan_network *network, struct buf *out);
+void plan_network_decode(struct plan_network *network, struct unpack *unpack);
+/* NULL is kept apart from empty. */
+void plan_pack_optional(struct buf *out, const void *bytes, size_t len);
+/* Owned bytes with a NUL behind them, or NULL where none were packed. */
+char *plan_unpack_optional(struct unpack *unpack, size_t limit_bytes, size_t *len);
 
 #endif

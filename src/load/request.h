@@ -1,44 +1,63 @@
 /*
- * load/request.h - the request of one target, compiled once, written for each attempt.
+ * load/request.h - the request of one URL, compiled once, written for each attempt.
  */
 #ifndef CICADA_LOAD_REQUEST_H
 #define CICADA_LOAD_REQUEST_H
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "http/client.h"
+#include "http/fetch.h"
 #include "http/url.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+struct auth;
 struct feed;
-struct plan;
+struct plan_message;
 struct request;
 
-/*
- * `plan` and `feed` (NULL: none) are borrowed for the result's life; `index` picks the plan's
- * target. NULL with a sentence that names the URL or header. The caller owns the result.
- */
-struct request *request_new(const struct plan *plan, size_t index, const struct feed *feed,
-                            struct err *err);
+/* A body that is not a template: a file, or parts of a form. */
+struct request_body {
+    struct http_body *body; /* owned; NULL: none */
+    char *content_type;     /* owned; NULL: the message's own */
+};
+/* As the message wants it; `seed` makes the boundary of a form. -1 with a sentence.
+ * request_body_fini in either case. */
+int request_body_init(struct request_body *body, const struct plan_message *message, uint64_t seed,
+                      struct err *err);
+void request_body_fini(struct request_body *body);
+
+/* Everything is borrowed for the request's life. */
+struct request_spec {
+    const char *url;
+    const struct plan_message *message;
+    const struct request_body *body; /* NULL: none but the message's own */
+    const struct feed *feed;         /* NULL: none */
+    bool is_for_stream;              /* asks as an EventSource does */
+};
+
+/* NULL with a sentence that names the URL, header or credentials. The caller owns the result. */
+struct request *request_new(const struct request_spec *spec, struct err *err);
 void request_free(struct request *request);
 const struct url *request_url(const struct request *request);
-const struct http_origin *request_origin(const struct request *request);
-bool request_is_for_head(const struct request *request);
+const char *request_method(const struct request *request);
+/* It says Accept-Encoding, so what comes may be compressed. */
+bool request_wants_decoding(const struct request *request);
+/* The user and password of `row`, out of the message or the URL; NULL: none. The caller owns it. */
+struct auth *request_make_auth(const struct request *request, size_t row);
 
 /* What differs from attempt to attempt. */
 struct request_variant {
     size_t row;          /* of the feed */
     const char *last_id; /* Last-Event-ID, UTF-8; id_bytes 0: none */
     size_t last_id_bytes;
-    const struct url *redirect; /* where a redirect led; NULL: the target itself */
-    bool is_turned_to_get;      /* by the redirect (Fetch Standard, HTTP-redirect fetch, step 12) */
+    const struct fetch_hop *hop;
 };
 
-/* Appends head and body. Credentials do not go to another origin. */
+/* Appends head and body, or the head alone with `*body` set (see struct fetch_handlers). */
 void request_write(const struct request *request, const struct request_variant *variant,
-                   struct buf *out);
+                   struct buf *out, const struct http_body **body);
 
 #endif

@@ -11,13 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum {
-    STREAM_DRAIN_LIMIT_BYTES =
-        64 * 1024, /* of a redirect's body; more costs a new connection less */
-    STREAM_DRAIN_LIMIT_MS = 1000,
-    STREAM_SAMPLE_S = 10,
-    STREAM_MESSAGE_BYTES = 256
-};
+enum { STREAM_SAMPLE_S = 10, STREAM_MESSAGE_BYTES = 256 };
 
 struct stream_engine {
     struct stream_engine_config config;
@@ -27,36 +21,29 @@ struct stream_engine {
     uint32_t requesting_count;
 };
 
-/* Where a redirect led, until the attempt ends. */
-struct stream_redirect {
-    struct url url;
-    struct http_origin origin; /* texts of `url` */
-    uint8_t count;
-    bool is_turned_to_get;
-};
-
-_Static_assert(sizeof(struct stream) <= 272, "exists once a user");
+_Static_assert(sizeof(struct stream) <= 256, "exists once a user");
 
 static const bool legal[STREAM_STATE_COUNT][STREAM_STATE_COUNT] = {
-    [STREAM_IDLE] = {[STREAM_REQUESTING] = true},
-    [STREAM_REQUESTING] = {[STREAM_REDIRECTING] = true,
+    [STREAM_IDLE] = {[STREAM_LOGGING_IN] = true, [STREAM_REQUESTING] = true},
+    [STREAM_LOGGING_IN] =
+        {[STREAM_REQUESTING] = true, [STREAM_WAITING] = true, [STREAM_IDLE] = true},
+    [STREAM_REQUESTING] = {[STREAM_LOGGING_IN] = true,
                            [STREAM_OPEN] = true,
                            [STREAM_WAITING] = true,
                            [STREAM_IDLE] = true},
-    [STREAM_REDIRECTING] =
-        {[STREAM_REQUESTING] = true, [STREAM_WAITING] = true, [STREAM_IDLE] = true},
     [STREAM_OPEN] = {[STREAM_WAITING] = true, [STREAM_IDLE] = true},
-    [STREAM_WAITING] = {[STREAM_REQUESTING] = true, [STREAM_IDLE] = true},
+    [STREAM_WAITING] =
+        {[STREAM_LOGGING_IN] = true, [STREAM_REQUESTING] = true, [STREAM_IDLE] = true},
 };
 
 static bool is_asking(uint8_t state)
 {
-    return state == STREAM_REQUESTING || state == STREAM_REDIRECTING;
+    return state == STREAM_REQUESTING || state == STREAM_LOGGING_IN;
 }
 
 static void enter(struct stream *stream, enum stream_state state)
 {
-    struct stream_engine *engine = stream->engine;
+    struct stream_engine *engine = stream->target->engine;
 
     assert(legal[stream->state][state]);
     engine->open_count -= stream->state == STREAM_OPEN;
@@ -67,17 +54,7 @@ static void enter(struct stream *stream, enum stream_state state)
     stream->state = (uint8_t)state;
 }
 
-static void drop_redirect(struct stream *stream)
-{
-    if (!stream->redirect)
-        return;
-    url_fini(&stream->redirect->url);
-    free(stream->redirect);
-    stream->redirect = NULL;
-}
-
 static void begin_attempt(struct stream *stream, uint64_t now_ns);
-static void request(struct stream *stream);
 
 static void on_retry_due(struct timer *timer, uint64_t now_ns)
 {
@@ -86,10 +63,9 @@ static void on_retry_due(struct timer *timer, uint64_t now_ns)
 
 static void finish(struct stream *stream, enum stream_ending ending, uint64_t now_ns)
 {
-    const struct stream_observer *observer = stream->engine->config.observer;
+    const struct stream_observer *observer = stream->target->engine->config.observer;
 
     enter(stream, STREAM_IDLE);
-    drop_redirect(stream);
     if (ending == STREAM_FAILED)
         stream_stats_gave_up(stream);
     if (observer->on_ended)
@@ -99,9 +75,9 @@ static void finish(struct stream *stream, enum stream_ending ending, uint64_t no
 /* The retry time, spread, then capped; `asked_ns` is a Retry-After, 0 without. */
 static uint64_t retry_wait_ns(struct stream *stream, uint64_t asked_ns)
 {
-    const struct plan *plan = stream->engine->config.plan;
+    const struct plan *plan = stream->target->engine->config.plan;
     uint64_t wait_ns = asked_ns ? asked_ns : (uint64_t)stream->retry_ms * CLOCK_NS_PER_MS;
-    double spread = 2.0 * rng_unit(&stream->engine->rng) - 1.0;
+    double spread = 2.0 * rng_unit(&stream->target->engine->rng) - 1.0;
 
     /* What the server asked for is spread upwards only. */
     if (asked_ns && spread < 0)
@@ -113,7 +89,7 @@ static uint64_t retry_wait_ns(struct stream *stream, uint64_t asked_ns)
 static void tell_failure(struct stream *stream, enum error_class error_class, const char *message,
                          uint64_t retry_ns, uint64_t now_ns)
 {
-    const struct stream_observer *observer = stream->engine->config.observer;
+    const struct stream_observer *observer = stream->target->engine->config.observer;
 
     if (observer->on_failure)
         observer->on_failure(stream, error_class, message, retry_ns, now_ns);
@@ -125,9 +101,8 @@ static void wait_for_retry(struct stream *stream, enum error_class error_class, 
     uint64_t wait_ns = retry_wait_ns(stream, asked_ns);
 
     enter(stream, STREAM_WAITING);
-    drop_redirect(stream);
-    loop_set_timer(stream->engine->config.loop, &stream->timer, clock_add_ns(now_ns, wait_ns),
-                   on_retry_due);
+    loop_set_timer(stream->target->engine->config.loop, &stream->timer,
+                   clock_add_ns(now_ns, wait_ns), on_retry_due);
     tell_failure(stream, error_class, message, wait_ns, now_ns); /* may close the stream */
 }
 
@@ -146,7 +121,7 @@ static void fail_attempt(struct stream *stream, enum error_class error_class, co
 
 static bool retries_network_errors(const struct stream *stream)
 {
-    return stream->engine->config.plan->reconnect != PLAN_RECONNECT_NEVER;
+    return stream->target->engine->config.plan->reconnect != PLAN_RECONNECT_NEVER;
 }
 
 /* The open stream ended without our asking. */
@@ -169,78 +144,8 @@ static void disconnect(struct stream *stream, enum error_class error_class, cons
 static void refuse(struct stream *stream, enum error_class error_class, const char *message,
                    bool may_retry, uint64_t asked_ns, uint64_t now_ns)
 {
-    http_exchange_cancel(&stream->exchange, true);
+    fetch_cancel(&stream->fetch, true);
     fail_attempt(stream, error_class, message, may_retry, asked_ns, now_ns);
-}
-
-static void follow(struct stream *stream)
-{
-    enter(stream, STREAM_REQUESTING);
-    request(stream);
-}
-
-static void on_drain_timeout(struct timer *timer, uint64_t now_ns)
-{
-    struct stream *stream = CONTAINER_OF(timer, struct stream, timer);
-
-    (void)now_ns;
-    http_exchange_cancel(&stream->exchange, true);
-    follow(stream);
-}
-
-/* NULL and a message when the Location is missing, unsound, or of a scheme that is not built. */
-static struct stream_redirect *read_location(struct stream *stream, const struct http_head *head,
-                                             char message[static STREAM_MESSAGE_BYTES])
-{
-    const struct url *base =
-        stream->redirect ? &stream->redirect->url : request_url(stream->target->request);
-    struct stream_redirect *next;
-    struct err err = {0};
-    size_t len = 0;
-    const char *location = http_head_find(head, "location", &len);
-
-    if (!location) {
-        (void)snprintf(message, STREAM_MESSAGE_BYTES, "status %d without a Location", head->status);
-        return NULL;
-    }
-    next = x_calloc(1, sizeof *next);
-    if (url_resolve(base, location, len, &next->url, &err) < 0 ||
-        next->url.scheme != URL_SCHEME_HTTP) {
-        (void)snprintf(message, STREAM_MESSAGE_BYTES, "status %d to '%.*s': %.120s", head->status,
-                       (int)(len < 80 ? len : 80), location,
-                       err.kind ? err.text : "TLS is not built into this version");
-        url_fini(&next->url);
-        free(next);
-        return NULL;
-    }
-    next->origin = (struct http_origin){.host = next->url.host, .port = next->url.port};
-    return next;
-}
-
-static void redirect(struct stream *stream, const struct http_head *head, uint64_t now_ns)
-{
-    const char *method = stream->engine->config.plan->method;
-    char message[STREAM_MESSAGE_BYTES];
-    struct stream_redirect *next = read_location(stream, head, message);
-
-    if (!next) {
-        refuse(stream, CLASS_STATUS_3XX, message, false, 0, now_ns);
-        return;
-    }
-    next->count = (uint8_t)(stream->redirect ? stream->redirect->count + 1 : 1);
-    next->is_turned_to_get = (stream->redirect && stream->redirect->is_turned_to_get) ||
-                             answer_turns_to_get(head->status, method);
-    drop_redirect(stream);
-    stream->redirect = next;
-    if (next->count > STREAM_REDIRECT_LIMIT) {
-        (void)snprintf(message, sizeof message, "more than %d redirects", STREAM_REDIRECT_LIMIT);
-        refuse(stream, CLASS_STATUS_3XX, message, false, 0, now_ns);
-        return;
-    }
-    enter(stream, STREAM_REDIRECTING);
-    stream->drained_bytes = 0;
-    loop_set_timer(stream->engine->config.loop, &stream->timer,
-                   now_ns + STREAM_DRAIN_LIMIT_MS * CLOCK_NS_PER_MS, on_drain_timeout);
 }
 
 static void on_stream_time(struct timer *timer, uint64_t now_ns)
@@ -248,13 +153,13 @@ static void on_stream_time(struct timer *timer, uint64_t now_ns)
     struct stream *stream = CONTAINER_OF(timer, struct stream, timer);
 
     stream_close(stream, false, now_ns);
-    if (stream->engine->config.observer->on_ended)
-        stream->engine->config.observer->on_ended(stream, STREAM_ENDED_BY_US, now_ns);
+    if (stream->target->engine->config.observer->on_ended)
+        stream->target->engine->config.observer->on_ended(stream, STREAM_ENDED_BY_US, now_ns);
 }
 
 static void open_stream(struct stream *stream, uint64_t now_ns)
 {
-    const struct plan *plan = stream->engine->config.plan;
+    const struct plan *plan = stream->target->engine->config.plan;
 
     stream_stats_connected(stream, now_ns);
     enter(stream, STREAM_OPEN);
@@ -264,13 +169,14 @@ static void open_stream(struct stream *stream, uint64_t now_ns)
     stream->has_first_byte = false;
     if (stream->closes_ns == 0)
         stream->closes_ns = clock_add_ns(now_ns, plan->stream_time_ns);
-    loop_set_timer(stream->engine->config.loop, &stream->timer, stream->closes_ns, on_stream_time);
+    loop_set_timer(stream->target->engine->config.loop, &stream->timer, stream->closes_ns,
+                   on_stream_time);
 }
 
 /* 204 tells an EventSource to stop: no error, but no stream either. */
 static void stop_by_204(struct stream *stream, uint64_t now_ns)
 {
-    http_exchange_cancel(&stream->exchange, true);
+    fetch_cancel(&stream->fetch, true);
     stream_stats_stopped(stream);
     finish(stream, STREAM_COMPLETED, now_ns);
 }
@@ -278,7 +184,7 @@ static void stop_by_204(struct stream *stream, uint64_t now_ns)
 static void refuse_status(struct stream *stream, const struct http_head *head, uint64_t now_ns)
 {
     int status = head->status;
-    bool may_retry = stream->engine->config.plan->reconnect == PLAN_RECONNECT_ALWAYS &&
+    bool may_retry = stream->target->engine->config.plan->reconnect == PLAN_RECONNECT_ALWAYS &&
                      answer_may_be_retried(status);
     char message[STREAM_MESSAGE_BYTES];
 
@@ -287,21 +193,35 @@ static void refuse_status(struct stream *stream, const struct http_head *head, u
            answer_retry_after_ns(head, clock_unix_ms()), now_ns);
 }
 
-static void on_head(struct http_exchange *exchange, const struct http_head *head, uint64_t now_ns)
+static void renew_login(struct stream *stream);
+
+static bool may_renew(const struct stream *stream, int status)
 {
-    struct stream *stream = CONTAINER_OF(exchange, struct stream, exchange);
-    const struct stream_observer *observer = stream->engine->config.observer;
-    char message[STREAM_MESSAGE_BYTES], type[ANSWER_TEXT_BYTES];
+    return status == 401 && stream->target->engine->config.login && !stream->has_renewed;
+}
+
+static struct stream *stream_of(struct fetch *fetch)
+{
+    return CONTAINER_OF(fetch, struct stream, fetch);
+}
+
+static void on_answer(struct fetch *fetch, const struct http_head *head, uint64_t now_ns)
+{
+    struct stream *stream = stream_of(fetch);
+    const struct stream_observer *observer = stream->target->engine->config.observer;
 
     stream->has_head = true;
-    stream_stats_head(stream, head->status, now_ns);
+    stream_stats_answer(stream, head->status, now_ns);
     if (observer->on_head)
         observer->on_head(stream, head, now_ns);
-    (void)answer_header(head, "content-encoding", type);
-    if (head->status == 200 && type[0] && strcasecmp(type, "identity") != 0) {
-        (void)snprintf(message, sizeof message, "content coding '%s' was not asked for", type);
-        refuse(stream, CLASS_DECODE, message, false, 0, now_ns);
-    } else if (head->status == 200 && http_head_is_event_stream(head)) {
+}
+
+static void on_head(struct fetch *fetch, const struct http_head *head, uint64_t now_ns)
+{
+    struct stream *stream = stream_of(fetch);
+    char message[STREAM_MESSAGE_BYTES], type[ANSWER_TEXT_BYTES];
+
+    if (head->status == 200 && http_head_is_event_stream(head)) {
         open_stream(stream, now_ns);
     } else if (head->status == 200) {
         (void)snprintf(message, sizeof message, "content type '%s'",
@@ -309,8 +229,8 @@ static void on_head(struct http_exchange *exchange, const struct http_head *head
         refuse(stream, CLASS_CONTENT_TYPE, type[0] ? message : "no content type", false, 0, now_ns);
     } else if (head->status == 204) {
         stop_by_204(stream, now_ns);
-    } else if (answer_is_redirect(head->status)) {
-        redirect(stream, head, now_ns);
+    } else if (may_renew(stream, head->status)) {
+        renew_login(stream);
     } else {
         refuse_status(stream, head, now_ns);
     }
@@ -321,7 +241,7 @@ static void on_head(struct http_exchange *exchange, const struct http_head *head
 static void on_event(struct sse_parser *parser, const struct sse_event *event, uint64_t now_ns)
 {
     struct stream *stream = CONTAINER_OF(parser, struct stream, parser);
-    const struct stream_engine_config *config = &stream->engine->config;
+    const struct stream_engine_config *config = &stream->target->engine->config;
 
     stream_stats_event(stream, event, now_ns);
     stream->last_event_ns = now_ns;
@@ -338,7 +258,7 @@ static void on_event(struct sse_parser *parser, const struct sse_event *event, u
 static void on_comment(struct sse_parser *parser, const uint8_t *text, size_t len, uint64_t now_ns)
 {
     struct stream *stream = CONTAINER_OF(parser, struct stream, parser);
-    const struct stream_observer *observer = stream->engine->config.observer;
+    const struct stream_observer *observer = stream->target->engine->config.observer;
 
     stat_count(stream->target->set, METRIC_SSE_COMMENTS, NULL, 1);
     if (observer->on_comment)
@@ -354,26 +274,11 @@ static void on_retry(struct sse_parser *parser, uint32_t retry_ms, uint64_t now_
 static const struct sse_handlers parser_handlers = {
     .on_event = on_event, .on_comment = on_comment, .on_retry = on_retry};
 
-static void drain(struct stream *stream, size_t len)
+static void on_body(struct fetch *fetch, const uint8_t *bytes, size_t len, uint64_t now_ns)
 {
-    if (len < STREAM_DRAIN_LIMIT_BYTES - stream->drained_bytes) {
-        stream->drained_bytes += (uint32_t)len;
-        return;
-    }
-    http_exchange_cancel(&stream->exchange, true);
-    follow(stream);
-}
-
-static void on_body(struct http_exchange *exchange, const uint8_t *bytes, size_t len,
-                    uint64_t now_ns)
-{
-    struct stream *stream = CONTAINER_OF(exchange, struct stream, exchange);
+    struct stream *stream = stream_of(fetch);
     enum sse_status status;
 
-    if (stream->state == STREAM_REDIRECTING) {
-        drain(stream, len);
-        return;
-    }
     if (!stream->has_first_byte) {
         stream->has_first_byte = true;
         stat_time(stream->target->set, METRIC_SSE_FIRST_BYTE, NULL,
@@ -383,72 +288,128 @@ static void on_body(struct http_exchange *exchange, const uint8_t *bytes, size_t
     status = sse_parser_feed(&stream->parser, bytes, len, now_ns);
     if (stream->is_cut) {
         stream_close(stream, false, now_ns);
-        if (stream->engine->config.observer->on_ended)
-            stream->engine->config.observer->on_ended(stream, STREAM_ENDED_BY_US, now_ns);
+        if (stream->target->engine->config.observer->on_ended)
+            stream->target->engine->config.observer->on_ended(stream, STREAM_ENDED_BY_US, now_ns);
     } else if (status == SSE_TOO_LARGE) {
-        http_exchange_cancel(exchange, true);
+        fetch_cancel(fetch, true);
         disconnect(stream, CLASS_TOO_LARGE, "a line or an event over the limit", now_ns);
     }
 }
 
-static void on_end(struct http_exchange *exchange, const struct http_end *end, uint64_t now_ns)
+static void on_end(struct fetch *fetch, const struct http_end *end, uint64_t now_ns)
 {
-    struct stream *stream = CONTAINER_OF(exchange, struct stream, exchange);
+    struct stream *stream = stream_of(fetch);
     bool is_whole = end->error_class == CLASS_NONE;
+    /* A redirect that leads nowhere is no trouble of the network. */
+    bool may_retry = retries_network_errors(stream) && end->error_class != CLASS_STATUS_3XX &&
+                     end->error_class != CLASS_DECODE;
 
-    switch ((enum stream_state)stream->state) {
-    case STREAM_REDIRECTING:
-        follow(stream);
-        return;
-    case STREAM_OPEN:
+    if (stream->state == STREAM_OPEN) {
         disconnect(stream, is_whole ? CLASS_CLOSED : end->error_class,
                    is_whole ? "the server ended the stream" : end->message, now_ns);
         return;
-    case STREAM_REQUESTING:
-        fail_attempt(stream, end->error_class, end->message, retries_network_errors(stream), 0,
-                     now_ns);
-        return;
-    case STREAM_IDLE:
-    case STREAM_WAITING:
-    case STREAM_STATE_COUNT:
-        assert(false && "an exchange ended that was not under way");
     }
+    assert(stream->state == STREAM_REQUESTING);
+    stream->has_head = end->has_head; /* not that of an earlier hop */
+    fail_attempt(stream, end->error_class, end->message, may_retry, 0, now_ns);
 }
 
-static void on_connected(struct http_exchange *exchange, struct buf *out, uint64_t now_ns)
+static void write_request(struct fetch *fetch, const struct fetch_hop *hop, struct buf *out,
+                          const struct http_body **body)
 {
-    struct stream *stream = CONTAINER_OF(exchange, struct stream, exchange);
-    struct request_variant variant = {.row = stream->row};
+    struct stream *stream = stream_of(fetch);
+    struct request_variant variant = {.row = stream->row, .hop = hop};
 
-    (void)now_ns;
     variant.last_id = sse_parser_last_id(&stream->parser, &variant.last_id_bytes);
-    if (stream->redirect) {
-        variant.redirect = &stream->redirect->url;
-        variant.is_turned_to_get = stream->redirect->is_turned_to_get;
-    }
-    request_write(stream->target->request, &variant, out);
+    request_write(stream->target->request, &variant, out, body);
 }
 
-static const struct http_exchange_handlers exchange_handlers = {
-    .on_connected = on_connected, .on_head = on_head, .on_body = on_body, .on_end = on_end};
+static const struct fetch_handlers fetch_handlers = {.write = write_request,
+                                                     .on_answer = on_answer,
+                                                     .on_head = on_head,
+                                                     .on_body = on_body,
+                                                     .on_end = on_end};
+
+/* --- an attempt: log in where that is due, then ask --- */
 
 static void request(struct stream *stream)
 {
-    const struct request *request = stream->target->request;
+    enter(stream, STREAM_REQUESTING);
+    fetch_start(&stream->fetch, &stream->target->order, &stream->session);
+}
 
+static void count_attempt(struct stream *stream, uint64_t now_ns)
+{
+    if (stream->attempt_count < UINT8_MAX)
+        stream->attempt_count++;
+    stream->attempt_began_ns = now_ns;
     stream->has_head = false;
-    stream->exchange.is_for_head = request_is_for_head(request);
-    http_exchange_start(stream->engine->config.client, &stream->exchange, &stream->session,
-                        stream->redirect ? &stream->redirect->origin : request_origin(request),
-                        &exchange_handlers);
+    stream_stats_attempt(stream);
+}
+
+static void fail_login(struct stream *stream, const struct login_result *result, uint64_t now_ns)
+{
+    bool may_retry = result->status == 0 ? retries_network_errors(stream)
+                                         : stream->target->engine->config.plan->reconnect ==
+                                                   PLAN_RECONNECT_ALWAYS &&
+                                               answer_may_be_retried(result->status);
+
+    /* After a 401 an attempt is under way, and ends without a stream. */
+    if (stream->has_renewed) {
+        fail_attempt(stream, CLASS_STATUS_4XX, "status 401, and the login failed", may_retry,
+                     result->retry_after_ns, now_ns);
+    } else if (may_retry) {
+        wait_for_retry(stream, result->error_class, result->message, result->retry_after_ns,
+                       now_ns);
+    } else {
+        tell_failure(stream, result->error_class, result->message, CLOCK_NEVER_NS, now_ns);
+        finish(stream, STREAM_FAILED, now_ns);
+    }
+}
+
+static void on_logged_in(void *ctx, const struct login_result *result, uint64_t now_ns)
+{
+    struct stream *stream = ctx;
+
+    stream->login = NULL; /* gone */
+    stream->has_logged_in = result->error_class == CLASS_NONE;
+    if (!stream->has_logged_in) {
+        fail_login(stream, result, now_ns);
+        return;
+    }
+    if (!stream->has_renewed)
+        count_attempt(stream, now_ns);
+    request(stream);
+}
+
+static void log_in(struct stream *stream)
+{
+    struct login_attempt *attempt;
+
+    enter(stream, STREAM_LOGGING_IN);
+    stream->login = NULL;
+    attempt = login_start(stream->target->engine->config.login, &stream->session, stream->row,
+                          stream->has_renewed, on_logged_in, stream);
+    if (attempt)
+        stream->login = attempt;
+}
+
+/* The token has expired: the attempt goes on with a new one. */
+static void renew_login(struct stream *stream)
+{
+    fetch_cancel(&stream->fetch, false);
+    stream->has_renewed = true;
+    log_in(stream);
 }
 
 static void begin_attempt(struct stream *stream, uint64_t now_ns)
 {
-    enter(stream, STREAM_REQUESTING);
-    stream->attempt_count++;
-    stream->attempt_began_ns = now_ns;
-    stream_stats_attempt(stream);
+    stream->has_renewed = false;
+    if (stream->target->engine->config.login && !stream->has_logged_in) {
+        log_in(stream);
+        return;
+    }
+    count_attempt(stream, now_ns);
     request(stream);
 }
 
@@ -492,20 +453,43 @@ struct stats *stream_engine_stats(const struct stream_engine *engine)
     return engine->config.stats;
 }
 
+void stream_target_init(struct stream_target *target, const struct request *request,
+                        struct http_client *client, struct loop *loop, struct rng *rng)
+{
+    target->request = request;
+    target->order = (struct fetch_order){
+        .client = client,
+        .loop = loop,
+        .rng = rng,
+        .handlers = &fetch_handlers,
+        .url = request_url(request),
+        .origin = http_origin_of(request_url(request)),
+        .method = request_method(request),
+        .auth_place = SESSION_AUTH_STREAM,
+        .wants_decoding = request_wants_decoding(request),
+    };
+}
+
 void stream_init(struct stream *stream, struct stream_engine *engine)
 {
-    *stream = (struct stream){.engine = engine};
+    *stream = (struct stream){.state = STREAM_IDLE};
     sse_parser_init(&stream->parser, engine->parsers);
+}
+
+static void stop_asking(struct stream *stream, bool with_reset)
+{
+    if (stream->state == STREAM_LOGGING_IN && stream->login)
+        login_cancel(stream->login);
+    fetch_cancel(&stream->fetch, with_reset);
 }
 
 void stream_fini(struct stream *stream)
 {
     if (stream->state != STREAM_IDLE) {
-        http_exchange_cancel(&stream->exchange, true);
+        stop_asking(stream, true);
         enter(stream, STREAM_IDLE);
     }
     http_session_close(&stream->session, true);
-    drop_redirect(stream);
     sse_parser_fini(&stream->parser);
 }
 
@@ -515,6 +499,9 @@ void stream_start(struct stream *stream, const struct stream_target *target, uin
     assert(stream->state == STREAM_IDLE);
     sse_parser_reset(&stream->parser);
     sse_parser_set_last_id(&stream->parser, "", 0);
+    if (stream->target != target)
+        http_session_set_auth(&stream->session, SESSION_AUTH_STREAM,
+                              request_make_auth(target->request, row));
     stream->target = target;
     stream->row = row;
     stream->attempt_count = 0;
@@ -522,24 +509,29 @@ void stream_start(struct stream *stream, const struct stream_target *target, uin
     stream->closes_ns = 0;
     stream->ended_ns = 0;
     stream->is_cut = false;
-    stream->retry_ms = (uint32_t)(stream->engine->config.plan->retry_wait_ns / CLOCK_NS_PER_MS);
+    stream->retry_ms =
+        (uint32_t)(stream->target->engine->config.plan->retry_wait_ns / CLOCK_NS_PER_MS);
     begin_attempt(stream, now_ns);
 }
 
 void stream_close(struct stream *stream, bool is_run_end, uint64_t now_ns)
 {
-    uint64_t patience_ns = stream->engine->config.plan->headers_timeout_ns;
+    uint64_t patience_ns = stream->target->engine->config.plan->network.headers_timeout_ns;
 
     switch ((enum stream_state)stream->state) {
     case STREAM_OPEN:
         stream_stats_closed_by_us(stream, is_run_end, now_ns);
         break;
     case STREAM_REQUESTING:
-    case STREAM_REDIRECTING:
         if (now_ns - stream->attempt_began_ns > patience_ns)
             stream_stats_refused(stream, CLASS_TIMEOUT_HEADERS, "unanswered at the end of the run");
         else
             stream_stats_pending(stream);
+        break;
+    case STREAM_LOGGING_IN:
+        if (!login_give_up(stream->login, now_ns))
+            stream_stats_pending(stream);
+        stream->login = NULL;
         break;
     case STREAM_IDLE:
     case STREAM_WAITING:
@@ -547,11 +539,10 @@ void stream_close(struct stream *stream, bool is_run_end, uint64_t now_ns)
         break;
     }
     /* At the end as any client leaves; before it by RST, which spares both ends a TIME_WAIT. */
-    http_exchange_cancel(&stream->exchange, !is_run_end);
+    stop_asking(stream, !is_run_end);
     sse_parser_reset(&stream->parser);
     if (stream->state != STREAM_IDLE)
         enter(stream, STREAM_IDLE);
-    drop_redirect(stream);
 }
 
 void stream_sample(struct stream *stream, uint64_t now_ns)

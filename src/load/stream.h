@@ -12,7 +12,8 @@
 #define CICADA_LOAD_STREAM_H
 
 #include "base/rng.h"
-#include "http/client.h"
+#include "http/fetch.h"
+#include "load/login.h"
 #include "load/plan.h"
 #include "load/request.h"
 #include "sse/parser.h"
@@ -22,12 +23,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { STREAM_REDIRECT_LIMIT = 20 }; /* Fetch Standard, HTTP-redirect fetch, step 7 */
-
 enum stream_state {
-    STREAM_IDLE = 0,    /* never started, or ended */
-    STREAM_REQUESTING,  /* a request is under way; no final head yet */
-    STREAM_REDIRECTING, /* the answer was a redirect; its body is let run out */
+    STREAM_IDLE = 0,   /* never started, or ended */
+    STREAM_LOGGING_IN, /* the request waits for a token */
+    STREAM_REQUESTING, /* a request is under way; no final head yet */
     STREAM_OPEN,
     STREAM_WAITING, /* for the retry time */
     STREAM_STATE_COUNT
@@ -59,9 +58,9 @@ struct stream_observer {
 /* What all streams of a worker share. */
 struct stream_engine_config {
     struct loop *loop; /* borrowed, as all here */
-    struct http_client *client;
     struct stats *stats;
     const struct plan *plan; /* reconnect rules, ends by count and time */
+    struct login *login;     /* what every user does first; NULL: nothing */
     const struct stream_observer *observer;
 };
 
@@ -75,39 +74,46 @@ uint32_t stream_engine_requesting_count(const struct stream_engine *engine);
 struct rng *stream_engine_rng(struct stream_engine *engine);
 struct stats *stream_engine_stats(const struct stream_engine *engine);
 
-/* What all streams of an endpoint share; texts and sets are borrowed. */
+/* What all streams of an endpoint share; what it points to is borrowed. */
 struct stream_target {
+    struct stream_engine *engine;
     const struct request *request;
+    struct fetch_order order;
     struct stat_set *set;
     size_t endpoint; /* in the statistics */
 };
+/* Fills request and order; `rng` serves authentication. */
+void stream_target_init(struct stream_target *target, const struct request *request,
+                        struct http_client *client, struct loop *loop, struct rng *rng);
 
 /* Embedded in its user. Callers read `state` and `target`. */
 struct stream {
-    struct http_exchange exchange;
+    struct fetch fetch;
     struct sse_parser parser;
-    struct timer timer; /* WAITING: the retry; OPEN: --stream-time; REDIRECTING: patience */
-    struct stream_engine *engine;
-    const struct stream_target *target;
-    struct stream_redirect *redirect; /* owned; NULL: at the target's own URL */
+    struct timer timer;                 /* WAITING: the retry; OPEN: --stream-time */
+    const struct stream_target *target; /* NULL: never started */
     struct http_session session;
     uint64_t attempt_began_ns; /* first request of this attempt, redirects included */
     uint64_t opened_ns;        /* headers of the open stream */
     uint64_t last_event_ns;    /* 0: none on this connection yet */
     uint64_t ended_ns;         /* end of the last open stream; 0: never was open */
-    uint64_t sampled_ns;
+    union {
+        uint64_t sampled_ns;         /* OPEN */
+        struct login_attempt *login; /* LOGGING_IN: owned */
+    };
     uint64_t closes_ns;   /* --stream-time after the first opening; 0: not opened yet */
     uint32_t event_count; /* since opened_ns */
     uint32_t total_count; /* since stream_start, over reconnects */
     uint32_t sampled_count;
-    uint32_t retry_ms; /* as the server set it, or --retry-wait */
-    uint32_t attempt_count;
-    uint32_t row; /* of the feed */
-    uint32_t drained_bytes;
-    uint8_t state; /* enum stream_state */
-    bool has_head; /* of the request under way */
-    bool has_first_byte;
-    bool is_cut; /* an end was chosen inside a handler: close when it returns */
+    uint32_t retry_ms;     /* as the server set it, or --retry-wait */
+    uint32_t row;          /* of the feed */
+    uint8_t attempt_count; /* since stream_start; stays at 255 */
+    uint8_t state;         /* enum stream_state */
+    bool has_head : 1;     /* an answer has come in this attempt */
+    bool has_logged_in : 1;
+    bool has_renewed : 1; /* logged in again in this attempt */
+    bool has_first_byte : 1;
+    bool is_cut : 1; /* an end was chosen inside a handler: close when it returns */
 };
 
 /* `stream` is zeroed memory. */

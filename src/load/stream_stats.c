@@ -1,6 +1,7 @@
 #include "load/stream_stats.h"
 
 #include "base/clock.h"
+#include "load/exchange_stats.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +15,7 @@ static const char *phase_of(const struct stream *stream)
 
 static struct stats *stats_of(const struct stream *stream)
 {
-    return stream_engine_stats(stream->engine);
+    return stream_engine_stats(stream->target->engine);
 }
 
 void stream_stats_attempt(const struct stream *stream)
@@ -27,26 +28,16 @@ void stream_stats_attempt(const struct stream *stream)
         stat_count(set, METRIC_SSE_RECONNECTS, NULL, 1);
 }
 
-void stream_stats_head(const struct stream *stream, int status, uint64_t now_ns)
+void stream_stats_answer(const struct stream *stream, int status, uint64_t now_ns)
 {
-    struct stat_set *set = stream->target->set;
-    char tag[] = "code:000"; /* filled by hand: once a connect, a formatter shows in the profile */
-
-    tag[5] = (char)('0' + status / 100 % 10);
-    tag[6] = (char)('0' + status / 10 % 10);
-    tag[7] = (char)('0' + status % 10);
-    stat_count(set, METRIC_HTTP_REQS, NULL, 1);
-    stat_pass(set, METRIC_HTTP_REQ_FAILED, NULL, status >= 400);
-    stat_time(set, METRIC_HTTP_REQ_DURATION, NULL, now_ns - stream->exchange.started_ns);
-    stat_count(set, METRIC_HTTP_STATUS, NULL, 1);
-    stat_count(set, METRIC_HTTP_STATUS, tag, 1);
-    stat_count(set, METRIC_HTTP_STATUS, phase_of(stream), 1);
+    exchange_stats_answer(stream->target->set, &stream->fetch.exchange, status, phase_of(stream),
+                          now_ns);
 }
 
 void stream_stats_connected(const struct stream *stream, uint64_t now_ns)
 {
     struct stat_set *set = stream->target->set;
-    const struct http_exchange *exchange = &stream->exchange;
+    const struct http_exchange *exchange = &stream->fetch.exchange;
     uint64_t took_ns = now_ns - stream->attempt_began_ns;
 
     stat_pass(set, METRIC_SSE_CONNECT_SUCCESS, NULL, true);
@@ -58,6 +49,8 @@ void stream_stats_connected(const struct stream *stream, uint64_t now_ns)
     if (!exchange->is_reused)
         stat_time(set, METRIC_SSE_CONNECTING, "part:connect",
                   exchange->connect_us * CLOCK_NS_PER_US);
+    if (exchange->is_tls)
+        stat_time(set, METRIC_SSE_CONNECTING, "part:tls", exchange->tls_us * CLOCK_NS_PER_US);
     stat_time(set, METRIC_SSE_CONNECTING, "part:wait", now_ns - exchange->sent_ns);
 }
 
@@ -71,10 +64,8 @@ static void add_error(const struct stream *stream, enum error_class error_class,
 /* An attempt that a head came for has been counted as a request already. */
 static void count_unanswered(const struct stream *stream)
 {
-    if (stream->has_head)
-        return;
-    stat_count(stream->target->set, METRIC_HTTP_REQS, NULL, 1);
-    stat_pass(stream->target->set, METRIC_HTTP_REQ_FAILED, NULL, true);
+    if (!stream->has_head)
+        exchange_stats_unanswered(stream->target->set);
 }
 
 void stream_stats_refused(const struct stream *stream, enum error_class error_class,

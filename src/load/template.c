@@ -1,7 +1,9 @@
 #include "load/template.h"
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/near.h"
+#include "base/utf8.h"
 #include "load/feed.h"
 
 #include <ctype.h>
@@ -12,6 +14,7 @@
 struct part {
     size_t at, len; /* of the literal, in template->text */
     int column;     /* -1: none, the last part */
+    bool is_quoted; /* the value stands inside a string of JSON */
 };
 
 struct template
@@ -98,28 +101,60 @@ static int find_column(const struct feed *feed, const char *name, size_t len, st
     return column;
 }
 
-/* Every row: what is wrong with a feed must show before the run, not in its middle. */
-static int check_header_values(const struct feed *feed, int column, struct err *err)
+/* What keeps a value from its place; NULL: nothing. */
+static const char *value_fault(enum template_mode mode, const char *value)
 {
-    for (size_t row = 0; row < feed_row_count(feed); row++) {
-        const char *value = feed_value(feed, row, (size_t)column);
+    if (mode == TEMPLATE_HEADER && value[strcspn(value, "\r\n")] != '\0')
+        return "a line break";
+    if (mode == TEMPLATE_JSON && !utf8_valid((const uint8_t *)value, strlen(value)))
+        return "bytes that are not UTF-8";
+    return NULL;
+}
 
-        if (value[strcspn(value, "\r\n")] == '\0')
+/* Every row: what is wrong with a feed must show before the run, not in its middle. */
+static int check_values(const struct template *template, int column, struct err *err)
+{
+    const struct feed *feed = template->feed;
+
+    for (size_t row = 0; row < feed_row_count(feed); row++) {
+        const char *fault = value_fault(template->mode, feed_value(feed, row, (size_t)column));
+
+        if (!fault)
             continue;
         err_set(err, ERR_USAGE,
-                "the row on line %zu of the feed has a line break in column '%.100s', which must "
-                "not go into a header",
-                feed_row_line(feed, row), feed_column_name(feed, (size_t)column));
+                "the row on line %zu of the feed has %s in column '%.100s', which must not go into "
+                "%s",
+                feed_row_line(feed, row), fault, feed_column_name(feed, (size_t)column),
+                template->mode == TEMPLATE_HEADER ? "a header" : "JSON");
         return -1;
     }
     return 0;
 }
 
+/* Is a string of JSON open behind `text`, which began inside one or not? */
+static bool ends_in_string(const char *text, size_t len, bool is_in_string)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (is_in_string && text[i] == '\\')
+            i++;
+        else if (text[i] == '"')
+            is_in_string = !is_in_string;
+    }
+    return is_in_string;
+}
+
 static void add_part(struct template *template, size_t at, size_t len, int column)
 {
+    bool was_quoted =
+        template->part_count > 0 && template->parts[template->part_count - 1].is_quoted;
+
     template->parts =
         x_realloc(template->parts, (template->part_count + 1) * sizeof *template->parts);
-    template->parts[template->part_count++] = (struct part){.at = at, .len = len, .column = column};
+    template->parts[template->part_count++] =
+        (struct part){.at = at,
+                      .len = len,
+                      .column = column,
+                      .is_quoted = ends_in_string(template->text + at, len, was_quoted)};
 }
 
 static int compile(struct template *template, size_t len, struct err *err)
@@ -144,8 +179,7 @@ static int compile(struct template *template, size_t len, struct err *err)
         column = find_column(template->feed, open + 2, (size_t)(close - open) - 2, err);
         if (column < 0)
             return -1;
-        if (template->mode == TEMPLATE_HEADER &&
-            check_header_values(template->feed, column, err) < 0)
+        if (check_values(template, column, err) < 0)
             return -1;
         add_part(template, at, start - at, column);
         at = (size_t)(close - text) + 2;
@@ -203,12 +237,37 @@ static int append_encoded(struct buf *out, const char *value)
     return 0;
 }
 
+static int append_escaped(struct buf *out, const char *value)
+{
+    struct buf text = {0};
+    int result;
+
+    json_append_string(&text, (const uint8_t *)value, strlen(value));
+    result = buf_append(out, text.bytes + 1, text.len - 2); /* without its quotes */
+    buf_fini(&text);
+    return result;
+}
+
+static int append_value(const struct template *template, const struct part *part, const char *value,
+                        struct buf *out)
+{
+    switch (template->mode) {
+    case TEMPLATE_JSON:
+        return part->is_quoted ? append_escaped(out, value) : buf_append_text(out, value);
+    case TEMPLATE_URL:
+        return append_encoded(out, value);
+    case TEMPLATE_RAW:
+    case TEMPLATE_HEADER:
+        break;
+    }
+    return buf_append_text(out, value);
+}
+
 int template_expand(const struct template *template, size_t row, struct buf *out)
 {
     for (size_t i = 0; i < template->part_count; i++) {
         const struct part *part = &template->parts[i];
         const char *value;
-        int result;
 
         if (buf_append(out, template->text + part->at, part->len) < 0)
             return -1;
@@ -216,9 +275,7 @@ int template_expand(const struct template *template, size_t row, struct buf *out
             continue;
         value =
             feed_value(template->feed, row % feed_row_count(template->feed), (size_t)part->column);
-        result = template->mode == TEMPLATE_URL ? append_encoded(out, value)
-                                                : buf_append_text(out, value);
-        if (result < 0)
+        if (append_value(template, part, value, out) < 0)
             return -1;
     }
     return 0;

@@ -16,6 +16,7 @@ struct template;
 
 enum template_mode {
     TEMPLATE_RAW = 0, /* a body: values as they are */
+    TEMPLATE_JSON,    /* values escaped inside a string, as they are elsewhere; UTF-8 only */
     TEMPLATE_URL,     /* values percent-encoded but for RFC 3986's unreserved characters */
     TEMPLATE_HEADER   /* values with CR, LF or NUL are refused when compiling */
 };

@@ -5,6 +5,8 @@
 
 #include <assert.h>
 
+enum { USER_ITERATION_MAX = INT32_MAX };
+
 /* The targets in turn, each as often in a row as its weight says. */
 static const struct stream_target *pick_target(const struct user *user)
 {
@@ -38,9 +40,10 @@ static void on_ended(struct stream *stream, enum stream_ending ending, uint64_t 
     const struct plan *plan = shared->plan;
     uint64_t wait_ns;
 
-    user->iteration_count++;
+    if (user->iteration_count < USER_ITERATION_MAX)
+        user->iteration_count++;
     if (!plan->has_loop || (plan->iterations > 0 && user->iteration_count >= plan->iterations)) {
-        user->is_finished = true;
+        user->is_finished = 1;
         shared->finished_count++;
         return;
     }

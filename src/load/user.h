@@ -16,9 +16,9 @@
 struct user {
     struct stream stream;
     struct user_plan *shared;
-    uint32_t index;           /* over all workers: picks the row of the feed and the target */
-    uint32_t iteration_count; /* streams that have ended */
-    bool is_finished;         /* opens no stream any more */
+    uint32_t index;                /* over all workers: picks the row of the feed and the target */
+    uint32_t iteration_count : 31; /* streams that have ended; stays at the largest */
+    uint32_t is_finished : 1;      /* opens no stream any more */
 };
 
 /* What all users of a worker share; everything is borrowed. */
@@ -39,6 +39,6 @@ void user_start(struct user *user, struct user_plan *shared, uint32_t index, uin
 /* Closes its stream as chosen by us, and frees what it owns. */
 void user_stop(struct user *user, bool is_run_end, uint64_t now_ns);
 
-_Static_assert(sizeof(struct user) <= 304, "exists once a user");
+_Static_assert(sizeof(struct user) <= 272, "exists once a user");
 
 #endif

@@ -4,11 +4,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "load/feed.h"
+#include "load/network.h"
 #include "load/user.h"
-#include "net/dialer.h"
 #include "net/loop.h"
-#include "net/resolver.h"
-#include "net/source.h"
+#include "net/tls.h"
 #include "wire/channel.h"
 
 #include <signal.h>
@@ -39,12 +38,13 @@ struct worker {
     struct channel *channel;
     struct plan *plan;
     struct feed *feed;
-    struct source_pool *sources;
-    struct resolver *resolver;
-    struct dialer *dialer;
-    struct http_client *client;
+    struct network network;
+    struct rng rng; /* for authentication */
     struct stats *stats;
     struct stream_engine *engine;
+    struct request_body body, login_body;
+    struct request *login_request; /* NULL: users do not log in */
+    struct login *login;           /* the same */
     struct request **requests;     /* one a target */
     struct stream_target *targets; /* one a target */
     struct user_plan shared;
@@ -137,6 +137,7 @@ static void on_tick(struct timer *timer, uint64_t now_ns)
 
     loop_set_timer(worker->loop, timer, next_tick_ns(timer, now_ns), on_tick);
     sample_streams(worker, now_ns);
+    tls_trim_memory();
     /* While the last tick has not left, the delta keeps growing. */
     if (channel_queued_bytes(worker->channel) == 0)
         send_tick(worker, false, now_ns);
@@ -234,52 +235,57 @@ static void raise_file_limit(struct frame_ready *ready)
 static int make_requests(struct worker *worker, struct err *err)
 {
     const struct plan *plan = worker->plan;
+    struct request_spec spec = {.message = &plan->request,
+                                .body = &worker->body,
+                                .feed = worker->feed,
+                                .is_for_stream = true};
 
+    if (request_body_init(&worker->body, &plan->request, plan->seed, err) < 0 ||
+        request_body_init(&worker->login_body, &plan->login, plan->seed, err) < 0)
+        return -1;
     worker->requests = x_calloc(plan->target_count, sizeof *worker->requests);
     worker->targets = x_calloc(plan->target_count, sizeof *worker->targets);
     for (size_t i = 0; i < plan->target_count; i++) {
         struct stream_target *target = &worker->targets[i];
+        char *name;
 
-        worker->requests[i] = request_new(plan, i, worker->feed, err);
+        spec.url = plan->targets[i].url;
+        worker->requests[i] = request_new(&spec, err);
         if (!worker->requests[i])
             return -1;
-        target->request = worker->requests[i];
-        target->endpoint = stats_add_endpoint(worker->stats, plan->method, plan->targets[i].url);
+        stream_target_init(target, worker->requests[i], worker->network.client, worker->loop,
+                           &worker->rng);
+        name = plan_endpoint_name(spec.url);
+        target->endpoint = stats_add_endpoint(worker->stats, plan->request.method, name);
+        free(name);
         target->set = stats_endpoint_set(worker->stats, target->endpoint);
         worker->shared.weight_sum += plan->targets[i].weight;
     }
     return 0;
 }
 
-static int make_network(struct worker *worker, struct err *err)
+static int make_login(struct worker *worker, struct err *err)
 {
     const struct plan *plan = worker->plan;
-    struct dialer_config dialer = {
-        .loop = worker->loop,
-        .unix_socket = plan->unix_socket,
-        .timeout_ns = plan->connect_timeout_ns,
-    };
-    struct http_client_config client = {
-        .loop = worker->loop,
-        .headers_timeout_ns = plan->headers_timeout_ns,
-        .read_timeout_ns = plan->read_timeout_ns,
-    };
+    struct request_spec spec = {.url = plan->login_url,
+                                .message = &plan->login,
+                                .body = &worker->login_body,
+                                .feed = worker->feed};
+    struct login_config config = {.client = worker->network.client,
+                                  .loop = worker->loop,
+                                  .rng = &worker->rng,
+                                  .stats = worker->stats,
+                                  .name = plan->login_url,
+                                  .patience_ns = plan->network.headers_timeout_ns,
+                                  .token_pointer = plan->token_pointer};
 
-    if (plan->local_addresses) {
-        worker->sources = source_pool_new(plan->local_addresses, err);
-        if (!worker->sources)
-            return -1;
-    }
-    worker->resolver = resolver_new(worker->loop, err);
-    if (!worker->resolver)
+    if (!plan->login_url)
+        return 0;
+    worker->login_request = request_new(&spec, err);
+    if (!worker->login_request)
         return -1;
-    dialer.sources = worker->sources;
-    dialer.resolver = worker->resolver;
-    worker->dialer = dialer_new(&dialer, err);
-    if (!worker->dialer)
-        return -1;
-    client.dialer = worker->dialer;
-    worker->client = http_client_new(&client);
+    config.request = worker->login_request;
+    worker->login = login_new(&config);
     return 0;
 }
 
@@ -287,13 +293,15 @@ static void make_engine(struct worker *worker)
 {
     struct stream_engine_config config = {
         .loop = worker->loop,
-        .client = worker->client,
         .stats = worker->stats,
         .plan = worker->plan,
+        .login = worker->login,
         .observer = &user_observer,
     };
 
     worker->engine = stream_engine_new(&config);
+    for (size_t i = 0; i < worker->plan->target_count; i++)
+        worker->targets[i].engine = worker->engine;
     worker->user_pool = pool_new(sizeof(struct user), 0);
     worker->shared.engine = worker->engine;
     worker->shared.plan = worker->plan;
@@ -318,7 +326,9 @@ static int set_up(struct worker *worker, const struct frame *frame, struct err *
             return -1;
     }
     worker->stats = stats_new();
-    if (make_requests(worker, err) < 0 || make_network(worker, err) < 0)
+    rng_init(&worker->rng, ~(worker->plan->seed + worker->plan->worker_index));
+    if (network_open(&worker->network, worker->loop, &worker->plan->network, err) < 0 ||
+        make_requests(worker, err) < 0 || make_login(worker, err) < 0)
         return -1;
     make_engine(worker);
     return 0;
@@ -441,14 +451,15 @@ static void fini(struct worker *worker)
     remove_all_users(worker);
     pool_free(worker->user_pool);
     stream_engine_free(worker->engine);
-    http_client_free(worker->client);
-    dialer_free(worker->dialer);
-    resolver_free(worker->resolver);
-    source_pool_free(worker->sources);
+    login_free(worker->login);
+    request_free(worker->login_request);
     for (size_t i = 0; worker->requests && i < worker->plan->target_count; i++)
         request_free(worker->requests[i]);
     free(worker->requests);
     free(worker->targets);
+    request_body_fini(&worker->body);
+    request_body_fini(&worker->login_body);
+    network_close(&worker->network);
     free(worker->users);
     stats_free(worker->stats);
     feed_free(worker->feed);

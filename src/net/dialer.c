@@ -15,38 +15,50 @@ enum { DIAL_SOURCE_TRIES = 8 };
 struct dialer {
     struct dialer_config config;
     struct pool *dials;
+    struct tls_context *tls;           /* made when first asked for */
     struct address_list *unix_address; /* one reference; NULL: dial by name */
 };
 
 /* One address being connected to. */
 struct attempt {
     struct dial *dial;
-    struct watch *watch; /* the owner's for the first of a dial, its own for the others */
-    struct watch own_watch;
+    struct watch *watch;      /* the owner's for the first of a dial, the race's for the others */
     const struct address *to; /* in the dial's list */
     uint64_t began_ns;
     int fd; /* -1: idle */
+};
+
+/* What a dial needs beside where a name has several addresses. */
+struct race {
+    struct timer delay; /* when another attempt begins beside those under way */
+    struct dial *dial;
+    struct attempt attempts[DIAL_ATTEMPTS_AT_ONCE - 1];
+    struct watch watches[DIAL_ATTEMPTS_AT_ONCE - 1];
 };
 
 struct dial {
     struct dialer *dialer;
     struct watch *watch; /* the owner's */
     dial_fn on_done;
+    struct dial_target target;  /* what it points to is borrowed */
+    struct transport transport; /* from the connection on; TLS speaks over it first */
     struct resolver_query query;
     struct timer timer;           /* the deadline */
-    struct timer delay_timer;     /* when another attempt begins beside those under way */
     struct address_list *list;    /* one reference while connecting */
     const struct address *failed; /* in the list: what error_number is about */
-    struct attempt attempts[DIAL_ATTEMPTS_AT_ONCE];
-    uint32_t turn; /* which dial to this list it is */
+    struct attempt first;
+    struct race *race; /* owned; NULL: one address, or none yet */
+    uint32_t turn;     /* which dial to this list it is */
     uint32_t tried;
     int error_number;
     bool is_starting; /* still inside dialer_start */
     bool is_done;
     uint64_t dns_ns;
+    uint64_t connect_ns;
+    uint64_t handshake_began_ns;
 };
 
-_Static_assert(sizeof(struct dial) <= 352, "a dial has grown: there may be one for every user");
+_Static_assert(sizeof(struct dial) <= 256, "a dial has grown: there may be one for every user");
 
 static enum error_class class_of(int error_number)
 {
@@ -78,7 +90,10 @@ static void release(struct dial *dial)
 
     resolver_cancel(dialer->config.resolver, &dial->query);
     loop_cancel_timer(dialer->config.loop, &dial->timer);
-    loop_cancel_timer(dialer->config.loop, &dial->delay_timer);
+    if (dial->race)
+        loop_cancel_timer(dialer->config.loop, &dial->race->delay);
+    free(dial->race);
+    dial->race = NULL;
     address_list_drop(dial->list);
     dial->list = NULL;
 }
@@ -95,10 +110,21 @@ static void close_attempt(struct attempt *attempt)
 /* All but `kept`, which may be NULL. */
 static void close_attempts(struct dial *dial, const struct attempt *kept)
 {
-    for (int i = 0; i < DIAL_ATTEMPTS_AT_ONCE; i++) {
-        if (&dial->attempts[i] != kept)
-            close_attempt(&dial->attempts[i]);
+    if (&dial->first != kept)
+        close_attempt(&dial->first);
+    for (int i = 0; dial->race && i < DIAL_ATTEMPTS_AT_ONCE - 1; i++) {
+        if (&dial->race->attempts[i] != kept)
+            close_attempt(&dial->race->attempts[i]);
     }
+}
+
+static void close_all(struct dial *dial)
+{
+    close_attempts(dial, NULL);
+    if (!dial->transport.ops)
+        return;
+    loop_forget(dial->dialer->config.loop, dial->watch);
+    transport_close(&dial->transport, false);
 }
 
 static void finish(struct dial *dial, const struct dial_result *result)
@@ -116,11 +142,93 @@ static void finish(struct dial *dial, const struct dial_result *result)
 
 static void finish_failed(struct dial *dial, enum error_class error_class, const char *message)
 {
-    struct dial_result result = {
-        .error_class = error_class, .message = message, .fd = -1, .dns_ns = dial->dns_ns};
+    struct dial_result result = {.error_class = error_class,
+                                 .message = message,
+                                 .dns_ns = dial->dns_ns,
+                                 .connect_ns = dial->connect_ns};
 
-    close_attempts(dial, NULL);
+    close_all(dial);
     finish(dial, &result);
+}
+
+/* --- the handshake of TLS, where there is one --- */
+
+static void finish_ready(struct dial *dial)
+{
+    struct dial_result result = {
+        .transport = dial->transport, .dns_ns = dial->dns_ns, .connect_ns = dial->connect_ns};
+
+    result.is_resumed = tls_is_resumed(&dial->transport, &result.is_tls);
+    if (result.is_tls)
+        result.tls_ns = loop_now_ns(dial->dialer->config.loop) - dial->handshake_began_ns;
+    dial->transport.ops = NULL; /* the callee's */
+    finish(dial, &result);
+}
+
+static void drive_handshake(struct dial *dial)
+{
+    struct loop *loop = dial->dialer->config.loop;
+    char text[TRANSPORT_TEXT_BYTES];
+    enum error_class error_class;
+
+    switch (transport_handshake(&dial->transport)) {
+    case IO_WANT_READ:
+    case IO_WANT_WRITE:
+        return;
+    case IO_OK:
+        if (!dial->target.is_tls) {
+            finish_ready(dial);
+            return;
+        }
+        (void)loop_refresh_ns(loop);
+        /* What came behind the handshake has had its edge: the next owner of the watch needs one.
+         */
+        if (loop_change(loop, dial->watch, dial->watch->interest) == 0) {
+            finish_ready(dial);
+            return;
+        }
+        dial->transport.error_number = (int16_t)errno;
+        break;
+    case IO_CLOSED:
+    case IO_FAILED:
+        break;
+    }
+    error_class = transport_describe(&dial->transport, text);
+    finish_failed(dial, error_class, text);
+}
+
+static void on_handshaking(struct watch *watch, unsigned ready, uint64_t now_ns)
+{
+    struct dial *dial = watch->owner;
+
+    (void)ready;
+    (void)now_ns;
+    drive_handshake(dial);
+}
+
+/* False, and the dial has failed, when there is no TLS to be had. */
+static bool begin_tls(struct dial *dial, int fd)
+{
+    struct dialer *dialer = dial->dialer;
+    struct tls_peer peer = {.host = dial->target.host,
+                            .tickets = dial->target.tickets,
+                            .peer_key = dial->target.peer_key};
+    struct tls_client_config plain = {0};
+    struct err err = {0};
+
+    if (!dialer->tls)
+        dialer->tls =
+            tls_context_new_client(dialer->config.tls ? dialer->config.tls : &plain, &err);
+    if (dialer->tls && tls_transport_init_client(&dial->transport, dialer->tls, fd, &peer) == 0) {
+        dial->watch->owner = dial;
+        dial->watch->on_ready = on_handshaking;
+        return true;
+    }
+    loop_forget(dialer->config.loop, dial->watch);
+    if (!dialer->tls)
+        (void)close(fd);
+    finish_failed(dial, CLASS_TLS, dialer->tls ? "cannot start a handshake" : err.text);
+    return false;
 }
 
 /*
@@ -129,11 +237,17 @@ static void finish_failed(struct dial *dial, enum error_class error_class, const
  */
 static void finish_connected(struct dial *dial)
 {
-    const struct attempt *winner = &dial->attempts[0];
-    struct dial_result result = {.fd = winner->fd, .dns_ns = dial->dns_ns};
+    struct attempt *winner = &dial->first;
+    int fd = winner->fd;
 
-    result.connect_ns = loop_now_ns(dial->dialer->config.loop) - winner->began_ns;
-    finish(dial, &result);
+    dial->handshake_began_ns = loop_now_ns(dial->dialer->config.loop);
+    dial->connect_ns = dial->handshake_began_ns - winner->began_ns;
+    winner->fd = -1; /* the transport's */
+    if (!dial->target.is_tls)
+        tcp_transport_init(&dial->transport, fd);
+    else if (!begin_tls(dial, fd))
+        return;
+    drive_handshake(dial);
 }
 
 static void finish_by_errno(struct dial *dial)
@@ -191,9 +305,10 @@ static int take_first_place(struct attempt *winner)
 {
     struct dial *dial = winner->dial;
     struct loop *loop = dial->dialer->config.loop;
-    struct attempt *first = &dial->attempts[0];
+    struct attempt *first = &dial->first;
 
-    loop_cancel_timer(loop, &dial->delay_timer);
+    if (dial->race)
+        loop_cancel_timer(loop, &dial->race->delay);
     close_attempts(dial, winner);
     if (winner == first)
         return 0;
@@ -211,23 +326,35 @@ static int take_first_place(struct attempt *winner)
     return 0;
 }
 
+static void begin_race(struct dial *dial)
+{
+    struct race *race = x_calloc(1, sizeof *race);
+
+    race->dial = dial;
+    for (int i = 0; i < DIAL_ATTEMPTS_AT_ONCE - 1; i++)
+        race->attempts[i] = (struct attempt){.dial = dial, .watch = &race->watches[i], .fd = -1};
+    dial->race = race;
+}
+
 /* NULL when as many are under way as may be. */
 static struct attempt *find_idle(struct dial *dial)
 {
-    for (int i = 0; i < DIAL_ATTEMPTS_AT_ONCE; i++) {
-        if (dial->attempts[i].fd < 0)
-            return &dial->attempts[i];
+    if (dial->first.fd < 0)
+        return &dial->first;
+    for (int i = 0; dial->race && i < DIAL_ATTEMPTS_AT_ONCE - 1; i++) {
+        if (dial->race->attempts[i].fd < 0)
+            return &dial->race->attempts[i];
     }
     return NULL;
 }
 
 static bool is_under_way(const struct dial *dial)
 {
-    for (int i = 0; i < DIAL_ATTEMPTS_AT_ONCE; i++) {
-        if (dial->attempts[i].fd >= 0)
-            return true;
-    }
-    return false;
+    bool is_any = dial->first.fd >= 0;
+
+    for (int i = 0; dial->race && i < DIAL_ATTEMPTS_AT_ONCE - 1; i++)
+        is_any = is_any || dial->race->attempts[i].fd >= 0;
+    return is_any;
 }
 
 static void on_delay(struct timer *timer, uint64_t now_ns);
@@ -247,7 +374,7 @@ static void try_next(struct dial *dial)
             continue;
         if (in_progress) {
             if (dial->tried < dial->list->count)
-                loop_set_timer(loop, &dial->delay_timer,
+                loop_set_timer(loop, &dial->race->delay,
                                loop_now_ns(loop) + DIAL_ATTEMPT_DELAY_MS * CLOCK_NS_PER_MS,
                                on_delay);
             return;
@@ -264,7 +391,7 @@ static void try_next(struct dial *dial)
 static void on_delay(struct timer *timer, uint64_t now_ns)
 {
     (void)now_ns;
-    try_next(CONTAINER_OF(timer, struct dial, delay_timer));
+    try_next(CONTAINER_OF(timer, struct race, delay)->dial);
 }
 
 static void on_connecting(struct watch *watch, unsigned ready, uint64_t now_ns)
@@ -297,9 +424,12 @@ static void on_timeout(struct timer *timer, uint64_t now_ns)
     struct dial *dial = CONTAINER_OF(timer, struct dial, timer);
 
     (void)now_ns;
-    finish_failed(dial, dial->list ? CLASS_CONNECT_TIMEOUT : CLASS_DNS,
-                  dial->list ? "no connection within the connect timeout"
-                             : "no answer from the resolver within the connect timeout");
+    if (dial->transport.ops)
+        finish_failed(dial, CLASS_CONNECT_TIMEOUT, "no TLS handshake within the connect timeout");
+    else if (dial->list)
+        finish_failed(dial, CLASS_CONNECT_TIMEOUT, "no connection within the connect timeout");
+    else
+        finish_failed(dial, CLASS_DNS, "no answer from the resolver within the connect timeout");
 }
 
 static void on_resolved(struct resolver_query *query, struct address_list *list, const char *reason,
@@ -314,6 +444,8 @@ static void on_resolved(struct resolver_query *query, struct address_list *list,
     }
     dial->list = address_list_keep(list);
     dial->turn = list->next++;
+    if (list->count > 1)
+        begin_race(dial);
     try_next(dial);
 }
 
@@ -331,17 +463,6 @@ static void find_addresses(struct dial *dial, const char *host, uint16_t port)
         on_resolved(&dial->query, list, NULL, 0);
     else
         resolver_ask(config->resolver, host, port, &dial->query, on_resolved);
-}
-
-static void init_attempts(struct dial *dial)
-{
-    for (int i = 0; i < DIAL_ATTEMPTS_AT_ONCE; i++) {
-        struct attempt *attempt = &dial->attempts[i];
-
-        attempt->dial = dial;
-        attempt->watch = i == 0 ? dial->watch : &attempt->own_watch;
-        attempt->fd = -1;
-    }
 }
 
 struct dialer *dialer_new(const struct dialer_config *config, struct err *err)
@@ -366,28 +487,31 @@ void dialer_free(struct dialer *dialer)
     if (!dialer)
         return;
     address_list_drop(dialer->unix_address);
+    tls_context_free(dialer->tls);
     pool_free(dialer->dials);
     free(dialer);
 }
 
-struct dial *dialer_start(struct dialer *dialer, const char *host, uint16_t port,
+struct dial *dialer_start(struct dialer *dialer, const struct dial_target *target,
                           struct watch *watch, dial_fn on_done)
 {
     struct dial *dial = pool_take(dialer->dials);
-    struct dial_result no_memory = {
-        .error_class = CLASS_LOCAL_LIMIT, .message = "out of memory", .fd = -1};
+    struct dial_result no_memory = {.error_class = CLASS_LOCAL_LIMIT, .message = "out of memory"};
     struct loop *loop = dialer->config.loop;
 
     if (!dial) {
         on_done(watch, &no_memory, loop_now_ns(loop));
         return NULL;
     }
-    *dial =
-        (struct dial){.dialer = dialer, .watch = watch, .on_done = on_done, .is_starting = true};
-    init_attempts(dial);
+    dial->dialer = dialer;
+    dial->watch = watch;
+    dial->on_done = on_done;
+    dial->target = *target;
+    dial->is_starting = true;
+    dial->first = (struct attempt){.dial = dial, .watch = watch, .fd = -1};
     loop_set_timer(loop, &dial->timer, clock_add_ns(loop_now_ns(loop), dialer->config.timeout_ns),
                    on_timeout);
-    find_addresses(dial, host, port);
+    find_addresses(dial, target->host, target->port);
     dial->is_starting = false;
     if (!dial->is_done)
         return dial;
@@ -397,7 +521,7 @@ struct dial *dialer_start(struct dialer *dialer, const char *host, uint16_t port
 
 void dialer_cancel(struct dialer *dialer, struct dial *dial)
 {
-    close_attempts(dial, NULL);
+    close_all(dial);
     release(dial);
     pool_give(dialer->dials, dial);
 }

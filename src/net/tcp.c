@@ -13,8 +13,14 @@ enum { TCP_BACKLOG = 4096 };
 
 static enum io_status fail(struct transport *transport, int error_number)
 {
-    transport->error_number = error_number;
+    transport->error_number = (int16_t)error_number;
     return IO_FAILED;
+}
+
+static enum io_status tcp_handshake(struct transport *transport)
+{
+    (void)transport;
+    return IO_OK;
 }
 
 static enum io_status tcp_read(struct transport *transport, uint8_t *bytes, size_t cap, size_t *len)
@@ -29,6 +35,7 @@ static enum io_status tcp_read(struct transport *transport, uint8_t *bytes, size
     if (got < 0)
         return errno == EAGAIN ? IO_WANT_READ : fail(transport, errno);
     *len = (size_t)got;
+    transport->may_hold_more = *len == cap;
     return IO_OK;
 }
 
@@ -49,21 +56,23 @@ static enum io_status tcp_write(struct transport *transport, const struct iovec 
     return IO_OK;
 }
 
+static void tcp_end_write(struct transport *transport)
+{
+    (void)shutdown(transport->fd, SHUT_WR);
+}
+
 static void tcp_close(struct transport *transport, bool with_reset)
 {
-    if (with_reset) {
-        struct linger linger = {.l_onoff = 1, .l_linger = 0};
-
-        (void)setsockopt(transport->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
-    }
-    (void)close(transport->fd);
+    tcp_close_descriptor(transport->fd, with_reset);
     transport->fd = -1;
 }
 
 static const struct transport_ops tcp_ops = {
     .name = "tcp",
+    .handshake = tcp_handshake,
     .read = tcp_read,
     .write = tcp_write,
+    .end_write = tcp_end_write,
     .close = tcp_close,
 };
 
@@ -200,6 +209,16 @@ void tcp_set_no_delay(int fd)
     int on = 1;
 
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+void tcp_close_descriptor(int fd, bool with_reset)
+{
+    if (with_reset) {
+        struct linger linger = {.l_onoff = 1, .l_linger = 0};
+
+        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+    }
+    (void)close(fd);
 }
 
 int tcp_listen(const struct address *address, bool with_reuse_port, struct err *err)

@@ -50,6 +50,9 @@ int tcp_finish_connect(int fd);
 /* For requests of more than one segment, whose last part Nagle's algorithm would hold back. */
 void tcp_set_no_delay(int fd);
 
+/* Closes; `with_reset`: by RST, which drops what is queued and leaves no TIME_WAIT. */
+void tcp_close_descriptor(int fd, bool with_reset);
+
 /* Listens; `with_reuse_port` lets several processes share the port. The descriptor or -1. */
 int tcp_listen(const struct address *address, bool with_reuse_port, struct err *err);
 /* The port the kernel chose. */

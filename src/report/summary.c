@@ -142,6 +142,40 @@ static void put_reconnects(struct buf *out, const struct run *run)
     buf_fini(&note);
 }
 
+static void put_logins(struct buf *out, const struct run *run)
+{
+    char all[UNITS_TEXT_BYTES], share[UNITS_TEXT_BYTES], renewed[UNITS_TEXT_BYTES];
+    struct buf note = {0};
+    uint64_t passes, fails, renewals, renewal_fails;
+
+    stat_get_rate(run->total, METRIC_LOGIN_SUCCESS, NULL, &passes, &fails);
+    if (passes + fails == 0)
+        return;
+    stat_get_rate(run->total, METRIC_LOGIN_SUCCESS, "cause:expired", &renewals, &renewal_fails);
+    (void)buf_appendf(&note, "%s succeeded, %s after a token was refused",
+                      figures_share(passes, fails, share),
+                      units_format_count(renewals + renewal_fails, renewed));
+    put_row(out, "logins", units_format_count(passes + fails, all), buf_text(&note));
+    buf_fini(&note);
+}
+
+static void put_handshakes(struct buf *out, const struct run *run)
+{
+    char all[UNITS_TEXT_BYTES], share[UNITS_TEXT_BYTES];
+    struct buf note = {0};
+    uint64_t resumed, full, again, anew;
+
+    stat_get_rate(run->total, METRIC_TLS_RESUMED, NULL, &resumed, &full);
+    if (resumed + full == 0)
+        return;
+    (void)buf_appendf(&note, "%s resumed a session", figures_share(resumed, full, share));
+    stat_get_rate(run->total, METRIC_TLS_RESUMED, "phase:resume", &again, &anew);
+    if (again + anew > 0)
+        (void)buf_appendf(&note, ", %s of those of reconnects", figures_share(again, anew, share));
+    put_row(out, "TLS handshakes", units_format_count(resumed + full, all), buf_text(&note));
+    buf_fini(&note);
+}
+
 /* A stream that is open when the run ends is closed by us too: it is in both rows. */
 static void put_ends(struct buf *out, const struct run *run)
 {
@@ -163,11 +197,13 @@ static void put_streams(struct buf *out, const struct run *run, bool has_colour)
     char causes[FIGURES_DISCONNECTS_BYTES];
 
     summary_title(out, "Streams", has_colour);
+    put_logins(out, run);
     put_attempts(out, run);
     put_ends(out, run);
     (void)put_count_row(out, run, "disconnects", METRIC_SSE_DISCONNECTS,
                         figures_causes(run->total, causes));
     put_reconnects(out, run);
+    put_handshakes(out, run);
     put_count_row_if_any(out, run, "completed", METRIC_SSE_COMPLETED, "");
     put_count_row_if_any(out, run, "gave up", METRIC_SSE_GAVE_UP,
                          "users that stopped reconnecting");
@@ -265,6 +301,7 @@ void summary_write(struct buf *out, const struct run *run, const struct outcome 
     summary_times(out, run, has_colour);
     put_events(out, run, has_colour);
     summary_endpoints(out, run, has_colour);
+    summary_requests(out, run, has_colour);
     summary_errors(out, run, has_colour);
     put_findings(out, outcome, has_colour);
     put_workers(out, run, has_colour);

@@ -63,6 +63,7 @@ static const struct time_row time_rows[] = {
     {"connecting", METRIC_SSE_CONNECTING, NULL},
     {"  dns", METRIC_SSE_CONNECTING, "part:dns"},
     {"  connect", METRIC_SSE_CONNECTING, "part:connect"},
+    {"  tls", METRIC_SSE_CONNECTING, "part:tls"},
     {"  wait for headers", METRIC_SSE_CONNECTING, "part:wait"},
     {"first byte", METRIC_SSE_FIRST_BYTE, NULL},
     {"first event", METRIC_SSE_TTFE, "phase:first"},
@@ -152,20 +153,87 @@ static void put_endpoint(struct buf *out, const struct run *run, size_t index)
     (void)buf_append_byte(out, '\n');
 }
 
+/* Requests that are no streams, such as logins, have a table of their own. */
+static bool is_request(const struct run *run, size_t index)
+{
+    const struct stat_set *set = stats_endpoint_set(run->stats, index);
+
+    return stat_get_count(set, METRIC_SSE_ATTEMPTS, NULL) == 0 &&
+           stat_get_count(set, METRIC_HTTP_REQS, NULL) > 0;
+}
+
+static size_t count_endpoints(const struct run *run, bool of_requests)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < stats_endpoint_count(run->stats); i++)
+        count += is_request(run, i) == of_requests;
+    return count;
+}
+
+/* The first ROWS_MAX of the one kind or the other. */
+static void put_rows(struct buf *out, const struct run *run, bool of_requests,
+                     void (*put)(struct buf *out, const struct run *run, size_t index))
+{
+    size_t shown = 0;
+
+    for (size_t i = 0; i < stats_endpoint_count(run->stats) && shown < ROWS_MAX; i++) {
+        if (is_request(run, i) != of_requests)
+            continue;
+        put(out, run, i);
+        shown++;
+    }
+    put_more(out, count_endpoints(run, of_requests));
+}
+
 void summary_endpoints(struct buf *out, const struct run *run, bool has_colour)
 {
-    size_t count = stats_endpoint_count(run->stats);
     struct buf title = {0};
 
-    if (count < 2)
+    if (count_endpoints(run, false) < 2)
         return;
     (void)buf_appendf(&title, "%-*s %9s %9s %12s %9s %9s", ENDPOINT_COLUMNS + 2, "Endpoints",
                       "attempts", "connected", "events", "first p95", "gap p95");
     summary_title(out, buf_text(&title), has_colour);
     buf_fini(&title);
-    for (size_t i = 0; i < count && i < ROWS_MAX; i++)
-        put_endpoint(out, run, i);
-    put_more(out, count);
+    put_rows(out, run, false, put_endpoint);
+}
+
+static void put_request(struct buf *out, const struct run *run, size_t index)
+{
+    const struct stat_set *set = stats_endpoint_set(run->stats, index);
+    const struct hist *times = samples_of(set, METRIC_HTTP_REQ_DURATION, NULL);
+    static const double percentiles[] = {50, 95, 99};
+    char text[UNITS_TEXT_BYTES], failed[UNITS_TEXT_BYTES];
+    uint64_t passes, fails;
+
+    /* A rate "passes" when what it names is the case: here, that the request failed. */
+    stat_get_rate(set, METRIC_HTTP_REQ_FAILED, NULL, &passes, &fails);
+    (void)buf_append_text(out, "  ");
+    put_endpoint_name(out, stats_endpoint_method(run->stats, index),
+                      stats_endpoint_name(run->stats, index));
+    (void)buf_appendf(out, " %9s %9s",
+                      units_format_count(stat_get_count(set, METRIC_HTTP_REQS, NULL), text),
+                      units_format_count(passes, failed));
+    for (size_t i = 0; i < sizeof percentiles / sizeof percentiles[0]; i++)
+        (void)buf_appendf(
+            out, " %10s",
+            times ? figures_number(figures_trend(hist_percentile(times, percentiles[i])), text)
+                  : "-");
+    (void)buf_append_byte(out, '\n');
+}
+
+void summary_requests(struct buf *out, const struct run *run, bool has_colour)
+{
+    struct buf title = {0};
+
+    if (count_endpoints(run, true) == 0)
+        return;
+    (void)buf_appendf(&title, "%-*s %9s %9s %10s %10s %10s", ENDPOINT_COLUMNS + 2,
+                      "Requests, times in ms", "count", "failed", "p50", "p95", "p99");
+    summary_title(out, buf_text(&title), has_colour);
+    buf_fini(&title);
+    put_rows(out, run, true, put_request);
 }
 
 /* More often first; equally often in order of sighting, which is that of the addresses. */

@@ -16,8 +16,10 @@ enum { SUMMARY_COLUMNS = 100 };
 void summary_title(struct buf *out, const char *title, bool has_colour);
 /* count, min, p50, p95, p99 and max of every time that has samples. */
 void summary_times(struct buf *out, const struct run *run, bool has_colour);
-/* One row an endpoint, when there is more than one. */
+/* One row for each endpoint with streams, when there is more than one. */
 void summary_endpoints(struct buf *out, const struct run *run, bool has_colour);
+/* One row for each endpoint that is no stream: logins. */
+void summary_requests(struct buf *out, const struct run *run, bool has_colour);
 /* The most frequent errors first. */
 void summary_errors(struct buf *out, const struct run *run, bool has_colour);
 

@@ -27,7 +27,7 @@ enum metric {
     METRIC_SSE_CONNECT_SUCCESS, /* tag phase */
     METRIC_SSE_STREAM_SUCCESS,
     METRIC_SSE_PENDING,    /* attempts unanswered at the end that had not waited too long */
-    METRIC_SSE_CONNECTING, /* tags phase, part:dns|connect|wait */
+    METRIC_SSE_CONNECTING, /* tags phase, part:dns|connect|tls|wait */
     METRIC_SSE_FIRST_BYTE,
     METRIC_SSE_TTFE,   /* tag phase */
     METRIC_SSE_EVENTS, /* tag event:NAME */
@@ -49,7 +49,9 @@ enum metric {
     METRIC_HTTP_REQS,
     METRIC_HTTP_REQ_FAILED,
     METRIC_HTTP_REQ_DURATION,
-    METRIC_HTTP_STATUS, /* tags code, phase */
+    METRIC_HTTP_STATUS,   /* tags code, phase */
+    METRIC_TLS_RESUMED,   /* of TLS handshakes; tag phase */
+    METRIC_LOGIN_SUCCESS, /* of logins; tag cause:first|expired */
     METRIC_WORKER_LAG,
     METRIC_WORKER_CPU, /* share of one core */
     METRIC_WORKER_RSS,

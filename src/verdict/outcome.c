@@ -46,6 +46,10 @@ static void add_failures(struct buf *reason, const struct run *run)
     uint64_t gave_up = stat_get_count(run->total, METRIC_SSE_GAVE_UP, NULL);
     uint64_t passes, fails;
 
+    stat_get_rate(run->total, METRIC_LOGIN_SUCCESS, "cause:first", &passes, &fails);
+    if (fails > 0)
+        add_clause(reason, "%" PRIu64 " of %" PRIu64 " login%s failed", fails, passes + fails,
+                   plural(passes + fails));
     stat_get_rate(run->total, METRIC_SSE_CONNECT_SUCCESS, "phase:first", &passes, &fails);
     if (fails > 0)
         add_clause(reason, "%" PRIu64 " of %" PRIu64 " first attempt%s failed to open a stream",

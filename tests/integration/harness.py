@@ -95,14 +95,21 @@ def children_of(pid):
         return []
 
 
+def peak_memory_bytes(pid):
+    """The most memory that a process has had resident so far."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return int(re.search(r"VmHWM:\s+(\d+) kB", file.read()).group(1)) << 10
+
+
 class Process:
     """A started process whose two outputs are collected by threads."""
 
     def __init__(self, command, **options):
         self.command = command
         self.started = time.monotonic()
-        self.child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                      stderr=subprocess.PIPE, **options)
+        options.setdefault("stdin", subprocess.DEVNULL)
+        self.child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                      **options)
         self.pid = self.child.pid
         self.outputs = {"stdout": bytearray(), "stderr": bytearray()}
         self.readers = [self._collect("stdout"), self._collect("stderr")]
@@ -222,6 +229,7 @@ class Case:
         self.name = name
         self.folder = tempfile.mkdtemp(prefix="cicada-test-")
         self.closers = []
+        self.options = ()  # for every `tap` and `run` that the test starts
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -245,6 +253,8 @@ class Case:
         clean = {name: value for name, value in os.environ.items()
                  if not name.startswith(("CICADA_", "LOCUST_"))}
         clean.update(env or {})
+        if words and words[0] in ("tap", "run"):
+            words = (words[0], *self.options, *words[1:])
         return self.start(*prefix, cicada_path(), *words, env=clean, cwd=cwd or self.folder)
 
     def cicada(self, *words, limit_s=LIMIT_S, **options):

@@ -146,7 +146,7 @@ add_bytes("redirect-bad-url", head_with("Location: http://[::bad/", "Content-Len
 add_bytes("redirect-bad-scheme", head_with("Location: gopher://127.0.0.1/", "Content-Length: 0",
                                            status="302 Found"), "status_3xx")
 add_bytes("redirect-https", head_with("Location: https://127.0.0.1:1/", "Content-Length: 0",
-                                      status="302 Found"), ("status_3xx", "tls"))
+                                      status="302 Found"), "connect_refused")
 add_bytes("redirect-legal", head_with("Location: /redirect-legal-2", "Content-Length: 0",
                                       status="301 Moved"), (), ["hello"])
 add_bytes("redirect-legal-2", head_with("Location: chunk-extension?x=1#part", "Content-Length: 0",

@@ -1,4 +1,8 @@
-"""A server on bare sockets, one thread a connection, for tests that say every byte themselves."""
+"""A server on bare sockets, one thread a connection, for tests that say every byte themselves.
+
+With CICADA_TEST_TLS=1 in the environment the servers of `serve` speak TLS, and what a test starts
+trusts their certificate: whole files of tests run over https that way.
+"""
 
 import os
 import socket
@@ -6,7 +10,11 @@ import struct
 import threading
 import time
 
+import tls_server
 from harness import wait_until
+
+IS_OVER_TLS = os.environ.get("CICADA_TEST_TLS") == "1"
+SCHEME = "https" if IS_OVER_TLS else "http"
 
 PEER_TIMEOUT_S = 30.0
 HEAD_LIMIT_BYTES = 256 * 1024
@@ -48,10 +56,10 @@ class Request:
 
 
 class Peer:
-    """The server's end of one connection."""
+    """The server's end of one connection; `raw` is its TCP socket, `sock` may be TLS over it."""
 
-    def __init__(self, sock):
-        self.sock = sock
+    def __init__(self, raw):
+        self.raw = self.sock = raw
         self.rest = b""
         self.is_kept = False
 
@@ -72,8 +80,8 @@ class Peer:
 
     def reset(self):
         """Close by RST."""
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.sock.close()
+        self.raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.raw.close()
 
     def hold(self):
         """Stay silent until the client goes."""
@@ -88,38 +96,42 @@ class Peer:
             if not more or len(data) > HEAD_LIMIT_BYTES:
                 return None
             data += more
-        head, _, body = data.partition(b"\r\n\r\n")
-        length = 0
+        head, _, rest = data.partition(b"\r\n\r\n")
+        length, body = 0, bytearray(rest)
         for line in head.split(b"\r\n")[1:]:
             if line.lower().startswith(b"content-length:"):
                 length = int(line.split(b":")[1])
         while len(body) < length:
-            body += self.sock.recv(65536)
-        self.rest = body[length:]
-        return Request(head, body[:length], self.sock.getpeername())
+            more = self.sock.recv(1 << 20)
+            if not more:
+                return None
+            body += more
+        self.rest = bytes(body[length:])
+        return Request(head, bytes(body[:length]), self.sock.getpeername())
 
 
 class RawServer:
     """`handler(peer, request)` answers each request; the connection is closed when it returns,
-    unless it set peer.is_kept. With reads_request=False it is called with None at once."""
+    unless it set peer.is_kept. With reads_request=False it is called with None at once. `tls` is a
+    TlsEnd for a server of https."""
 
-    def __init__(self, handler, unix_path=None, reads_request=True):
-        self.handler, self.reads_request = handler, reads_request
+    def __init__(self, handler, unix_path=None, reads_request=True, host="127.0.0.1", tls=None):
+        self.handler, self.reads_request, self.tls = handler, reads_request, tls
         self.requests, self.open_peers, self.lock = [], set(), threading.Lock()
         self.is_stopping = False
         if unix_path:
             self.listener = socket.socket(socket.AF_UNIX)
             self.listener.bind(unix_path)
         else:
-            self.listener = socket.socket()
+            self.listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
             self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self.listener.bind(("127.0.0.1", 0))
+            self.listener.bind((host, 0))
             self.port = self.listener.getsockname()[1]
         self.listener.listen(1024)
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def url(self, path="/"):
-        return f"http://127.0.0.1:{self.port}{path}"
+    def url(self, path="/", host="127.0.0.1"):
+        return f"{'https' if self.tls else 'http'}://{host}:{self.port}{path}"
 
     @property
     def open_count(self):
@@ -149,7 +161,7 @@ class RawServer:
             peers = list(self.open_peers)
         for peer in peers:
             try:
-                peer.sock.shutdown(socket.SHUT_RDWR)
+                peer.raw.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
 
@@ -168,6 +180,8 @@ class RawServer:
         with self.lock:
             self.open_peers.add(peer)
         try:
+            if self.tls:
+                peer.sock = self.tls.accept(peer.raw)
             self._answer(peer)
         except OSError:
             pass  # the client went, which every handler must expect
@@ -206,6 +220,9 @@ def script(*steps):
 
 def serve(case, handler, **options):
     """A RawServer that ends with the test."""
+    if IS_OVER_TLS:
+        options.setdefault("tls", tls_server.TlsEnd(tls_server.server_context(case)))
+        case.options = tls_server.trust(case)
     server = RawServer(handler, **options)
     return case.keep(server, server.stop)
 

@@ -3,7 +3,7 @@
 
 import harness
 from harness import between, check, contains, same, test
-from raw_server import CHUNKED_HEAD, OK_HEAD, chunk, head_with, script, serve, unused_port
+from raw_server import CHUNKED_HEAD, OK_HEAD, SCHEME, chunk, head_with, script, serve, unused_port
 
 NO_CONTENT = head_with(status="204 No Content")
 STREAM = "Content-Type: text/event-stream"
@@ -189,7 +189,7 @@ def network_errors_reconnect_under_auto(t):
 
 @test
 def a_refused_connection_is_tried_again_under_auto(t):
-    outcome, result = t.load(f"http://127.0.0.1:{unused_port()}/", *ONE_USER, "-t", "1s",
+    outcome, result = t.load(f"{SCHEME}://127.0.0.1:{unused_port()}/", *ONE_USER, "-t", "1s",
                              "--retry-wait", "50ms")
     same(outcome.status, 1, "exit status")
     between(result.classes()["connect_refused"], 3, 21, "refused connections")

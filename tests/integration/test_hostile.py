@@ -4,7 +4,7 @@
 import harness
 from harness import between, check, same, test
 from hostile import CASES, EVENT, answer
-from raw_server import OK_HEAD, full_listener, serve, unix_path, unused_port
+from raw_server import OK_HEAD, SCHEME, full_listener, serve, unix_path, unused_port
 
 USERS = 5
 TAP_TIME_S = 4
@@ -80,23 +80,23 @@ def both(t, url, classes, data=(), options=()):
 
 @test
 def a_closed_port_is_connect_refused(t):
-    both(t, f"http://127.0.0.1:{unused_port()}/", ["connect_refused"])
+    both(t, f"{SCHEME}://127.0.0.1:{unused_port()}/", ["connect_refused"])
 
 
 @test
 def a_missing_unix_socket_is_connect_refused(t):
-    both(t, "http://localhost/", ["connect_refused"], options=("--unix-socket", unix_path(t)))
+    both(t, f"{SCHEME}://localhost/", ["connect_refused"], options=("--unix-socket", unix_path(t)))
 
 
 @test
 def a_network_that_cannot_be_reached_is_unreachable(t):
     # The broadcast address of the loopback network: TCP cannot go there, and nothing leaves it.
-    both(t, "http://127.255.255.255:9/", ["unreachable"])
+    both(t, f"{SCHEME}://127.255.255.255:9/", ["unreachable"])
 
 
 @test
 def a_full_backlog_is_connect_timeout(t):
-    both(t, f"http://127.0.0.1:{full_listener(t)}/", ["connect_timeout"])
+    both(t, f"{SCHEME}://127.0.0.1:{full_listener(t)}/", ["connect_timeout"])
 
 
 @test
@@ -132,4 +132,4 @@ def the_whole_time_of_tap_is_bounded_on_a_stream_that_never_ends(t):
 
 
 if __name__ == "__main__":
-    harness.main(jobs=12)
+    harness.main(jobs=16)

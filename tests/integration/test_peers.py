@@ -1,84 +1,18 @@
 #!/usr/bin/env python3
 """Exact counts on services that others wrote: nginx with the nchan module, Node with better-sse."""
 
-import glob
 import os
 import re
-import urllib.request
 
 import harness
 from harness import check, same, test, wait_until
-from raw_server import unused_port
+from nginx_server import NCHAN, Nginx, ask
 
 STREAMS, MESSAGES = 50, 100
-NGINX_CONF = """
-load_module {module};
-worker_processes 1;
-daemon off;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log warn;
-events {{ worker_connections 1024; }}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    server {{
-        listen 127.0.0.1:{port};
-        location = /pub {{
-            nchan_publisher;
-            nchan_channel_id $arg_id;
-            nchan_message_buffer_length 1000;
-        }}
-        location = /sub {{
-            nchan_subscriber eventsource;
-            nchan_channel_id $arg_id;
-            nchan_subscriber_first_message oldest;
-        }}
-        location = /status {{ nchan_stub_status; }}
-    }}
-}}
-"""
-
-
-def ask(url, body=None):
-    with urllib.request.urlopen(url, data=body, timeout=10) as response:
-        return response.read().decode()
-
-
-def answers(url):
-    try:
-        ask(url)
-        return True
-    except OSError:
-        return False
-
-
-def nginx_module():
-    for path in glob.glob("/usr/*/nginx/modules/ngx_nchan_module.so"):
-        return path
-    raise harness.Failure("nginx's nchan module is missing: run `make deps`")
-
-
-def start_nginx(t):
-    """The port of an nginx of the test's own, ready to answer."""
-    port = unused_port()
-    os.chmod(t.folder, 0o755)  # nginx gives up root and must still reach its folders
-    text = NGINX_CONF.format(module=nginx_module(), folder=t.folder, port=port)
-    conf = t.write("nginx.conf", text)
-    process = t.start("nginx", "-p", t.folder, "-c", conf, "-e", t.path("error.log"))
-    # A master that is killed leaves its worker behind, so it is asked to stop.
-    t.keep(process, lambda: (process.child.terminate(), process.wait()))
-    status_url = f"http://127.0.0.1:{port}/status"
-    wait_until(lambda: process.child.poll() is not None or answers(status_url), "nginx")
-    check(process.child.poll() is None, f"nginx runs: {process.output}")
-    return port
 
 
 def nchan_subscribers(port):
-    return int(re.search(r"subscribers: (\d+)", ask(f"http://127.0.0.1:{port}/status")).group(1))
+    return int(re.search(r"subscribers: (\d+)", ask(f"http://127.0.0.1:{port}/nchan")).group(1))
 
 
 def start_run(t, url, *options):
@@ -99,7 +33,7 @@ def check_counts(process, path, count):
 
 @test
 def nchan_delivers_every_message_to_every_stream(t):
-    port = start_nginx(t)
+    port = Nginx(t, NCHAN).port
     path, process = start_run(t, f"http://127.0.0.1:{port}/sub?id=x")
     wait_until(lambda: nchan_subscribers(port) == STREAMS, f"{STREAMS} subscribers")
     for number in range(MESSAGES):
@@ -109,7 +43,7 @@ def nchan_delivers_every_message_to_every_stream(t):
 
 @test
 def nchan_resumes_after_a_reconnect(t):
-    port = start_nginx(t)
+    port = Nginx(t, NCHAN).port
     for number in range(6):
         ask(f"http://127.0.0.1:{port}/pub?id=y", b"message %d" % number)
     # Its subscribers are told the oldest message first, so a lost id would show as a repetition.

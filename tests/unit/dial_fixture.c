@@ -59,11 +59,12 @@ void on_done(struct watch *watch, const struct dial_result *result, uint64_t now
     assert_true(now_ns == loop_now_ns(loop));
     call->done_count++;
     call->error_class = result->error_class;
-    call->fd = result->fd;
+    call->transport = result->transport;
+    call->fd = result->transport.ops ? result->transport.fd : -1;
     call->connect_ns = result->connect_ns;
     if (result->message)
         (void)snprintf(call->message, sizeof call->message, "%s", result->message);
-    assert_true((result->error_class == CLASS_NONE) == (result->fd >= 0));
+    assert_true((result->error_class == CLASS_NONE) == (result->transport.ops != NULL));
 }
 
 struct dialer *make_dialer(uint64_t timeout_ns, const char *unix_socket,
@@ -82,6 +83,14 @@ struct dialer *make_dialer(uint64_t timeout_ns, const char *unix_socket,
     return dialer;
 }
 
+struct dial *start_dial(struct dialer *dialer, const char *host, uint16_t port, struct watch *watch,
+                        dial_fn on_end)
+{
+    struct dial_target target = {.host = host, .port = port};
+
+    return dialer_start(dialer, &target, watch, on_end);
+}
+
 void wait_for(const struct call *call)
 {
     uint64_t until_ns = clock_now_ns() + 10 * CLOCK_NS_PER_S;
@@ -94,7 +103,7 @@ void wait_for(const struct call *call)
 void hang_up(struct call *call)
 {
     loop_remove(loop, &call->watch);
-    (void)close(call->fd);
+    transport_close(&call->transport, false);
 }
 
 int listen_on(const char *host, uint16_t port, uint16_t *result)

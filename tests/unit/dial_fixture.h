@@ -16,6 +16,7 @@ struct call {
     int done_count;
     enum error_class error_class;
     char message[256];
+    struct transport transport;
     int fd;
     uint64_t connect_ns;
 };
@@ -41,6 +42,9 @@ int count_descriptors(void);
 void on_done(struct watch *watch, const struct dial_result *result, uint64_t now_ns);
 struct dialer *make_dialer(uint64_t timeout_ns, const char *unix_socket,
                            struct source_pool *sources);
+/* To a plain peer. */
+struct dial *start_dial(struct dialer *dialer, const char *host, uint16_t port, struct watch *watch,
+                        dial_fn on_end);
 void wait_for(const struct call *call);
 void hang_up(struct call *call);
 /* `port` 0 lets the kernel choose; -1 when the address is not there. */

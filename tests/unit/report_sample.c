@@ -144,6 +144,24 @@ static void record_trouble(struct stats *delta, size_t good, size_t bad)
                     now_unix_ms);
 }
 
+static void record_login(struct stats *delta, size_t login)
+{
+    struct stat_set *set = stats_endpoint_set(delta, login);
+
+    for (uint64_t i = 0; i < 45; i++) {
+        bool is_good = i < 43;
+        const char *cause = i < 40 ? "cause:first" : "cause:expired";
+
+        stat_pass(set, METRIC_LOGIN_SUCCESS, NULL, is_good);
+        stat_pass(set, METRIC_LOGIN_SUCCESS, cause, is_good);
+        stat_count(set, METRIC_HTTP_REQS, NULL, 1);
+        stat_pass(set, METRIC_HTTP_REQ_FAILED, NULL, !is_good);
+        stat_time(set, METRIC_HTTP_REQ_DURATION, NULL, (20 + i) * CLOCK_NS_PER_MS);
+        stat_pass(set, METRIC_TLS_RESUMED, NULL, i >= 40);
+        stat_pass(set, METRIC_TLS_RESUMED, i < 40 ? "phase:first" : "phase:resume", i >= 40);
+    }
+}
+
 struct run *sample_trouble(void)
 {
     struct run *run = sample_empty();
@@ -152,9 +170,11 @@ struct run *sample_trouble(void)
     struct stats *delta = stats_new();
     size_t good = stats_add_endpoint(delta, "GET", names[0]);
     size_t bad = stats_add_endpoint(delta, "POST", names[1]);
+    size_t login = stats_add_endpoint(delta, "POST", "http://127.0.0.1:8080/login");
 
     add_seconds(run, names[0], 0.97, 180 * CLOCK_NS_PER_MS);
     record_trouble(delta, good, bad);
+    record_login(delta, login);
     run_lose_worker(run, 1);
     add_end(run, delta);
     stats_free(delta);

@@ -116,8 +116,8 @@ static void values_of_every_kind_are_read(void **state)
     assert_string_equal(run_reconnect_choices[parsed.settings.reconnect], "never");
     assert_true(parsed.settings.process_count == RUN_PROCESS_A_CORE);
     assert_true(parsed.settings.spawn_rate_per_s == 2.5);
-    assert_int_equal(parsed.settings.headers.count, 2);
-    assert_string_equal(parsed.settings.headers.items[1], "C: d");
+    assert_int_equal(parsed.settings.request.headers.count, 2);
+    assert_string_equal(parsed.settings.request.headers.items[1], "C: d");
     assert_string_equal(run_log_choices[parsed.settings.log_level], "info");
     finish(&parsed);
 }
@@ -170,8 +170,8 @@ static void later_sources_win(void **state)
     (void)state;
     parse(&parsed, file, LINE("http://h/"));
     assert_int_equal(parsed.settings.users, 3);
-    assert_int_equal(parsed.settings.headers.count, 2);
-    assert_string_equal(parsed.settings.headers.items[1], "B: x = y");
+    assert_int_equal(parsed.settings.request.headers.count, 2);
+    assert_string_equal(parsed.settings.request.headers.items[1], "B: x = y");
     assert_true(parsed.settings.is_quiet);
     finish(&parsed);
 
@@ -183,8 +183,8 @@ static void later_sources_win(void **state)
     finish(&parsed);
     parse(&parsed, file, LINE("-u5", "--header", "C: line"));
     assert_int_equal(parsed.settings.users, 5);
-    assert_int_equal(parsed.settings.headers.count, 1);
-    assert_string_equal(parsed.settings.headers.items[0], "C: line");
+    assert_int_equal(parsed.settings.request.headers.count, 1);
+    assert_string_equal(parsed.settings.request.headers.items[0], "C: line");
     finish(&parsed);
     (void)unsetenv("CICADA_USERS");
     (void)unsetenv("CICADA_STOP_TIMEOUT");

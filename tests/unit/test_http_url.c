@@ -31,6 +31,8 @@ static void parts_are_found(void **state)
         {"http://a#f", "a", "/", URL_SCHEME_HTTP, 80},
         {"http://[::1]/x", "[::1]", "/x", URL_SCHEME_HTTP, 80},
         {"http://[FE80::A]:8080", "[fe80::a]:8080", "/", URL_SCHEME_HTTP, 8080},
+        {"http://[0:0::0:0001]/", "[::1]", "/", URL_SCHEME_HTTP, 80},
+        {"http://[2001:0db8:0:0:0:0:0:1]/", "[2001:db8::1]", "/", URL_SCHEME_HTTP, 80},
         {"http://127.0.0.1:65535/", "127.0.0.1:65535", "/", URL_SCHEME_HTTP, 65535},
         {"http://a/b c\xc3\xa4\x7f?d e", "a", "/b%20c%C3%A4%7F?d%20e", URL_SCHEME_HTTP, 80},
         {"http://a/%41%zz%", "a", "/%41%zz%", URL_SCHEME_HTTP, 80},

@@ -21,32 +21,6 @@ static void a_status_has_the_class_of_its_first_digit(void **state)
     assert_int_equal(answer_class_of_status(999), CLASS_HTTP_PROTOCOL);
 }
 
-static void five_statuses_are_redirects(void **state)
-{
-    int count = 0;
-
-    (void)state;
-    for (int status = 100; status < 1000; status++)
-        count += answer_is_redirect(status);
-    assert_int_equal(count, 5);
-    assert_true(answer_is_redirect(301) && answer_is_redirect(302) && answer_is_redirect(303) &&
-                answer_is_redirect(307) && answer_is_redirect(308));
-}
-
-static void a_post_turns_to_get_as_in_a_browser(void **state)
-{
-    (void)state;
-    assert_true(answer_turns_to_get(301, "POST"));
-    assert_true(answer_turns_to_get(302, "POST"));
-    assert_true(answer_turns_to_get(303, "POST"));
-    assert_true(answer_turns_to_get(303, "PUT"));
-    assert_false(answer_turns_to_get(303, "HEAD"));
-    assert_false(answer_turns_to_get(301, "PUT"));
-    assert_false(answer_turns_to_get(302, "HEAD"));
-    assert_false(answer_turns_to_get(307, "POST"));
-    assert_false(answer_turns_to_get(308, "POST"));
-}
-
 static void some_statuses_may_be_retried(void **state)
 {
     static const int yes[] = {408, 429, 500, 502, 503, 504, 599}, no[] = {200, 301, 400, 401, 404};
@@ -119,8 +93,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_status_has_the_class_of_its_first_digit),
-        cmocka_unit_test(five_statuses_are_redirects),
-        cmocka_unit_test(a_post_turns_to_get_as_in_a_browser),
         cmocka_unit_test(some_statuses_may_be_retried),
         cmocka_unit_test(retry_after_is_seconds_or_a_date),
         cmocka_unit_test(a_header_is_text_cut_when_long),

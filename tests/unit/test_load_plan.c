@@ -28,13 +28,28 @@ static struct plan *make_full_plan(void)
 {
     struct plan *plan = make_plan();
 
-    plan->headers = x_calloc(1, sizeof *plan->headers);
-    plan->headers[plan->header_count++] = x_strdup("X: y");
-    plan->body = (uint8_t *)x_strndup("a\0b", 3);
-    plan->body_bytes = 3;
-    plan->content_type = x_strdup("application/json");
-    plan->unix_socket = x_strdup("/tmp/s");
-    plan->local_addresses = x_strdup("127.0.0.0/28");
+    plan_list_add(&plan->request.headers, "X: y");
+    plan->request.body = (uint8_t *)x_strndup("a\0b", 3);
+    plan->request.body_bytes = 3;
+    plan->request.content_type = x_strdup("application/json");
+    plan->request.auth = x_strdup("user:password");
+    plan->request.scheme = AUTH_DIGEST;
+    plan->request.wants_compressed = true;
+    plan->login_url = x_strdup("https://h/login");
+    plan_list_add(&plan->login.headers, "A: b");
+    plan_list_add(&plan->login.headers, "C: d");
+    plan_list_add(&plan->login.forms, "name=value");
+    plan->login.body_path = x_strdup("/tmp/body");
+    plan->token_pointer = x_strdup("/access_token");
+    plan->network.unix_socket = x_strdup("/tmp/s");
+    plan->network.local_addresses = x_strdup("127.0.0.0/28");
+    plan_list_add(&plan->network.resolves, "h:80:127.0.0.1");
+    plan_list_add(&plan->network.connects, "h:80:g:81");
+    plan->network.ca_pem = x_strdup("ca");
+    plan->network.cert_pem = x_strdup("cert");
+    plan->network.key_pem = x_strdup("key");
+    plan->network.is_insecure = true;
+    plan->network.never_resumes = true;
     plan->feed = x_strdup("b\n1\n");
     plan->feed_bytes = 4;
     plan->events_per_stream = 7;
@@ -47,9 +62,9 @@ static struct plan *make_full_plan(void)
     plan->retry_wait_ns = 12;
     plan->retry_max_ns = 13;
     plan->jitter_ratio = 0.25;
-    plan->connect_timeout_ns = 14;
-    plan->headers_timeout_ns = 15;
-    plan->read_timeout_ns = 16;
+    plan->network.connect_timeout_ns = 14;
+    plan->network.headers_timeout_ns = 15;
+    plan->network.read_timeout_ns = 16;
     plan->worker_index = 2;
     plan->worker_count = 3;
     plan->seed = UINT64_MAX;
@@ -75,27 +90,38 @@ static struct plan *copy(const struct plan *plan)
 static void a_plan_survives_the_frame(void **state)
 {
     struct plan *plan = make_full_plan(), *got = copy(plan);
+    struct buf before = {0}, after = {0};
 
     (void)state;
     assert_non_null(got);
     assert_int_equal(got->target_count, 2);
     assert_string_equal(got->targets[1].url, "http://h/{{b}}");
     assert_int_equal(got->targets[0].weight, 3);
-    assert_string_equal(got->headers[0], "X: y");
-    assert_int_equal(got->body_bytes, 3);
-    assert_memory_equal(got->body, "a\0b", 3);
-    assert_string_equal(got->content_type, "application/json");
-    assert_string_equal(got->unix_socket, "/tmp/s");
-    assert_string_equal(got->local_addresses, "127.0.0.0/28");
+    assert_string_equal(got->request.headers.items[0], "X: y");
+    assert_int_equal(got->request.body_bytes, 3);
+    assert_memory_equal(got->request.body, "a\0b", 3);
+    assert_string_equal(got->request.content_type, "application/json");
+    assert_int_equal(got->request.scheme, AUTH_DIGEST);
+    assert_string_equal(got->login_url, "https://h/login");
+    assert_string_equal(got->login.headers.items[1], "C: d");
+    assert_string_equal(got->network.unix_socket, "/tmp/s");
+    assert_string_equal(got->network.connects.items[0], "h:80:g:81");
+    assert_true(got->network.is_insecure);
     assert_string_equal(got->feed, "b\n1\n");
     assert_int_equal(got->wait_max_ns, 10);
     assert_true(got->has_loop);
     assert_int_equal(got->reconnect, PLAN_RECONNECT_ALWAYS);
     assert_true(got->jitter_ratio == 0.25);
-    assert_int_equal(got->read_timeout_ns, 16);
+    assert_int_equal(got->network.read_timeout_ns, 16);
     assert_int_equal(got->worker_count, 3);
     assert_true(got->seed == UINT64_MAX);
     assert_int_equal(got->log_level, LOG_DEBUG);
+    plan_encode(plan, &before);
+    plan_encode(got, &after);
+    assert_int_equal(after.len, before.len);
+    assert_memory_equal(after.bytes, before.bytes, before.len);
+    buf_fini(&before);
+    buf_fini(&after);
     plan_free(got);
     plan_free(plan);
 }
@@ -106,11 +132,13 @@ static void what_is_not_given_stays_not_given(void **state)
 
     (void)state;
     assert_non_null(got);
-    assert_null(got->body);
+    assert_null(got->request.body);
     assert_null(got->feed);
-    assert_null(got->content_type);
-    assert_null(got->headers);
-    assert_string_equal(got->method, "GET");
+    assert_null(got->request.content_type);
+    assert_null(got->request.headers.items);
+    assert_null(got->login_url);
+    assert_null(got->network.ca_pem);
+    assert_string_equal(got->request.method, "GET");
     assert_true(got->stream_time_ns == CLOCK_NEVER_NS);
     plan_free(got);
     plan_free(plan);
@@ -121,11 +149,11 @@ static void an_empty_body_is_kept_apart_from_none(void **state)
     struct plan *plan = make_plan(), *got;
 
     (void)state;
-    plan->body = (uint8_t *)x_strdup("");
+    plan->request.body = (uint8_t *)x_strdup("");
     got = copy(plan);
     assert_non_null(got);
-    assert_non_null(got->body);
-    assert_int_equal(got->body_bytes, 0);
+    assert_non_null(got->request.body);
+    assert_int_equal(got->request.body_bytes, 0);
     plan_free(got);
     plan_free(plan);
 }
@@ -149,7 +177,18 @@ static void a_cut_plan_is_refused_at_every_byte(void **state)
     plan_free(plan);
 }
 
-enum broken { NO_TARGET, NO_URL, NO_WEIGHT, WAIT, RECONNECT, JITTER, WORKER, LEVEL, BROKEN_COUNT };
+enum broken {
+    NO_TARGET,
+    NO_URL,
+    NO_WEIGHT,
+    NO_METHOD,
+    WAIT,
+    RECONNECT,
+    JITTER,
+    WORKER,
+    LEVEL,
+    BROKEN_COUNT
+};
 
 static void break_plan(struct plan *plan, enum broken what)
 {
@@ -165,6 +204,10 @@ static void break_plan(struct plan *plan, enum broken what)
         break;
     case NO_WEIGHT:
         plan->targets[0].weight = 0;
+        break;
+    case NO_METHOD:
+        free(plan->request.method);
+        plan->request.method = NULL;
         break;
     case WAIT:
         plan->wait_min_ns = plan->wait_max_ns + 1;
@@ -198,6 +241,31 @@ static void values_out_of_range_are_refused(void **state)
     }
 }
 
+static void an_endpoint_is_called_as_its_url_without_user_and_password(void **state)
+{
+    static const struct {
+        const char *url, *name;
+    } table[] = {
+        {"http://h/a?b={{c}}", "http://h/a?b={{c}}"},
+        {"http://me:secret@h:81/a", "http://h:81/a"},
+        {"https://secret@[::1]/", "https://[::1]/"},
+        {"http://{{user}}:{{word}}@h/", "http://h/"},
+        {"http://me:se@cret@h/", "http://h/"},
+        {"http://h/a@b?c=d@e#f@g", "http://h/a@b?c=d@e#f@g"},
+        {"http://me:secret@h?a=b@c", "http://h?a=b@c"},
+        {"http://me@h", "http://h"},
+        {"no URL @ all", "no URL @ all"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        char *name = plan_endpoint_name(table[i].url);
+
+        assert_string_equal(name, table[i].name);
+        free(name);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +274,7 @@ int main(void)
         cmocka_unit_test(an_empty_body_is_kept_apart_from_none),
         cmocka_unit_test(a_cut_plan_is_refused_at_every_byte),
         cmocka_unit_test(values_out_of_range_are_refused),
+        cmocka_unit_test(an_endpoint_is_called_as_its_url_without_user_and_password),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,6 +70,32 @@ static void values_in_urls_are_percent_encoded(void **state)
     feed_free(feed);
 }
 
+static void values_inside_strings_of_json_are_escaped(void **state)
+{
+    struct feed *feed = make_feed();
+
+    (void)state;
+    expect(TEMPLATE_JSON, feed, "{\"a\": \"{{user key}}\"}", 1, "{\"a\": \"x\\ny\"}");
+    expect(TEMPLATE_JSON, feed, "[{{user key}}, \"{{name}}{{user key}}\"]", 1,
+           "[x\ny, \"bob~x\\ny\"]");
+    expect(TEMPLATE_JSON, feed, "[\"\\\"\", {{user key}}]", 1, "[\"\\\"\", x\ny]");
+    expect(TEMPLATE_JSON, feed, "[\"\\\\\", \"{{user key}}\"]", 1, "[\"\\\\\", \"x\\ny\"]");
+    feed_free(feed);
+}
+
+static void json_takes_no_bytes_that_are_not_utf_8(void **state)
+{
+    static const char text[] = "name\nann\n\xe4rger\n";
+    struct err err = {0};
+    struct feed *feed = feed_parse(text, sizeof text - 1, &err);
+
+    (void)state;
+    assert_null(template_compile("[\"{{name}}\"]", 12, TEMPLATE_JSON, feed, &err));
+    assert_string_equal(err.text, "the row on line 3 of the feed has bytes that are not UTF-8 in "
+                                  "column 'name', which must not go into JSON");
+    feed_free(feed);
+}
+
 static void wrong_templates_are_named(void **state)
 {
     static const struct {
@@ -123,6 +149,8 @@ int main(void)
         cmocka_unit_test(columns_are_filled_in_by_row),
         cmocka_unit_test(text_without_columns_stays_as_it_is),
         cmocka_unit_test(values_in_urls_are_percent_encoded),
+        cmocka_unit_test(values_inside_strings_of_json_are_escaped),
+        cmocka_unit_test(json_takes_no_bytes_that_are_not_utf_8),
         cmocka_unit_test(wrong_templates_are_named),
         cmocka_unit_test(the_limit_of_the_buffer_is_reported),
     };

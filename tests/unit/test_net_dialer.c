@@ -21,7 +21,7 @@ static void a_connection_is_handed_over_with_its_watch(void **state)
     int listener = listen_on("127.0.0.1", 0, &port);
 
     (void)state;
-    assert_non_null(dialer_start(dialer, "127.0.0.1", port, &call.watch, on_done));
+    assert_non_null(start_dial(dialer, "127.0.0.1", port, &call.watch, on_done));
     wait_for(&call);
     assert_int_equal(call.error_class, CLASS_NONE);
     assert_int_equal(call.watch.fd, call.fd);
@@ -41,7 +41,7 @@ static void a_refusal_names_the_address(void **state)
 
     (void)state;
     (void)close(listener);
-    (void)dialer_start(dialer, "127.0.0.1", port, &call.watch, on_done);
+    (void)start_dial(dialer, "127.0.0.1", port, &call.watch, on_done);
     wait_for(&call);
     assert_int_equal(call.error_class, CLASS_CONNECT_REFUSED);
     (void)snprintf(text, sizeof text, "127.0.0.1:%u", port);
@@ -70,7 +70,7 @@ static void every_address_of_a_name_is_tried(void **state)
                 (void)close(listener);
             continue;
         }
-        (void)dialer_start(dialer, "localhost", port, &call.watch, on_done);
+        (void)start_dial(dialer, "localhost", port, &call.watch, on_done);
         wait_for(&call);
         assert_int_equal(call.error_class, CLASS_NONE);
         hang_up(&call);
@@ -88,7 +88,7 @@ static void no_answer_is_a_timeout(void **state)
     struct silent silent = open_silent("127.0.0.1", &port);
 
     (void)state;
-    assert_non_null(dialer_start(dialer, "127.0.0.1", port, &call.watch, on_done));
+    assert_non_null(start_dial(dialer, "127.0.0.1", port, &call.watch, on_done));
     wait_for(&call);
     assert_int_equal(call.error_class, CLASS_CONNECT_TIMEOUT);
     assert_true(clock_now_ns() - began_ns >= 150 * CLOCK_NS_PER_MS);
@@ -105,10 +105,10 @@ static void a_cancelled_dial_says_nothing(void **state)
     struct dial *dial;
 
     (void)state;
-    dial = dialer_start(dialer, "127.0.0.1", port, &calls[0].watch, on_done);
+    dial = start_dial(dialer, "127.0.0.1", port, &calls[0].watch, on_done);
     assert_non_null(dial);
     dialer_cancel(dialer, dial);
-    dial = dialer_start(dialer, "no-such-name.invalid", port, &calls[1].watch, on_done);
+    dial = start_dial(dialer, "no-such-name.invalid", port, &calls[1].watch, on_done);
     if (dial)
         dialer_cancel(dialer, dial);
     for (int i = 0; i < 5; i++)
@@ -125,7 +125,7 @@ static void an_unknown_name_is_a_dns_failure(void **state)
     struct call call = {0};
 
     (void)state;
-    (void)dialer_start(dialer, "no-such-name.invalid", 80, &call.watch, on_done);
+    (void)start_dial(dialer, "no-such-name.invalid", 80, &call.watch, on_done);
     wait_for(&call);
     assert_int_equal(call.error_class, CLASS_DNS);
     assert_true(call.message[0] != '\0');
@@ -144,11 +144,11 @@ static void a_unix_socket_takes_every_dial(void **state)
     (void)state;
     (void)snprintf(path, sizeof path, "/tmp/cicada-dial-%d.sock", (int)getpid());
     dialer = make_dialer(CLOCK_NS_PER_S, path, NULL);
-    assert_null(dialer_start(dialer, "example.com", 80, &calls[0].watch, on_done));
+    assert_null(start_dial(dialer, "example.com", 80, &calls[0].watch, on_done));
     assert_int_equal(calls[0].error_class, CLASS_CONNECT_REFUSED);
     assert_int_equal(address_set_unix(path, &address, &err), 0);
     listener = tcp_listen(&address, false, &err);
-    assert_null(dialer_start(dialer, "example.com", 80, &calls[1].watch, on_done));
+    assert_null(start_dial(dialer, "example.com", 80, &calls[1].watch, on_done));
     assert_int_equal(calls[1].error_class, CLASS_NONE);
     hang_up(&calls[1]);
     (void)close(listener);
@@ -164,7 +164,7 @@ static void a_source_that_is_not_ours_is_a_local_limit(void **state)
     struct call call = {0};
 
     (void)state;
-    assert_null(dialer_start(dialer, "127.0.0.1", 80, &call.watch, on_done));
+    assert_null(start_dial(dialer, "127.0.0.1", 80, &call.watch, on_done));
     assert_int_equal(call.error_class, CLASS_LOCAL_LIMIT);
     dialer_free(dialer);
     source_pool_free(sources);
@@ -189,7 +189,7 @@ static void an_early_word_is_not_lost(void **state)
     int listener = listen_on("127.0.0.1", 0, &port), server;
 
     (void)state;
-    assert_non_null(dialer_start(dialer, "127.0.0.1", port, &call.watch, on_done));
+    assert_non_null(start_dial(dialer, "127.0.0.1", port, &call.watch, on_done));
     server = tcp_accept(listener, &peer);
     assert_true(server >= 0);
     assert_int_equal(write(server, "hi", 2), 2);
@@ -221,8 +221,8 @@ static void connect_to_comes_before_resolve_and_both_before_the_resolver(void **
     assert_int_equal(route_add_resolve(routes, "x.invalid:80:127.0.0.9", &err), 0);
     (void)snprintf(text, sizeof text, "y.invalid:80:127.0.0.1:%u", port);
     assert_int_equal(route_add_connect_to(routes, text, &err), 0);
-    (void)dialer_start(dialer, "X.invalid", 80, &calls[0].watch, on_done);
-    (void)dialer_start(dialer, "y.invalid", 80, &calls[1].watch, on_done);
+    (void)start_dial(dialer, "X.invalid", 80, &calls[0].watch, on_done);
+    (void)start_dial(dialer, "y.invalid", 80, &calls[1].watch, on_done);
     for (int i = 0; i < 2; i++) {
         wait_for(&calls[i]);
         assert_int_equal(calls[i].error_class, CLASS_NONE);

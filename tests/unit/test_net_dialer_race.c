@@ -25,7 +25,7 @@ static void note_ready(struct watch *watch, unsigned ready, uint64_t now_ns)
 static struct dial *dial_many(struct dialer *dialer, uint16_t port, struct call *call)
 {
     (void)loop_refresh_ns(loop);
-    return dialer_start(dialer, "many", port, &call->watch, on_done);
+    return start_dial(dialer, "many", port, &call->watch, on_done);
 }
 
 /* The address connected to: x for 127.0.0.x, 6 for IPv6. */

@@ -140,7 +140,7 @@ static void endpoints_errors_and_findings_are_listed(void **state)
     json_t *finding = json_array_get(json_object_get(result, "findings"), 0);
 
     (void)state;
-    assert_int_equal(json_array_size(endpoints), 2);
+    assert_int_equal(json_array_size(endpoints), 3);
     endpoint = json_array_get(endpoints, 1);
     assert_string_equal(text_of(endpoint, "method"), "POST");
     assert_true(number_of(json_object_get(json_object_get(endpoint, "metrics"), "sse_attempts"),

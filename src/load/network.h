@@ -1,0 +1,41 @@
+/*
+ * load/network.h - the way out of a process: source addresses, resolver, routes, dialer, client, as
+ * a plan has them.
+ *
+ * Runs on: the worker's loop (and on that of `cicada tap`).
+ */
+#ifndef CICADA_LOAD_NETWORK_H
+#define CICADA_LOAD_NETWORK_H
+
+#include "base/err.h"
+#include "load/plan.h"
+#include "net/tls.h"
+
+struct dialer;
+struct http_client;
+struct loop;
+struct resolver;
+struct route_table;
+struct source_pool;
+
+/* Callers read `client`. */
+struct network {
+    struct http_client *client;
+    struct dialer *dialer;
+    struct resolver *resolver;
+    struct route_table *routes;
+    struct source_pool *sources; /* NULL: the system chooses */
+    struct tls_client_config tls;
+};
+
+/* `plan` is borrowed until the end. -1 with a sentence; network_close in either case. */
+int network_open(struct network *network, struct loop *loop, const struct plan_network *plan,
+                 struct err *err);
+/* After the last exchange has ended. */
+void network_close(struct network *network);
+
+/* What a plan says of TLS and of routes, checked before anything starts: -1 with a sentence. */
+struct tls_client_config network_tls_config(const struct plan_network *plan);
+struct route_table *network_routes(const struct plan_network *plan, struct err *err);
+
+#endif

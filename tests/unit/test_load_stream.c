@@ -1,0 +1,300 @@
+#include "load/stream.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "compressor.h"
+#include "server_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define OK     "HTTP/1.1 200 OK\r\n"
+#define EMPTY  "Content-Length: 0\r\n\r\n"
+#define STREAM OK "Content-Type: text/event-stream\r\n"
+#define GONE   "HTTP/1.1 302 Found\r\nLocation: http://127.7.7.7:1/\r\n" EMPTY
+
+enum { TARGET_COUNT = 2 };
+
+static struct plan *plan;
+static struct stats *stats;
+static struct stream_engine *engine;
+static struct stream_target targets[TARGET_COUNT];
+static struct request *requests[TARGET_COUNT];
+static char *urls[TARGET_COUNT];
+static struct login *login;
+static struct request *login_request;
+static struct stream stream;
+
+static int ended_count, failure_count, restarts_left;
+static enum stream_ending ending;
+static enum error_class failed_as;
+static uint64_t retry_ns;
+
+static void on_failure(struct stream *owner, enum error_class error_class, const char *message,
+                       uint64_t wait_ns, uint64_t now_ns)
+{
+    (void)owner;
+    (void)message;
+    (void)now_ns;
+    failure_count++;
+    failed_as = error_class;
+    retry_ns = wait_ns;
+}
+
+static void on_ended(struct stream *owner, enum stream_ending how, uint64_t now_ns)
+{
+    ended_count++;
+    ending = how;
+    if (restarts_left == 0)
+        return;
+    restarts_left--;
+    stream_start(owner, owner->target, 0, now_ns);
+}
+
+static const struct stream_observer observer = {.on_failure = on_failure, .on_ended = on_ended};
+
+static int open_all(void **state)
+{
+    int result = open_server(state);
+
+    plan = plan_new();
+    plan->request.scheme = AUTH_BASIC;
+    stats = stats_new();
+    ended_count = failure_count = restarts_left = 0;
+    return result;
+}
+
+static int close_all(void **state)
+{
+    stream_fini(&stream);
+    stream_engine_free(engine);
+    login_free(login);
+    login = NULL;
+    request_free(login_request);
+    login_request = NULL;
+    for (int i = 0; i < TARGET_COUNT; i++) {
+        request_free(requests[i]);
+        requests[i] = NULL;
+        free(urls[i]);
+        urls[i] = NULL;
+    }
+    stats_free(stats);
+    plan_free(plan);
+    return close_server(state);
+}
+
+static struct request *make_request(const char *url, const struct plan_message *message)
+{
+    struct request_spec spec = {.url = url, .message = message, .is_for_stream = true};
+    struct err err = {0};
+    struct request *request = request_new(&spec, &err);
+
+    if (!request)
+        fail_msg("%s", err.text);
+    return request;
+}
+
+static void make_engine(void)
+{
+    engine = stream_engine_new(&(struct stream_engine_config){
+        .loop = server.loop, .stats = stats, .plan = plan, .login = login, .observer = &observer});
+    stream_init(&stream, engine);
+}
+
+/* After make_engine: the target at `http://USERINFO127.0.0.1:PORT/`. */
+static void make_target(int index, const char *userinfo, uint16_t port)
+{
+    struct stream_target *target = &targets[index];
+
+    target->engine = engine;
+    urls[index] = x_asprintf("http://%s127.0.0.1:%u/", userinfo, port);
+    requests[index] = make_request(urls[index], &plan->request);
+    stream_target_init(target, requests[index], server.client, server.loop,
+                       stream_engine_rng(engine));
+    target->endpoint = stats_add_endpoint(stats, "GET", urls[index]);
+    target->set = stats_endpoint_set(stats, target->endpoint);
+}
+
+static void make_login(void)
+{
+    urls[1] = x_asprintf("http://127.0.0.1:%u/login", server.port);
+    login_request = make_request(urls[1], &plan->login);
+    login = login_new(&(struct login_config){.client = server.client,
+                                             .loop = server.loop,
+                                             .stats = stats,
+                                             .request = login_request,
+                                             .name = urls[1],
+                                             .patience_ns = CLOCK_NS_PER_S,
+                                             .token_pointer = "/t"});
+}
+
+static bool has_ended(const void *ctx)
+{
+    return ended_count >= *(const int *)ctx;
+}
+
+static bool has_failed(const void *ctx)
+{
+    return failure_count >= *(const int *)ctx;
+}
+
+static void wait_for_ends(int count)
+{
+    wait_until(has_ended, &count);
+    assert_int_equal(ended_count, count);
+}
+
+static void wait_for_failures(int count)
+{
+    wait_until(has_failed, &count);
+}
+
+static void start(int index)
+{
+    stream_start(&stream, &targets[index], 0, loop_now_ns(server.loop));
+}
+
+static void credentials_of_one_target_do_not_go_to_another(void **state)
+{
+    static const struct step steps[] = {{.text = "HTTP/1.1 204 No\r\n\r\n"},
+                                        {.text = "HTTP/1.1 204 No\r\n\r\n"}};
+
+    (void)state;
+    SCRIPT(steps);
+    make_engine();
+    make_target(0, "me:secret@", server.port);
+    make_target(1, "", server.other_port);
+    start(0);
+    wait_for_ends(1);
+    assert_true(request_has(0, "Authorization: Basic bWU6c2VjcmV0\r\n"));
+    start(1);
+    wait_for_ends(2);
+    assert_false(request_has(1, "Authorization:"));
+}
+
+/* The hop behind a redirect is an exchange of its own, and its failure one of the network. */
+static void a_hop_that_cannot_be_reached_is_counted_and_tried_again(void **state)
+{
+    static const struct step steps[] = {{.text = GONE}};
+
+    (void)state;
+    SCRIPT(steps);
+    make_engine();
+    make_target(0, "", server.port);
+    start(0);
+    wait_for_failures(1);
+    assert_int_equal(failed_as, CLASS_CONNECT_REFUSED);
+    assert_true(retry_ns != CLOCK_NEVER_NS);
+    assert_int_equal(stat_get_count(targets[0].set, METRIC_HTTP_REQS, NULL), 2);
+}
+
+static void a_login_whose_hop_cannot_be_reached_is_tried_again(void **state)
+{
+    static const struct step steps[] = {{.text = GONE}};
+
+    (void)state;
+    SCRIPT(steps);
+    make_login();
+    make_engine();
+    make_target(0, "", server.port);
+    start(0);
+    wait_for_failures(1);
+    assert_int_equal(failed_as, CLASS_CONNECT_REFUSED);
+    assert_true(retry_ns != CLOCK_NEVER_NS);
+    assert_int_equal(ended_count, 0);
+}
+
+static void a_login_that_was_refused_is_final(void **state)
+{
+    static const struct step steps[] = {{.text = "HTTP/1.1 403 No\r\n" EMPTY}};
+
+    (void)state;
+    SCRIPT(steps);
+    make_login();
+    make_engine();
+    make_target(0, "", server.port);
+    start(0);
+    wait_for_ends(1);
+    assert_int_equal(ending, STREAM_FAILED);
+    assert_int_equal(failed_as, CLASS_STATUS_4XX);
+    assert_true(retry_ns == CLOCK_NEVER_NS);
+}
+
+static void a_refused_token_is_renewed_once_an_attempt(void **state)
+{
+    static const struct step steps[] = {
+        {.text = OK "Content-Length: 9\r\n\r\n{\"t\":\"a\"}"},
+        {.text = "HTTP/1.1 401 Expired\r\nContent-Length: 4\r\n\r\nnot."},
+        {.text = OK "Content-Length: 9\r\n\r\n{\"t\":\"b\"}"},
+        {.text = "HTTP/1.1 401 Expired\r\nContent-Length: 4\r\n\r\nnot."}};
+
+    (void)state;
+    SCRIPT(steps);
+    make_login();
+    make_engine();
+    make_target(0, "", server.port);
+    start(0);
+    wait_for_ends(1);
+    assert_int_equal(ending, STREAM_FAILED);
+    assert_int_equal(failed_as, CLASS_STATUS_4XX);
+    assert_int_equal(server.request_count, 4);
+    assert_false(request_has(0, "Authorization:"));
+    assert_true(request_has(1, "Authorization: Bearer a\r\n"));
+    assert_false(request_has(2, "Authorization:"));
+    assert_true(request_has(3, "Authorization: Bearer b\r\n"));
+}
+
+/* The end by count comes in the middle of a piece, inside the decoder, and the next stream starts
+ * before that returns. */
+static void a_stream_may_follow_from_inside_a_compressed_event(void **state)
+{
+    struct buf bytes = {0}, text = {0};
+    struct step steps[3];
+    struct compressor *compressor = compressor_new(COMPRESSOR_GZIP);
+
+    (void)state;
+    for (int i = 0; i < 3000; i++)
+        compressor_add(compressor, "data: 1\n\n", 9, &bytes);
+    compressor_free(compressor);
+    (void)buf_appendf(&text, STREAM "Content-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n",
+                      bytes.len);
+    (void)buf_append(&text, bytes.bytes, bytes.len);
+    for (int i = 0; i < 3; i++)
+        steps[i] = (struct step){.text = (const char *)text.bytes, .text_bytes = text.len};
+    SCRIPT(steps);
+    plan->request.wants_compressed = true;
+    plan->events_per_stream = 2;
+    make_engine();
+    make_target(0, "", server.port);
+    restarts_left = 2;
+    start(0);
+    wait_for_ends(3);
+    assert_int_equal(ending, STREAM_ENDED_BY_US);
+    assert_int_equal(failure_count, 0);
+    assert_int_equal(stat_get_count(targets[0].set, METRIC_SSE_EVENTS, NULL), 6);
+    buf_fini(&bytes);
+    buf_fini(&text);
+}
+
+#define WITH_STREAM(test) cmocka_unit_test_setup_teardown(test, open_all, close_all)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_STREAM(credentials_of_one_target_do_not_go_to_another),
+        WITH_STREAM(a_hop_that_cannot_be_reached_is_counted_and_tried_again),
+        WITH_STREAM(a_login_whose_hop_cannot_be_reached_is_tried_again),
+        WITH_STREAM(a_login_that_was_refused_is_final),
+        WITH_STREAM(a_refused_token_is_renewed_once_an_attempt),
+        WITH_STREAM(a_stream_may_follow_from_inside_a_compressed_event),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
