@@ -5,10 +5,15 @@
  * back full. SIGUSR1 sets a mark (CPU, bytes and reads so far). SIGTERM, SIGINT, --duration or the
  * end of the last stream ends the run, and one line of JSON says what was read in all and between
  * the first and the last mark.
+ *
+ * With --tls CAFILE the streams are TLS: then a readiness is read until OpenSSL wants more, bytes
+ * are those inside the records, and reads are calls of SSL_read.
  */
 #include "bare.h"
+#include "bare_tls.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -26,6 +31,13 @@ struct options {
     uint64_t streams, sources, rate_per_s, duration_ns;
     uint64_t event_bytes, batch;
     bool one_chunk_each;
+    const char *ca_file; /* NULL: no TLS */
+};
+
+struct tls_stream {
+    SSL *tls;
+    bool has_asked;  /* the handshake is done and the request sent */
+    bool is_trimmed; /* the answer has begun, and with that the tickets are over */
 };
 
 struct counts {
@@ -35,6 +47,8 @@ struct counts {
 struct reader {
     struct options options;
     int epoll;
+    SSL_CTX *tls;
+    struct tls_stream *tls_streams; /* with TLS, by descriptor */
     uint64_t started_ns;
     struct counts total;
     struct counts marks[MARKS_LIMIT]; /* the first and the last */
@@ -55,15 +69,12 @@ static void on_signal(int number)
 
 static struct options parse_options(int argc, char **argv)
 {
-    static const struct option table[] = {{"port", required_argument, NULL, 'p'},
-                                          {"streams", required_argument, NULL, 'n'},
-                                          {"sources", required_argument, NULL, 's'},
-                                          {"rate", required_argument, NULL, 'r'},
-                                          {"duration", required_argument, NULL, 'd'},
-                                          {"event-bytes", required_argument, NULL, 'e'},
-                                          {"batch", required_argument, NULL, 'b'},
-                                          {"chunk-each", no_argument, NULL, 'c'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option table[] = {
+        {"port", required_argument, NULL, 'p'},     {"streams", required_argument, NULL, 'n'},
+        {"sources", required_argument, NULL, 's'},  {"rate", required_argument, NULL, 'r'},
+        {"duration", required_argument, NULL, 'd'}, {"event-bytes", required_argument, NULL, 'e'},
+        {"batch", required_argument, NULL, 'b'},    {"chunk-each", no_argument, NULL, 'c'},
+        {"tls", required_argument, NULL, 't'},      {NULL, 0, NULL, 0}};
     struct options options = {
         .streams = 1000, .rate_per_s = 5000, .event_bytes = BARE_EVENT_BYTES, .batch = 1};
     int letter;
@@ -85,9 +96,11 @@ static struct options parse_options(int argc, char **argv)
             options.batch = bare_parse_uint("batch", optarg, BARE_BATCH_LIMIT);
         else if (letter == 'c')
             options.one_chunk_each = true;
+        else if (letter == 't')
+            options.ca_file = optarg;
         else
             bare_die("usage: bare_reader --port N [--streams N] [--rate N] [--sources N] "
-                     "[--duration S] [--event-bytes N] [--batch N] [--chunk-each]");
+                     "[--duration S] [--event-bytes N] [--batch N] [--chunk-each] [--tls CAFILE]");
     }
     if (options.port == 0 || options.rate_per_s == 0)
         bare_die("--port and --rate must be above 0");
@@ -111,6 +124,16 @@ static void learn_sizes(struct reader *reader)
     free(payload);
 }
 
+/* The descriptor blocks no more from here on: OpenSSL reads without MSG_DONTWAIT. */
+static void start_tls(struct reader *reader, int fd)
+{
+    if (fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
+        bare_die("cannot make a socket non-blocking: %s", strerror(errno));
+    reader->tls_streams[fd] = (struct tls_stream){.tls = bare_tls_connect(reader->tls, fd, NULL)};
+    if (bare_tls_write(reader->tls_streams[fd].tls, BARE_REQUEST, strlen(BARE_REQUEST)) < 0)
+        bare_tls_die("cannot start the handshake");
+}
+
 /* A blocking connect ends at once on loopback, and reads ask for MSG_DONTWAIT one by one. */
 static void open_stream(struct reader *reader)
 {
@@ -119,7 +142,9 @@ static void open_stream(struct reader *reader)
 
     if (bare_socket_connect(fd, reader->options.port) < 0)
         bare_die("cannot connect: %s", strerror(errno));
-    if (send(fd, BARE_REQUEST, strlen(BARE_REQUEST), MSG_NOSIGNAL) < 0)
+    if (reader->tls)
+        start_tls(reader, fd);
+    else if (send(fd, BARE_REQUEST, strlen(BARE_REQUEST), MSG_NOSIGNAL) < 0)
         bare_die("cannot send: %s", strerror(errno));
     event.data.fd = fd;
     if (epoll_ctl(reader->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
@@ -140,6 +165,46 @@ static void read_stream(struct reader *reader, int fd)
     } while (got == (ssize_t)sizeof buffer);
     if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
         reader->total.ended++;
+        (void)close(fd);
+    }
+}
+
+/* The write is the handshake until that is done; then it sends the request, once. */
+static bool has_asked(struct tls_stream *stream)
+{
+    ssize_t sent;
+
+    if (stream->has_asked)
+        return true;
+    sent = bare_tls_write(stream->tls, BARE_REQUEST, strlen(BARE_REQUEST));
+    if (sent < 0)
+        bare_tls_die("the handshake failed");
+    stream->has_asked = sent > 0;
+    return stream->has_asked;
+}
+
+static void read_tls_stream(struct reader *reader, int fd)
+{
+    static uint8_t buffer[READ_BUFFER_BYTES];
+    struct tls_stream *stream = &reader->tls_streams[fd];
+    uint64_t before = reader->total.bytes;
+    ssize_t got;
+
+    if (!has_asked(stream))
+        return;
+    do {
+        got = bare_tls_read(stream->tls, buffer, sizeof buffer);
+        reader->total.reads++;
+        if (got > 0)
+            reader->total.bytes += (uint64_t)got;
+    } while (got > 0);
+    if (got == 0 && !stream->is_trimmed && reader->total.bytes > before) {
+        bare_tls_trim(stream->tls);
+        stream->is_trimmed = true;
+    }
+    if (got < 0) {
+        reader->total.ended++;
+        bare_tls_free(stream->tls);
         (void)close(fd);
     }
 }
@@ -184,8 +249,12 @@ static void run(struct reader *reader, const sigset_t *wait_mask)
                           : -1;
         int count = epoll_pwait(reader->epoll, ready, READY_LIMIT, wait_ms, wait_mask);
 
-        for (int i = 0; i < count; i++)
-            read_stream(reader, ready[i].data.fd);
+        for (int i = 0; i < count; i++) {
+            if (reader->tls)
+                read_tls_stream(reader, ready[i].data.fd);
+            else
+                read_stream(reader, ready[i].data.fd);
+        }
         if (mark_wanted)
             take_mark(reader);
     }
@@ -217,11 +286,20 @@ static void report(const struct reader *reader)
            last->reads - first->reads, last->cpu_ns - first->cpu_ns);
 }
 
+static void prepare_tls(struct reader *reader, size_t files_limit)
+{
+    reader->tls = bare_tls_client_new(reader->options.ca_file);
+    reader->tls_streams = calloc(files_limit, sizeof *reader->tls_streams);
+    if (!reader->tls_streams)
+        bare_die("out of memory");
+}
+
 int main(int argc, char **argv)
 {
     struct reader reader = {.options = parse_options(argc, argv)};
     struct sigaction action = {.sa_handler = on_signal};
     sigset_t blocked, wait_mask;
+    size_t files_limit = bare_raise_file_limit();
 
     (void)sigemptyset(&blocked);
     (void)sigaddset(&blocked, SIGUSR1);
@@ -231,7 +309,8 @@ int main(int argc, char **argv)
     (void)sigaction(SIGUSR1, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
     (void)sigaction(SIGINT, &action, NULL);
-    (void)bare_raise_file_limit();
+    if (reader.options.ca_file)
+        prepare_tls(&reader, files_limit);
     learn_sizes(&reader);
     reader.epoll = epoll_create1(EPOLL_CLOEXEC);
     if (reader.epoll < 0)

@@ -8,8 +8,13 @@
  * With --processes N, N processes share the port by SO_REUSEPORT, each with its own streams. Two
  * paths are not streams: GET /stats answers what was sent so far, over all processes, and
  * GET /pace?interval_us=N changes the interval. The port is printed once all processes listen.
+ *
+ * With --tls CERT KEY the port speaks TLS, one SSL_write a send, and a second port is printed
+ * behind it: the first process answers the two paths there without TLS, so that looking on costs
+ * little.
  */
 #include "bare.h"
+#include "bare_tls.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -44,6 +49,7 @@ struct options {
     uint64_t processes, interval_ns, count;
     uint64_t event_bytes, batch;
     bool one_chunk_each;
+    const char *cert_file, *key_file; /* NULL: no TLS */
 };
 
 /* What one process did; written by that process alone, read by whichever answers /stats. */
@@ -58,6 +64,14 @@ struct board {
     struct counters of[PROCESSES_LIMIT];
 };
 
+/* What is made before the processes part. */
+struct shared {
+    struct board *board;
+    SSL_CTX *tls; /* NULL: no TLS */
+    int listeners[PROCESSES_LIMIT];
+    int control; /* with TLS the second listener of the first process, else -1 */
+};
+
 struct stream {
     int fd;
     uint64_t sent;
@@ -68,6 +82,9 @@ struct server {
     struct board *board; /* shared by all processes */
     struct counters *mine;
     int epoll, listener;
+    int control; /* a listener without TLS for the two paths, or -1 */
+    SSL_CTX *tls;
+    SSL **tls_of; /* by descriptor: its TLS, or NULL for a plain connection */
     struct stream *streams;
     int32_t *slots; /* by descriptor: the index in streams, or -1 */
     size_t open;
@@ -109,7 +126,22 @@ static void close_connection(struct server *server, int fd)
         server->slots[fd] = -1;
         publish_sizes(server);
     }
+    if (server->tls_of[fd]) {
+        bare_tls_free(server->tls_of[fd]);
+        server->tls_of[fd] = NULL;
+    }
     (void)close(fd);
+}
+
+/*
+ * Like send(), but of TLS 0 where not all went out: a record that is cut cannot be taken back, so a
+ * full socket buffer means a broken stream there.
+ */
+static ssize_t send_bytes(struct server *server, int fd, const char *bytes, size_t len)
+{
+    if (!server->tls_of[fd])
+        return send(fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return bare_tls_write(server->tls_of[fd], bytes, len) == (ssize_t)len ? (ssize_t)len : 0;
 }
 
 static void count_sent(struct server *server, struct stream *stream, size_t events_count)
@@ -130,7 +162,7 @@ static void add_stream(struct server *server, int fd)
     server->slots[fd] = (int32_t)server->open++;
     server->active++;
     count_up(&server->mine->streams, 1);
-    if (send(fd, server->greeting.bytes, server->greeting.len, MSG_NOSIGNAL | MSG_DONTWAIT) !=
+    if (send_bytes(server, fd, server->greeting.bytes, server->greeting.len) !=
         (ssize_t)server->greeting.len) {
         close_connection(server, fd);
         return;
@@ -183,11 +215,40 @@ static void answer_control(struct server *server, int fd, const char *request)
                    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
                    "Content-Length: %zu\r\n\r\n%s",
                    write_stats(server, body), body);
-    (void)send(fd, answer, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)send_bytes(server, fd, answer, (size_t)len);
     close_connection(server, fd);
 }
 
 /* A request comes in one segment on loopback; what follows it on a stream is read and dropped. */
+static void take_request(struct server *server, int fd, const char *request)
+{
+    if (server->slots[fd] >= 0 || !strstr(request, "\r\n\r\n"))
+        return;
+    if (strncmp(request, "GET /stats", 10) == 0 || strncmp(request, "GET /pace", 9) == 0)
+        answer_control(server, fd, request);
+    else
+        add_stream(server, fd);
+}
+
+/* Until there is no more: what OpenSSL has read already makes no further edge. */
+static void read_tls(struct server *server, int fd)
+{
+    char request[REQUEST_LIMIT_BYTES];
+
+    while (server->tls_of[fd]) {
+        ssize_t got = bare_tls_read(server->tls_of[fd], request, sizeof request - 1);
+
+        if (got == 0)
+            return;
+        if (got < 0) {
+            close_connection(server, fd);
+            return;
+        }
+        request[got] = '\0';
+        take_request(server, fd, request);
+    }
+}
+
 static void read_connection(struct server *server, int fd)
 {
     char request[REQUEST_LIMIT_BYTES];
@@ -200,24 +261,21 @@ static void read_connection(struct server *server, int fd)
         return;
     }
     request[got] = '\0';
-    if (server->slots[fd] >= 0 || !strstr(request, "\r\n\r\n"))
-        return;
-    if (strncmp(request, "GET /stats", 10) == 0 || strncmp(request, "GET /pace", 9) == 0)
-        answer_control(server, fd, request);
-    else
-        add_stream(server, fd);
+    take_request(server, fd, request);
 }
 
-static void accept_connections(struct server *server)
+static void accept_connections(struct server *server, int listener)
 {
     for (int i = 0; i < ACCEPT_BURST; i++) {
         struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET};
-        int fd = accept4(server->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (fd < 0)
             return;
         event.data.fd = fd;
         server->slots[fd] = -1;
+        if (server->tls && listener != server->control)
+            server->tls_of[fd] = bare_tls_accept(server->tls, fd);
         if (epoll_ctl(server->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
             bare_die("cannot watch a socket: %s", strerror(errno));
     }
@@ -229,8 +287,7 @@ static void send_payload(struct server *server, struct stream *stream)
     ssize_t sent;
 
     bare_payload_number(&server->payload, stream->sent);
-    sent =
-        send(stream->fd, server->payload.bytes, server->payload.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    sent = send_bytes(server, stream->fd, server->payload.bytes, server->payload.len);
     if (sent == (ssize_t)server->payload.len) {
         count_up(&server->mine->payloads, 1);
         count_sent(server, stream, server->payload.events_count);
@@ -289,10 +346,14 @@ static void wait_until(struct server *server, uint64_t wake_ns)
     int count = epoll_pwait2(server->epoll, ready, READY_LIMIT, &wait, NULL);
 
     for (int i = 0; i < count; i++) {
-        if (ready[i].data.fd == server->listener)
-            accept_connections(server);
+        int fd = ready[i].data.fd;
+
+        if (fd == server->listener || fd == server->control)
+            accept_connections(server, fd);
+        else if (server->tls_of[fd])
+            read_tls(server, fd);
         else
-            read_connection(server, ready[i].data.fd);
+            read_connection(server, fd);
     }
 }
 
@@ -320,29 +381,45 @@ static void prepare_payloads(struct server *server)
     server->greeting.id_offsets[0] += head_bytes;
 }
 
-static void serve(const struct options *options, struct board *board, size_t index, int listener)
+static void watch_listener(const struct server *server, int listener)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = listener};
+
+    if (epoll_ctl(server->epoll, EPOLL_CTL_ADD, listener, &event) < 0)
+        bare_die("cannot watch a listener: %s", strerror(errno));
+}
+
+static void serve(const struct options *options, const struct shared *shared, size_t index)
 {
     struct server *server = zeroed(1, sizeof *server);
-    struct epoll_event event = {.events = EPOLLIN, .data.fd = listener};
     size_t limit = bare_raise_file_limit();
 
     server->options = *options;
-    server->board = board;
-    server->mine = &board->of[index];
-    server->listener = listener;
+    server->board = shared->board;
+    server->mine = &shared->board->of[index];
+    server->listener = shared->listeners[index];
+    server->control = index == 0 ? shared->control : -1;
+    server->tls = shared->tls;
+    server->tls_of = zeroed(limit, sizeof(SSL *));
     server->streams = zeroed(limit, sizeof *server->streams);
     server->slots = zeroed(limit, sizeof *server->slots);
     prepare_payloads(server);
     /* Without this the kernel may wake us 50 us late, which would bunch the sends. */
     (void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
     server->epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (server->epoll < 0 || epoll_ctl(server->epoll, EPOLL_CTL_ADD, listener, &event) < 0)
+    if (server->epoll < 0)
         bare_die("cannot make an epoll: %s", strerror(errno));
+    watch_listener(server, server->listener);
+    if (server->control >= 0)
+        watch_listener(server, server->control);
     for (;;)
         wait_until(server, send_due(server, bare_now_ns()));
 }
 
-/* No delay: else Nagle holds an event back until the one before it is acknowledged. */
+/*
+ * No delay: else Nagle holds an event back until the one before it is acknowledged. `port` 0 is
+ * replaced by the kernel's choice.
+ */
 static int listen_on(uint16_t *port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(*port)};
@@ -362,11 +439,15 @@ static int listen_on(uint16_t *port)
 
 static struct options parse_options(int argc, char **argv)
 {
-    static const struct option table[] = {
-        {"port", required_argument, NULL, 'p'},        {"processes", required_argument, NULL, 'n'},
-        {"interval-us", required_argument, NULL, 'i'}, {"count", required_argument, NULL, 'k'},
-        {"event-bytes", required_argument, NULL, 'e'}, {"batch", required_argument, NULL, 'b'},
-        {"chunk-each", no_argument, NULL, 'c'},        {NULL, 0, NULL, 0}};
+    static const struct option table[] = {{"port", required_argument, NULL, 'p'},
+                                          {"processes", required_argument, NULL, 'n'},
+                                          {"interval-us", required_argument, NULL, 'i'},
+                                          {"count", required_argument, NULL, 'k'},
+                                          {"event-bytes", required_argument, NULL, 'e'},
+                                          {"batch", required_argument, NULL, 'b'},
+                                          {"chunk-each", no_argument, NULL, 'c'},
+                                          {"tls", required_argument, NULL, 't'},
+                                          {NULL, 0, NULL, 0}};
     struct options options = {.processes = 1, .event_bytes = BARE_EVENT_BYTES, .batch = 1};
     int letter;
 
@@ -385,9 +466,12 @@ static struct options parse_options(int argc, char **argv)
             options.batch = bare_parse_uint("batch", optarg, BARE_BATCH_LIMIT);
         else if (letter == 'c')
             options.one_chunk_each = true;
-        else
+        else if (letter == 't' && optind < argc) {
+            options.cert_file = optarg;
+            options.key_file = argv[optind++];
+        } else
             bare_die("usage: bare_server [--port N] [--processes N] [--interval-us N] [--count N] "
-                     "[--event-bytes N] [--batch N] [--chunk-each]");
+                     "[--event-bytes N] [--batch N] [--chunk-each] [--tls CERT KEY]");
     }
     if (options.processes == 0 || options.batch == 0 || options.event_bytes < BARE_EVENT_BYTES_MIN)
         bare_die("--processes and --batch must be above 0, --event-bytes at least %d",
@@ -395,8 +479,7 @@ static struct options parse_options(int argc, char **argv)
     return options;
 }
 
-static void fork_server(const struct options *options, struct board *board, size_t index,
-                        const int *listeners)
+static void fork_server(const struct options *options, const struct shared *shared, size_t index)
 {
     pid_t child = fork();
 
@@ -407,29 +490,45 @@ static void fork_server(const struct options *options, struct board *board, size
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     for (size_t i = 0; i < options->processes; i++) {
         if (i != index)
-            (void)close(listeners[i]);
+            (void)close(shared->listeners[i]);
     }
-    serve(options, board, index, listeners[index]);
+    if (shared->control >= 0)
+        (void)close(shared->control);
+    serve(options, shared, index);
+}
+
+/* One port; with TLS a second one behind it, where nothing is encrypted. */
+static void open_listeners(struct options *options, struct shared *shared)
+{
+    uint16_t control_port = 0;
+
+    for (size_t i = 0; i < options->processes; i++)
+        shared->listeners[i] = listen_on(&options->port);
+    if (options->cert_file) {
+        shared->tls = bare_tls_server_new(options->cert_file, options->key_file);
+        shared->control = listen_on(&control_port);
+        printf("%u %u\n", (unsigned)options->port, (unsigned)control_port);
+    } else {
+        printf("%u\n", (unsigned)options->port);
+    }
+    (void)fflush(stdout);
 }
 
 int main(int argc, char **argv)
 {
     struct options options = parse_options(argc, argv);
-    struct board *board =
-        mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    int listeners[PROCESSES_LIMIT];
+    struct shared shared = {.control = -1};
 
-    if (board == MAP_FAILED)
+    shared.board =
+        mmap(NULL, sizeof *shared.board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared.board == MAP_FAILED)
         bare_die("out of memory");
-    atomic_store(&board->interval_ns, options.interval_ns);
-    for (size_t i = 0; i < options.processes; i++)
-        listeners[i] = listen_on(&options.port);
-    printf("%u\n", (unsigned)options.port);
-    (void)fflush(stdout);
+    atomic_store(&shared.board->interval_ns, options.interval_ns);
+    open_listeners(&options, &shared);
     for (size_t i = 1; i < options.processes; i++)
-        fork_server(&options, board, i, listeners);
+        fork_server(&options, &shared, i);
     for (size_t i = 1; i < options.processes; i++)
-        (void)close(listeners[i]);
-    serve(&options, board, 0, listeners[0]);
+        (void)close(shared.listeners[i]);
+    serve(&options, &shared, 0);
     return 0;
 }

@@ -6,18 +6,29 @@ import signal
 import statistics
 import subprocess
 import time
-from pathlib import Path
 
 from procs import (CLIENT_CORE, Failed, Server, Window, cpu_ns, kill, memory_used_bytes,
                    pss_bytes, start, stop, tree, wait_for)
 
 WARM_EVENTS = 50  # younger connections acknowledge at once, which is cheaper
 PAYLOADS_PER_S = 30000  # keeps the server under 70 % of its core
+TLS_PAYLOADS_PER_S = 15000  # the same, when it encrypts each
+STREAMS_PER_S = 5000  # how fast they are opened
+TLS_STREAMS_PER_S = 1000  # half of what one core can shake hands with
 FILES_PER_PROCESS = 17000  # of 20,000, for streams that the kernel does not spread evenly
 CONNECT_CONCURRENCY = 64
 DISTURBED_RATIO = 0.05  # on a quiet machine it is 0.01
 EXTRA_PAIRS = 2
 CONNECT_SOURCES = 14  # as many as 127.0.0.0/28 has hosts
+RESUMED_SHARE_MIN = 0.95  # the first connect of each user cannot resume anything
+
+
+def bare_trust(server):
+    return ["--tls", server.certificate.cert] if server.certificate else []
+
+
+def cicada_trust(server):
+    return ["--cacert", server.certificate.cert] if server.certificate else []
 
 
 class Client:
@@ -25,16 +36,16 @@ class Client:
 
     def __init__(self, kind, bench, server, streams, *, batch=1, chunk_each=False, more=(),
                  processes=1, core=CLIENT_CORE):
-        self.kind, self.result = kind, Path(bench.scratch) / "result.json"
+        self.kind, self.result = kind, bench.scratch / "result.json"
         self.result.unlink(missing_ok=True)
-        rate = min(streams, 5000)
+        rate = min(streams, TLS_STREAMS_PER_S if server.certificate else STREAMS_PER_S)
         if kind == "bare":
             command = [bench.tools / "bare_reader", "--port", server.port, "--streams", streams,
-                       "--rate", rate, "--batch", batch]
+                       "--rate", rate, "--batch", batch, *bare_trust(server)]
             command += ["--chunk-each"] if chunk_each else []
         else:
             command = [bench.cicada, "run", server.url, "-u", streams, "-r", rate, "-t", "900s",
-                       "-q", "--json", self.result, *more]
+                       "-q", "--json", self.result, *cicada_trust(server), *more]
             command += ["--processes", processes] if processes else []
         self.process = start(command, core, stdout=subprocess.PIPE, text=True)
         wait_for(lambda: server.stats()["open"] >= streams, 30 + streams / rate * 2,
@@ -62,16 +73,17 @@ def check_exact(kind, sent, counted):
         raise Failed(f"the server sent {sent} events, {kind} counted {counted}")
 
 
-def cpu_per_event(kind, bench, streams, batch, chunk_each):
+def cpu_per_event(kind, bench, streams, batch, *, chunk_each=False, certificate=None):
     """CPU of the whole tree per event in a steady window, streams warm, every event counted."""
-    interval_us = streams * 1000000 // PAYLOADS_PER_S
+    payloads_per_s = TLS_PAYLOADS_PER_S if certificate else PAYLOADS_PER_S
+    interval_us = streams * 1000000 // payloads_per_s
     options = ["--batch", batch] + (["--chunk-each"] if chunk_each else [])
-    with Server(bench.tools, *options) as server:
+    with Server(bench.tools, *options, certificate=certificate) as server:
         client = Client(kind, bench, server, streams, batch=batch, chunk_each=chunk_each)
         try:
             server.pace(interval_us)
             wait_for(lambda: server.stats()["payloads"] >= streams * WARM_EVENTS,
-                     30 + streams * WARM_EVENTS / PAYLOADS_PER_S * 3, "warm streams",
+                     30 + streams * WARM_EVENTS / payloads_per_s * 3, "warm streams",
                      client.process)
             server.pace(interval_us)  # forgets the lateness of the start
             window = Window(server, client.process.pid)
@@ -87,11 +99,11 @@ def cpu_per_event(kind, bench, streams, batch, chunk_each):
     return figures
 
 
-def idle_bytes(kind, bench, low, high):
+def idle_bytes(kind, bench, low, high, certificate=None):
     """User-space memory a stream: the slope between two numbers of streams that stay silent."""
     sizes = {}
     for streams in (low, high):
-        with Server(bench.tools) as server:
+        with Server(bench.tools, certificate=certificate) as server:
             client = Client(kind, bench, server, streams)
             try:
                 time.sleep(3)  # a few ticks, so that buffers which grow once have grown
@@ -103,20 +115,44 @@ def idle_bytes(kind, bench, low, high):
             "high_bytes": sizes[high]}
 
 
-def cpu_per_connect(kind, bench, connects):
+def connector(kind, bench, server, rounds, resume):
+    """The command that makes `rounds` connects with each of CONNECT_CONCURRENCY users."""
+    if kind == "bare":
+        return [bench.tools / "bare_connector", "--port", server.port, "--connects",
+                rounds * CONNECT_CONCURRENCY, "--concurrency", CONNECT_CONCURRENCY, "--sources",
+                CONNECT_SOURCES, *bare_trust(server), *(["--resume"] if resume else [])]
+    command = [bench.cicada, "run", server.url, "-u", CONNECT_CONCURRENCY, "-r",
+               CONNECT_CONCURRENCY * 100, "-t", "120s", "--processes", 1, "-q", "--events", 1,
+               "--iterations", rounds, "--local-address", "127.0.0.0/28", *cicada_trust(server)]
+    if server.certificate:
+        command += ["--json", bench.scratch / "result.json"]
+        command += [] if resume else ["--no-resume"]
+    return command
+
+
+def resumed_share(kind, bench, output, total, resume):
+    """The share of handshakes that resumed a session; Failed unless it is what was asked for."""
+    if kind == "bare":
+        resumed = json.loads(output.read_text(encoding="utf-8"))["resumed"]
+    else:
+        result = json.loads((bench.scratch / "result.json").read_text(encoding="utf-8"))
+        resumed = result["metrics"].get("tls_resumed", {"passes": 0})["passes"]
+    if resume and resumed < total * RESUMED_SHARE_MIN or not resume and resumed > 0:
+        raise Failed(f"{kind} resumed a session in {resumed} of {total} handshakes, which should "
+                     f"be {'nearly all' if resume else 'none'}")
+    return resumed / total
+
+
+def cpu_per_connect(kind, bench, connects, *, certificate=None, resume=False):
     """CPU of the whole tree per connect, between a tenth and nine tenths of the connects."""
     rounds = connects // CONNECT_CONCURRENCY
     total = rounds * CONNECT_CONCURRENCY
-    with Server(bench.tools) as server:
-        if kind == "bare":
-            command = [bench.tools / "bare_connector", "--port", server.port, "--connects", total,
-                       "--concurrency", CONNECT_CONCURRENCY, "--sources", CONNECT_SOURCES]
-        else:
-            command = [bench.cicada, "run", server.url, "-u", CONNECT_CONCURRENCY, "-r",
-                       CONNECT_CONCURRENCY * 100, "-t", "120s", "--processes", 1, "-q", "--events",
-                       1, "--iterations", rounds, "--local-address",
-                       "127.0.0.0/28"]
-        client = start(command, CLIENT_CORE, stdout=subprocess.DEVNULL)
+    output = bench.scratch / "connector.json"
+    (bench.scratch / "result.json").unlink(missing_ok=True)
+    with Server(bench.tools, certificate=certificate) as server:
+        command = connector(kind, bench, server, rounds, resume)
+        with open(output, "wb") as file:
+            client = start(command, CLIENT_CORE, stdout=file)
         try:
             wait_for(lambda: server.stats()["streams"] >= total // 10, 60, "first connects", client)
             window = Window(server, client.pid)
@@ -129,15 +165,21 @@ def cpu_per_connect(kind, bench, connects):
             kill(client)
     if client.returncode != 0 or opened != total:
         raise Failed(f"{kind} ended with {client.returncode} after {opened} of {total} connects")
+    if certificate:
+        figures["resumed_share"] = resumed_share(kind, bench, output, total, resume)
     return figures
 
 
-def hold(bench, streams, interval_s, count):
-    """Many streams on all cores, `count` events each after the first, and none of them lost."""
-    processes = math.ceil(streams / FILES_PER_PROCESS)
+def hold(bench, streams, interval_s, count, *, processes=None, certificate=None):
+    """
+    Many streams, `count` events each after the first, and none of them lost: on all cores, with as
+    many workers as cicada likes unless `processes` says how many.
+    """
+    servers = math.ceil(streams / FILES_PER_PROCESS)
     before = memory_used_bytes()
-    with Server(bench.tools, "--processes", processes, "--count", count + 1, core=None) as server:
-        client = Client("cicada", bench, server, streams, processes=None, core=None,
+    with Server(bench.tools, "--processes", servers, "--count", count + 1, core=None,
+                certificate=certificate) as server:
+        client = Client("cicada", bench, server, streams, processes=processes, core=None,
                         more=["--local-address", "127.0.0.0/24"])
         try:
             pids, server_pids = tree(client.process.pid), server.pids()
@@ -157,7 +199,7 @@ def hold(bench, streams, interval_s, count):
     return {
         "streams": streams, "held_s": held_s, "sent": stats["events"], "counted": counted,
         "open_at_end": stats["open"], "disconnects": metrics["sse_disconnects"]["count"],
-        "server_processes": processes, "client_processes": len(pids),
+        "server_processes": servers, "client_processes": len(pids),
         "client_cores": spent / held_s / 1e9, "server_cores": served / held_s / 1e9,
         "client_us_per_event": spent / (streams * count) / 1e3,
         "client_pss_bytes": pss, "pss_per_stream_bytes": pss / streams,

@@ -1,4 +1,4 @@
-"""Processes and what they cost: trees, CPU time, memory, and the bare server as a child."""
+"""Processes and what they cost: trees, CPU time, memory, the bare server, its certificate."""
 
 import contextlib
 import json
@@ -7,6 +7,8 @@ import signal
 import subprocess
 import time
 import urllib.request
+from pathlib import Path
+from typing import NamedTuple
 
 SERVER_CORE = 0
 CLIENT_CORE = 1
@@ -115,13 +117,43 @@ def wait_for(condition, seconds, what, process=None):
         time.sleep(0.02)
 
 
-class Server:
-    """A bare_server of our own, on its core unless `core` is None."""
+class Certificate(NamedTuple):
+    """Files of a server's certificate, which is its own authority, and of its key."""
+    cert: Path
+    key: Path
 
-    def __init__(self, tools, *options, core=SERVER_CORE):
-        self.process = start([tools / "bare_server", *options], core, stdout=subprocess.PIPE)
-        self.port = int(self.process.stdout.readline())
-        self.url = f"http://127.0.0.1:{self.port}/events"
+
+def make_certificate(folder):
+    """A new one for 127.0.0.1 and localhost: ECDSA on P-256, valid for two days."""
+    made = Certificate(Path(folder) / "cert.pem", Path(folder) / "key.pem")
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+               "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+               "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost",
+               "-out", str(made.cert), "-keyout", str(made.key)]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise Failed("a certificate needs the openssl command, which is not there") from None
+    if answer.returncode != 0:
+        raise Failed(f"openssl made no certificate: {answer.stderr.strip()}")
+    return made
+
+
+class Server:
+    """A bare_server of our own, on its core unless `core` is None; TLS with a `certificate`."""
+
+    def __init__(self, tools, *options, core=SERVER_CORE, certificate=None):
+        command = [tools / "bare_server", *options]
+        command += ["--tls", certificate.cert, certificate.key] if certificate else []
+        self.certificate = certificate
+        self.process = start(command, core, stdout=subprocess.PIPE)
+        ports = [int(word) for word in self.process.stdout.readline().split()]
+        if not ports:
+            raise Failed(f"bare_server ended with {self.process.wait()} before it listened")
+        # With TLS there are two: the control paths are answered without TLS on the second.
+        self.port, self.control_port = ports[0], ports[-1]
+        scheme = "https" if certificate else "http"
+        self.url = f"{scheme}://127.0.0.1:{self.port}/events"
 
     def __enter__(self):
         return self
@@ -132,7 +164,8 @@ class Server:
         self.process.stdout.close()
 
     def _get(self, path):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+        url = f"http://127.0.0.1:{self.control_port}{path}"
+        with urllib.request.urlopen(url, timeout=10) as answer:
             return json.load(answer)
 
     def stats(self):

@@ -6,6 +6,7 @@ Exit status 0: every limit held; 1: a limit was passed or a measurement failed; 
 
 import argparse
 import datetime
+import functools
 import json
 import os
 import platform
@@ -18,12 +19,12 @@ import time
 from pathlib import Path
 
 import measure
-from procs import ALL_CORES, CLIENT_CORE, SERVER_CORE, Failed
+from procs import ALL_CORES, CLIENT_CORE, SERVER_CORE, Failed, make_certificate
 
 ROOT = Path(__file__).resolve().parent.parent
 MB = 1e6
 
-# name, what it says in the table, limit, and how it is measured: full and quick arguments.
+# Name, what the table says, limit, (streams, events a send, a chunk for each), in --quick too.
 EVENTS = [
     ("events-1k", "CPU an event, each alone, 1,000 streams", 1.15, (1000, 1, False), True),
     ("events-10k", "CPU an event, each alone, 10,000 streams", 1.15, (10000, 1, False), False),
@@ -33,8 +34,19 @@ EVENTS = [
     ("chunks16-10k", "CPU an event, 16 in a chunk each, 10,000", None, (10000, 16, True), False),
 ]
 OTHERS = ["memory", "connect", "hold"]
+TLS_EVENTS = [
+    ("tls-events-1k", "CPU an event by TLS, each alone, 1,000 streams", 1.15, (1000, 1, False),
+     True),
+    ("tls-events-10k", "CPU an event by TLS, each alone, 10,000 streams", 1.15, (10000, 1, False),
+     False),
+    ("tls-chunk16-1k", "CPU an event by TLS, 16 in one chunk, 1,000", None, (1000, 16, False),
+     False),
+]
+TLS_OTHERS = ["tls-memory", "tls-connect-full", "tls-connect-resumed", "tls-hold"]
 LIMIT_BYTES = 700
+LIMIT_TLS_BYTES = 19500
 LIMIT_CONNECT = 1.2
+LIMIT_TLS_CONNECT = 1.15
 
 
 def machine():
@@ -49,10 +61,11 @@ def machine():
 
 
 def parse_arguments():
-    names = [entry[0] for entry in EVENTS] + OTHERS
+    names = [*(entry[0] for entry in EVENTS), *OTHERS,
+             *(entry[0] for entry in TLS_EVENTS), *TLS_OTHERS]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--quick", action="store_true",
-                        help="three rounds and fewer streams: within 5 minutes instead of 30")
+                        help="three rounds and fewer streams: within 7 minutes instead of 45")
     parser.add_argument("--build", type=Path, default=ROOT / "build/release", metavar="DIR",
                         help="the build to measure (default: build/release)")
     parser.add_argument("--output", type=Path, metavar="FILE",
@@ -72,11 +85,15 @@ class Bench:
 
     def __init__(self, arguments, scratch):
         build = arguments.build.resolve()
-        self.cicada, self.tools, self.scratch = build / "cicada", build / "bench", scratch
+        self.cicada, self.tools, self.scratch = build / "cicada", build / "bench", Path(scratch)
         self.quick, self.names = arguments.quick, arguments.names
         self.rounds = arguments.rounds or (3 if arguments.quick else 5)
         self.window_s = 3 if arguments.quick else 5
         self.rows, self.figures = [], {}
+
+    @functools.cached_property
+    def certificate(self):
+        return make_certificate(self.scratch)
 
     def wants(self, name, in_quick=True):
         return name in self.names if self.names else in_quick or not self.quick
@@ -109,44 +126,82 @@ class Bench:
                  f"{summary['ratio']:.2f} ({pairs[0]:.2f}-{pairs[-1]:.2f})",
                  f"{limit:.2f}" if limit else "", held)
 
-    def run_events(self):
-        for name, text, limit, (streams, batch, chunk_each), in_quick in EVENTS:
+    def run_events(self, table, with_tls):
+        for name, text, limit, (streams, batch, chunk_each), in_quick in table:
+            def measured(kind, streams=streams, batch=batch, chunk_each=chunk_each):
+                return measure.cpu_per_event(kind, self, streams, batch, chunk_each=chunk_each,
+                                             certificate=self.certificate if with_tls else None)
             if self.wants(name, in_quick):
-                self.guard(name, lambda n=name, t=text, l=limit, s=streams, b=batch, c=chunk_each:
-                           self.compare(n, t, l, lambda kind: measure.cpu_per_event(
-                               kind, self, s, b, c)))
+                self.guard(name, lambda n=name, t=text, l=limit, m=measured:
+                           self.compare(n, t, l, m))
 
     def run_connect(self):
         connects = 10000 if self.quick else 30000
         self.compare("connect", "CPU a connect, to the first byte", LIMIT_CONNECT,
                      lambda kind: measure.cpu_per_connect(kind, self, connects))
 
-    def run_memory(self):
-        low, high = (1000, 6000) if self.quick else (1000, 15000)
-        text = f"user-space memory an idle stream, {low:,} to {high:,}"
-        self.say(f"memory: {text}")
-        summary = measure.alternate(self.rounds, lambda kind: measure.idle_bytes(
-            kind, self, low, high), self.say_run)
-        held = summary["median"]["cicada"] <= LIMIT_BYTES
-        self.figures["memory"] = {**summary, "limit": LIMIT_BYTES, "held": held}
-        self.row(text, f"{summary['median']['bare']:.0f} B", f"{summary['median']['cicada']:.0f} B",
-                 "", f"{LIMIT_BYTES} B", held)
+    def compare_tls_connect(self, name, text, connects, resume):
+        self.compare(name, text, LIMIT_TLS_CONNECT, lambda kind: measure.cpu_per_connect(
+            kind, self, connects, certificate=self.certificate, resume=resume))
+        shares = {kind: min(pair[kind]["resumed_share"] for pair in self.figures[name]["pairs"])
+                  for kind in ("bare", "cicada")}
+        self.row("  share of the handshakes that resumed a session",
+                 f"{shares['bare']:.1%}", f"{shares['cicada']:.1%}", "", "", None)
 
-    def run_hold(self):
-        streams, interval_s, count = (10000, 2, 10) if self.quick else (100000, 10, 6)
-        self.say(f"hold: {streams} streams, an event each every {interval_s} s, {count} times")
-        held = measure.hold(self, streams, interval_s, count)
+    def run_tls_connect_full(self):
+        self.compare_tls_connect("tls-connect-full", "CPU a TLS connect, full handshake",
+                                 4000 if self.quick else 10000, False)
+
+    def run_tls_connect_resumed(self):
+        self.compare_tls_connect("tls-connect-resumed", "CPU a TLS connect, resumed",
+                                 8000 if self.quick else 20000, True)
+
+    def compare_memory(self, name, what, sizes, limit, *, with_tls=False):
+        """The slope between two numbers of streams; the limit is cicada's own, not a ratio."""
+        low, high = sizes
+        text = f"{what}, {low:,} to {high:,}"
+        self.say(f"{name}: {text}")
+        summary = measure.alternate(self.rounds, lambda kind: measure.idle_bytes(
+            kind, self, low, high, self.certificate if with_tls else None), self.say_run)
+        held = summary["median"]["cicada"] <= limit
+        self.figures[name] = {**summary, "limit": limit, "held": held}
+        self.row(text, f"{summary['median']['bare']:.0f} B", f"{summary['median']['cicada']:.0f} B",
+                 "", f"{limit} B", held)
+
+    def run_memory(self):
+        self.compare_memory("memory", "user-space memory an idle stream",
+                            (1000, 6000) if self.quick else (1000, 15000), LIMIT_BYTES)
+
+    def run_tls_memory(self):
+        self.compare_memory("tls-memory", "user-space memory an idle TLS stream",
+                            (1000, 4000) if self.quick else (1000, 10000), LIMIT_TLS_BYTES,
+                            with_tls=True)
+
+    def hold(self, name, text, amounts, **options):
+        streams, interval_s, count = amounts
+        self.say(f"{name}: {streams} streams, an event each every {interval_s} s, {count} times")
+        held = measure.hold(self, streams, interval_s, count, **options)
         lost = held["sent"] - held["counted"]
         ok = lost == 0 and held["disconnects"] == 0 and held["open_at_end"] == streams
-        self.figures["hold"] = {**held, "lost": lost, "held": ok}
-        text = f"{streams:,} streams held {held['held_s']:.0f} s: events lost, disconnects"
-        self.row(text, f"{held['sent']:,} sent", f"{lost}, {held['disconnects']}", "", "0, 0", ok)
+        self.figures[name] = {**held, "lost": lost, "held": ok}
+        self.row(text.format(**held), f"{held['sent']:,} sent", f"{lost}, {held['disconnects']}",
+                 "", "0, 0", ok)
         processes = f"{held['server_processes']} + {held['client_processes']} processes"
         self.row(f"  cores busy, server and cicada ({processes})",
                  f"{held['server_cores']:.2f}", f"{held['client_cores']:.2f}", "", "", None)
         self.row("  memory: the machine a stream, both ends; PSS of cicada",
                  f"{held['machine_bytes_per_stream'] / 1e3:.1f} kB",
                  f"{held['client_pss_bytes'] / MB:.0f} MB", "", "", None)
+
+    def run_hold(self):
+        self.hold("hold", "{streams:,} streams held {held_s:.0f} s: events lost, disconnects",
+                  (10000, 2, 10) if self.quick else (100000, 10, 6))
+
+    def run_tls_hold(self):
+        self.hold("tls-hold",
+                  "{streams:,} TLS streams on 1 worker, {held_s:.0f} s: lost, disconnects",
+                  (2000, 2, 5) if self.quick else (15000, 10, 6), processes=1,
+                  certificate=self.certificate)
 
     def guard(self, name, run):
         """A measurement that fails is a row of the table; the others still run."""
@@ -160,10 +215,11 @@ class Bench:
             self.rows[-1] = (f"{name}: {reason}", "", "", "", "", "FAILED")
 
     def run(self):
-        self.run_events()
-        for name in OTHERS:
-            if self.wants(name):
-                self.guard(name, getattr(self, f"run_{name}"))
+        for table, others, with_tls in ((EVENTS, OTHERS, False), (TLS_EVENTS, TLS_OTHERS, True)):
+            self.run_events(table, with_tls)
+            for name in others:
+                if self.wants(name):
+                    self.guard(name, getattr(self, f"run_{name.replace('-', '_')}"))
         return all(figure.get("held") is not False for figure in self.figures.values())
 
 
