@@ -16,7 +16,11 @@
 #include <string.h>
 #include <strings.h>
 
-enum { REQUEST_BODY_LIMIT_BYTES = 64 * 1024 * 1024, CONNECTION_PEM_LIMIT_BYTES = 8 * 1024 * 1024 };
+enum {
+    REQUEST_BODY_LIMIT_BYTES = 64 * 1024 * 1024,
+    REQUEST_HEADER_LIMIT = 1000, /* what a plan carries */
+    CONNECTION_PEM_LIMIT_BYTES = 8 * 1024 * 1024
+};
 
 const char *const request_auth_choices[] = {"basic", "digest", "any", NULL};
 
@@ -115,8 +119,15 @@ static int apply_body(const struct request_settings *settings, const struct feed
         err_set(err, ERR_USAGE, "--data, --json-data and --form exclude each other");
         return -1;
     }
-    for (size_t i = 0; i < settings->forms.count; i++)
+    for (size_t i = 0; i < settings->forms.count; i++) {
+        if (feed && strstr(settings->forms.items[i], "{{")) {
+            err_set(err, ERR_USAGE,
+                    "option '--form': columns of the feed are not filled in here; "
+                    "use --data or --json-data");
+            return -1;
+        }
         plan_list_add(&message->forms, settings->forms.items[i]);
+    }
     if (settings->data)
         result = apply_data(settings, feed, message, err);
     else if (settings->json_data)
@@ -162,6 +173,10 @@ int request_settings_apply(const struct request_settings *settings, const struct
 {
     if (check_credentials(settings->auth, err) < 0)
         return -1;
+    if (settings->headers.count > REQUEST_HEADER_LIMIT) {
+        err_set(err, ERR_USAGE, "more than %d headers", REQUEST_HEADER_LIMIT);
+        return -1;
+    }
     for (size_t i = 0; i < settings->headers.count; i++)
         plan_list_add(&message->headers, settings->headers.items[i]);
     message->auth = settings->auth ? x_strdup(settings->auth) : NULL;

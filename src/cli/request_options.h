@@ -78,7 +78,7 @@ int connection_settings_apply(const struct connection_settings *settings,
 /* The same for a struct connection_settings called `connection`. */
 #define TLS_ROWS(type, insecure_short_name)                                                        \
     {.name = "insecure",                                                                           \
-     .short_name = insecure_short_name,                                                            \
+     .short_name = (insecure_short_name),                                                          \
      .group = "TLS",                                                                               \
      .parse = option_parse_switch,                                                                 \
      .help = "take any certificate",                                                               \

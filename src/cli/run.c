@@ -7,6 +7,7 @@
 #include "base/units.h"
 #include "cli/command.h"
 #include "fleet/controller.h"
+#include "http/url.h"
 #include "load/feed.h"
 #include "load/plan.h"
 #include "report/result_json.h"
@@ -30,7 +31,7 @@ static char *join_targets(const char *const *operands, size_t count)
     char *result;
 
     for (size_t i = 0; i < count; i++) {
-        char *name = plan_endpoint_name(operands[i]);
+        char *name = url_hide_userinfo(operands[i], strlen(operands[i]));
 
         (void)buf_appendf(&text, "%s%s", i > 0 ? " " : "", name);
         free(name);

@@ -57,7 +57,11 @@ int run_request_fill(const struct run_settings *settings, struct plan *plan, str
                      struct err *err);
 
 /* --- cli/run_redact.c --- what of a command line may stand in a result. The caller frees it. */
-/* The command line as a shell would take it, without what lets others in. */
+/*
+ * The command line as a shell would take it, without the values of --auth, --login-data and headers
+ * whose names speak of a secret, and without user and password of URLs. Other bodies and queries
+ * stand as they were given.
+ */
 char *run_redact_command(int argc, char **argv);
 
 /* --- cli/run_targets.c --- */

@@ -123,7 +123,7 @@ const struct option run_table[] = {
      .value_name = "'METHOD URL'",
      .group = "Login",
      .help = "a request that each user makes before its first stream, and again after a 401; POST "
-             "when only a URL is given. Its cookies are kept",
+             "when only a URL is given. Its cookies are kept; --auth is for it too",
      .parse = option_parse_text,
      AT(login)},
     {.name = "login-data",

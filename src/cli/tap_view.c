@@ -136,57 +136,54 @@ static bool has_header(const struct http_head *head, const char *name)
     return http_head_find(head, name, &len) != NULL;
 }
 
+/* In any of the fields called `name`. */
 static bool header_holds(const struct http_head *head, const char *name, const char *word)
 {
-    size_t len = 0, word_len = strlen(word);
-    const char *value = http_head_find(head, name, &len);
+    size_t name_bytes = strlen(name), word_bytes = strlen(word);
 
-    for (size_t i = 0; value && i + word_len <= len; i++) {
-        if (strncasecmp(value + i, word, word_len) == 0)
-            return true;
+    for (size_t i = 0; i < head->field_count; i++) {
+        size_t this_bytes, len;
+        const char *this_name = http_head_name_at(head, i, &this_bytes);
+        const char *value = http_head_value_at(head, i, &len);
+
+        if (this_bytes != name_bytes || strncasecmp(this_name, name, name_bytes) != 0)
+            continue;
+        for (size_t at = 0; at + word_bytes <= len; at++) {
+            if (strncasecmp(value + at, word, word_bytes) == 0)
+                return true;
+        }
     }
     return false;
 }
 
 struct header_note {
-    const char *name;   /* of the header */
-    const char *word;   /* in its value; NULL: any value */
-    const char *unless; /* a "Name: word" that makes it harmless; NULL: nothing does */
+    const char *name; /* of the header */
+    const char *word; /* in its value; NULL: any value */
     const char *text;
 };
 
 static const char PROXY_NOTE[] =
-    "a proxy is on the way: it may buffer events (X-Accel-Buffering: no tells nginx not to)";
+    "a proxy is on the way: it may buffer events, unless the service told it not to (nginx: "
+    "X-Accel-Buffering: no, which it keeps to itself)";
 static const char CACHE_NOTE[] =
     "a cache has handled this response: it may keep the stream, or hold it until it ends";
 
 /* What stands between the sender of events and their prompt receipt. The first note of a text that
  * applies is shown, the others of the same text are not. */
 static const struct header_note notes[] = {
-    {"content-length", NULL, NULL, "Content-Length: the stream ends after a fixed number of bytes"},
-    {"content-encoding", NULL, NULL,
+    {"content-length", NULL, "Content-Length: the stream ends after a fixed number of bytes"},
+    {"content-encoding", NULL,
      "Content-Encoding: a compressor holds events back unless it is flushed after each"},
-    {"server", "nginx", "x-accel-buffering: no", PROXY_NOTE},
-    {"via", NULL, "x-accel-buffering: no", PROXY_NOTE},
-    {"server", "cloudflare", NULL, PROXY_NOTE},
-    {"cf-ray", NULL, NULL, PROXY_NOTE},
-    {"x-amz-cf-id", NULL, NULL, PROXY_NOTE},
-    {"x-served-by", NULL, NULL, PROXY_NOTE},
-    {"age", NULL, NULL, CACHE_NOTE},
-    {"x-cache", NULL, NULL, CACHE_NOTE},
-    {"cf-cache-status", "hit", NULL, CACHE_NOTE},
+    {"server", "nginx", PROXY_NOTE},
+    {"via", NULL, PROXY_NOTE},
+    {"server", "cloudflare", PROXY_NOTE},
+    {"cf-ray", NULL, PROXY_NOTE},
+    {"x-amz-cf-id", NULL, PROXY_NOTE},
+    {"x-served-by", NULL, PROXY_NOTE},
+    {"age", NULL, CACHE_NOTE},
+    {"x-cache", NULL, CACHE_NOTE},
+    {"cf-cache-status", "hit", CACHE_NOTE},
 };
-
-static bool is_harmless(const struct header_note *note, const struct http_head *head)
-{
-    char name[32];
-    const char *colon = note->unless ? strchr(note->unless, ':') : NULL;
-
-    if (!colon)
-        return false;
-    (void)snprintf(name, sizeof name, "%.*s", (int)(colon - note->unless), note->unless);
-    return header_holds(head, name, colon + 2);
-}
 
 static void put_notes(const struct tap_view *view, struct buf *out, const struct http_head *head)
 {
@@ -200,7 +197,7 @@ static void put_notes(const struct tap_view *view, struct buf *out, const struct
         bool applies =
             note->word ? header_holds(head, note->name, note->word) : has_header(head, note->name);
 
-        if (!applies || note->text == shown || is_harmless(note, head))
+        if (!applies || note->text == shown)
             continue;
         put_verdict(view, out, COLOUR_WARNING, note->text);
         shown = note->text;

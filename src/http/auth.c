@@ -7,7 +7,6 @@
 #include "http/auth_offer.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -84,16 +83,6 @@ static bool has_control(const char *text)
     return false;
 }
 
-/* b64token: letters, digits and a few marks, then any number of "=". */
-static bool is_token(const char *text)
-{
-    const char *start = text;
-
-    while (isalnum((unsigned char)*text) || (*text != '\0' && strchr("-._~+/", *text)))
-        text++;
-    return text > start && text[strspn(text, "=")] == '\0';
-}
-
 static int check_text(const char *what, const char *text, size_t limit_bytes, struct err *err)
 {
     if (has_control(text)) {
@@ -102,18 +91,6 @@ static int check_text(const char *what, const char *text, size_t limit_bytes, st
     }
     if (strlen(text) > limit_bytes) {
         err_set(err, ERR_LIMIT, "the %s is longer than %zu bytes", what, limit_bytes);
-        return -1;
-    }
-    return 0;
-}
-
-static int check_token(const char *token, struct err *err)
-{
-    if (check_text("token", token, AUTH_PASSWORD_LIMIT_BYTES, err) < 0)
-        return -1;
-    if (!is_token(token)) {
-        err_set(err, ERR_USAGE,
-                "the token is not made of letters, digits and -._~+/ with = at its end only");
         return -1;
     }
     return 0;
@@ -213,9 +190,6 @@ static int append_answer(struct auth *auth, struct answer *answer, struct buf *l
     case AUTH_BASIC:
         append_basic(auth, line);
         return 0;
-    case AUTH_BEARER:
-        (void)buf_appendf(line, "Bearer %s", auth->password);
-        return 0;
     case AUTH_DIGEST:
         (void)snprintf(answer->count, sizeof answer->count, "%08" PRIx32, ++auth->answer_count);
         if (compute_answer(auth, answer) < 0)
@@ -233,8 +207,6 @@ int auth_check(enum auth_scheme scheme, const char *user, const char *password, 
 {
     if (scheme == AUTH_NONE)
         return 0;
-    if (scheme == AUTH_BEARER)
-        return check_token(password, err);
     if (check_text("user name", user, AUTH_USER_LIMIT_BYTES, err) < 0 ||
         check_text("password", password, AUTH_PASSWORD_LIMIT_BYTES, err) < 0)
         return -1;
@@ -254,7 +226,7 @@ struct auth *auth_new(enum auth_scheme scheme, const char *user, const char *pas
     assert(checked == 0);
     (void)checked;
     auth->scheme = scheme;
-    if (scheme == AUTH_BASIC || scheme == AUTH_BEARER)
+    if (scheme == AUTH_BASIC)
         auth->answer = scheme;
     auth->user = x_strdup(user ? user : "");
     auth->password = x_strdup(password ? password : "");

@@ -1,6 +1,6 @@
 /*
- * http/auth.h - what a client answers to the question who it is: Basic (RFC 7617), Digest (RFC
- * 7616, and its older forms of RFC 2617 and RFC 2069), Bearer (RFC 6750).
+ * http/auth.h - what a client answers to the question who it is: Basic (RFC 7617) and
+ * Digest (RFC 7616, and its older forms of RFC 2617 and RFC 2069).
  *
  * Texts are sent and hashed byte for byte: UTF-8, as both RFCs want it, is the caller's business,
  * and so is normalisation. Digest knows MD5, SHA-256 and SHA-512-256, each also as "-sess", "qop"
@@ -24,8 +24,8 @@ struct rng;
 
 enum {
     AUTH_USER_LIMIT_BYTES = 2 * 1024,
-    AUTH_PASSWORD_LIMIT_BYTES = 8 * 1024, /* of a token too */
-    AUTH_VALUE_LIMIT_BYTES = 2 * 1024,    /* realm, nonce and opaque each; longer: not answered */
+    AUTH_PASSWORD_LIMIT_BYTES = 8 * 1024,
+    AUTH_VALUE_LIMIT_BYTES = 2 * 1024, /* realm, nonce and opaque each; longer: not answered */
     AUTH_LINE_LIMIT_BYTES = 16 * 1024,
     AUTH_STALE_LIMIT = 3 /* fresh nonces in a row that were called stale on their first use */
 };
@@ -34,8 +34,7 @@ enum auth_scheme {
     AUTH_NONE = 0,
     AUTH_BASIC, /* with every request, unasked */
     AUTH_DIGEST,
-    AUTH_ANY,   /* waits for the challenge: Digest where it is offered, else Basic */
-    AUTH_BEARER /* with every request; the password is the token, the user is not looked at */
+    AUTH_ANY /* waits for the challenge: Digest where it is offered, else Basic */
 };
 
 /*
@@ -46,9 +45,8 @@ struct auth;
 
 /*
  * Can these be sent? 0, or -1 with a sentence, which never shows the password: for control
- * characters, for a text above its limit, for a colon in the user name where Basic may come to be
- * used (RFC 7617, section 2), and for a token that is none (RFC 6750, section 2.1). `user` and
- * `password` may be NULL where they are not looked at.
+ * characters, for a text above its limit, and for a colon in the user name where Basic may come to
+ * be used (RFC 7617, section 2). `user` and `password` may be NULL for AUTH_NONE.
  */
 int auth_check(enum auth_scheme scheme, const char *user, const char *password, struct err *err);
 

@@ -5,6 +5,7 @@
 #include "http/client_connection.h"
 
 #include <stdlib.h>
+#include <sys/random.h>
 
 enum { SESSION_IDLE_LIMIT = 4 };
 /* A macro, as compilers check what goes into a bit-field by its constant value only. */
@@ -12,10 +13,13 @@ enum { SESSION_IDLE_LIMIT = 4 };
 
 _Static_assert(sizeof(struct http_exchange) <= 56, "exists once a stream");
 
-/* FNV-1a, folded to 56 bits: enough to tell the few origins of one user apart. */
-static uint64_t hash_origin(const struct http_origin *origin)
+/*
+ * FNV-1a, folded to 56 bits. The seed is a secret of the process: a server that redirects to a name
+ * of its choice must not find one that is taken for the origin of a kept connection.
+ */
+static uint64_t hash_origin(const struct http_client *client, const struct http_origin *origin)
 {
-    uint64_t hash = 0xcbf29ce484222325u;
+    uint64_t hash = client->hash_seed;
 
     for (const char *at = origin->host; *at; at++)
         hash = (hash ^ (uint8_t)*at) * 0x100000001b3u;
@@ -39,20 +43,24 @@ static struct http_conn *take_kept(struct http_session *session, uint64_t origin
     return NULL;
 }
 
-bool client_keep(struct http_conn *conn)
+void client_keep(struct http_conn *conn)
 {
     struct http_session *session = conn->session;
-    int count = 0;
+    struct http_conn **at = &session->idle;
 
-    for (const struct http_conn *at = session->idle; at; at = at->now.next_idle)
-        count++;
-    if (count >= SESSION_IDLE_LIMIT)
-        return false;
     conn->was_used = true;
     loop_cancel_timer(conn->client->config.loop, &conn->timer);
     conn->now.next_idle = session->idle;
     session->idle = conn;
-    return true;
+    /* The one that was kept first makes room. */
+    for (int count = 0; *at && count < SESSION_IDLE_LIMIT; count++)
+        at = &(*at)->now.next_idle;
+    if (*at) {
+        struct http_conn *oldest = *at;
+
+        *at = NULL;
+        client_connection_close(oldest, false);
+    }
 }
 
 void client_forget(struct http_conn *conn)
@@ -62,6 +70,22 @@ void client_forget(struct http_conn *conn)
             *at = conn->now.next_idle;
             return;
         }
+    }
+}
+
+void http_client_keep_only(struct http_session *session, const struct http_origin *origin)
+{
+    struct http_conn **at = &session->idle;
+
+    while (*at) {
+        struct http_conn *conn = *at;
+
+        if (conn->origin_hash == hash_origin(conn->client, origin)) {
+            at = &conn->now.next_idle;
+            continue;
+        }
+        *at = conn->now.next_idle;
+        client_connection_close(conn, true);
     }
 }
 
@@ -130,7 +154,7 @@ void client_dial(struct http_client *client, struct http_exchange *exchange,
     }
     if (session && session->own)
         target.tickets = session->own->tickets;
-    target.peer_key = hash_origin(origin);
+    target.peer_key = hash_origin(client, origin);
     conn->client = client;
     conn->session = session;
     conn->exchange = exchange;
@@ -152,6 +176,8 @@ struct http_client *http_client_new(const struct http_client_config *config)
     struct http_client *client = x_calloc(1, sizeof *client);
 
     client->config = *config;
+    if (getrandom(&client->hash_seed, sizeof client->hash_seed, 0) < 0)
+        client->hash_seed = clock_now_ns();
     client->conns = pool_new(sizeof(struct http_conn), 0);
     client->heads = pool_new(sizeof(struct http_head), 0);
     return client;
@@ -174,7 +200,7 @@ void http_exchange_start(struct http_client *client, struct http_exchange *excha
                          const struct http_exchange_handlers *handlers)
 {
     uint64_t now_ns = loop_now_ns(client->config.loop);
-    struct http_conn *conn = session ? take_kept(session, hash_origin(origin)) : NULL;
+    struct http_conn *conn = session ? take_kept(session, hash_origin(client, origin)) : NULL;
 
     exchange->handlers = handlers;
     exchange->started_ns = now_ns;

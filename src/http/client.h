@@ -99,6 +99,8 @@ void http_exchange_start(struct http_client *client, struct http_exchange *excha
 /* Ends it without a word: by RST (no TIME_WAIT is left) or by FIN. No-op when not under way. */
 void http_exchange_cancel(struct http_exchange *exchange, bool with_reset);
 bool http_exchange_is_under_way(const struct http_exchange *exchange);
+/* Closes the connections that a session keeps to other places than `origin`. */
+void http_client_keep_only(struct http_session *session, const struct http_origin *origin);
 /* Closes the connections that a session keeps. */
 void http_client_close_idle(struct http_session *session, bool with_reset);
 /* What TLS agreed on for its connection; false without TLS, and when not under way. */

@@ -137,12 +137,13 @@ static void complete(struct http_conn *conn, bool is_clean, uint64_t now_ns)
     struct http_exchange *exchange = conn->exchange;
 
     if (is_clean && conn->session && !conn->now.out && !conn->has_lost_peer &&
-        h1_response_keeps_alive(&conn->response) && client_keep(conn))
+        h1_response_keeps_alive(&conn->response)) {
         conn->exchange = NULL;
-    else
+        client_keep(conn);
+    } else {
         client_connection_close(conn, false);
-    if (exchange)
-        end_exchange(exchange, CLASS_NONE, NULL, true, now_ns);
+    }
+    end_exchange(exchange, CLASS_NONE, NULL, true, now_ns);
 }
 
 static void on_timeout(struct timer *timer, uint64_t now_ns)
@@ -219,7 +220,8 @@ static bool feed(struct http_conn *conn, const uint8_t *bytes, size_t len, bool 
 
 /*
  * A kept connection may have been closed by the server just before it was used again. Where not a
- * byte of the answer came, the request goes out once more on a new connection (RFC 9112, 9.3.1).
+ * byte of the answer came, the request goes out once more on a new connection (RFC 9112, 9.3.1),
+ * whatever its method, as curl does it.
  */
 static bool retry_stale(struct http_conn *conn, uint64_t now_ns)
 {
@@ -358,9 +360,11 @@ static bool flush(struct http_conn *conn, uint64_t now_ns)
         }
     }
     free_out(conn);
-    if (h1_response_awaits_head(&conn->response))
+    if (h1_response_awaits_head(&conn->response)) {
+        conn->exchange->sent_ns = now_ns;
         loop_set_timer(config->loop, &conn->timer, clock_add_ns(now_ns, config->headers_timeout_ns),
                        on_timeout);
+    }
     return true;
 }
 

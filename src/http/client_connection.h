@@ -25,6 +25,7 @@ struct http_client {
     struct http_head *spare_heads[CLIENT_SPARE_HEADS]; /* kept with their memory for the next */
     size_t spare_count;
     struct buf request; /* scratch: the request being written */
+    uint64_t hash_seed;
 };
 
 /* What of a request has not left yet. */
@@ -72,8 +73,8 @@ void client_connection_close(struct http_conn *conn, bool with_reset);
 /* Gives the exchange a new connection of its own. */
 void client_dial(struct http_client *client, struct http_exchange *exchange,
                  struct http_session *session, uint64_t now_ns);
-/* Keeps the connection in its session, where there is room. */
-bool client_keep(struct http_conn *conn);
+/* Keeps the connection in its session. */
+void client_keep(struct http_conn *conn);
 /* It leaves its session. */
 void client_forget(struct http_conn *conn);
 

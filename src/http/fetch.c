@@ -25,7 +25,8 @@ enum {
 struct fetch_journey {
     struct fetch *fetch; /* borrowed: the owner */
     struct timer timer;  /* patience with a body nobody wants */
-    struct url url;      /* where redirects led; no host: the request's own */
+    struct url own;      /* the request's, where it is not the order's; no host: it is */
+    struct url url;      /* where redirects led */
     struct http_origin origin;
     struct redirect_effect effect;
     struct decoder *decoder; /* owned; NULL: the body is not coded */
@@ -54,6 +55,7 @@ static void end_journey(struct fetch *fetch)
     fetch->exchange.origin = &fetch->order->origin; /* that of the journey goes with it */
     loop_cancel_timer(fetch->order->loop, &journey->timer);
     decoder_free(journey->decoder);
+    url_fini(&journey->own);
     url_fini(&journey->url);
     free(journey);
 }
@@ -65,7 +67,11 @@ static bool is_redirected(const struct fetch *fetch)
 
 static const struct url *current_url(const struct fetch *fetch)
 {
-    return is_redirected(fetch) ? &fetch->journey->url : fetch->order->url;
+    const struct fetch_journey *journey = fetch->journey;
+
+    if (is_redirected(fetch))
+        return &journey->url;
+    return journey && journey->own.host ? &journey->own : fetch->order->url;
 }
 
 static bool is_elsewhere(const struct fetch *fetch)
@@ -282,15 +288,17 @@ static void on_head(struct http_exchange *exchange, const struct http_head *head
 {
     struct fetch *fetch = CONTAINER_OF(exchange, struct fetch, exchange);
     const struct fetch_handlers *handlers = fetch->order->handlers;
+    bool is_redirect = redirect_is_one(head->status);
+    bool is_hop = is_redirect || is_challenge(fetch, head);
 
     http_session_take_cookies(fetch->session, current_url(fetch), head);
     if (handlers->on_answer)
-        handlers->on_answer(fetch, head, now_ns);
+        handlers->on_answer(fetch, head, is_hop, now_ns);
     if (!fetch_is_under_way(fetch))
         return;
-    if (redirect_is_one(head->status)) {
+    if (is_redirect) {
         redirect(fetch, head, now_ns);
-    } else if (is_challenge(fetch, head)) {
+    } else if (is_hop) {
         begin_drain(fetch, now_ns);
     } else if (choose_decoder(fetch, head, now_ns)) {
         if (fetch->journey && !fetch->journey->decoder)
@@ -374,9 +382,13 @@ static void ask(struct fetch *fetch)
 
 void fetch_start(struct fetch *fetch, const struct fetch_order *order, struct http_session *session)
 {
+    struct url own;
+
     assert(!fetch_is_under_way(fetch) && !fetch->journey);
     fetch->order = order;
     fetch->session = session;
+    if (order->handlers->locate && order->handlers->locate(fetch, &own))
+        journey_of(fetch)->own = own;
     ask(fetch);
 }
 
@@ -389,9 +401,4 @@ void fetch_cancel(struct fetch *fetch, bool with_reset)
 bool fetch_is_under_way(const struct fetch *fetch)
 {
     return http_exchange_is_under_way(&fetch->exchange);
-}
-
-unsigned fetch_redirect_count(const struct fetch *fetch)
-{
-    return is_redirected(fetch) ? fetch->journey->redirect_count : 0;
 }

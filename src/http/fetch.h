@@ -38,8 +38,13 @@ struct fetch_handlers {
     /* Append the head, and the body or NULL into `*body` for one that is read while it is sent. */
     void (*write)(struct fetch *fetch, const struct fetch_hop *hop, struct buf *out,
                   const struct http_body **body);
-    /* Every head, also of redirects and challenges: for the count. May be NULL. */
-    void (*on_answer)(struct fetch *fetch, const struct http_head *head, uint64_t now_ns);
+    /* Where this fetch goes, where that is not the order's URL as it stands: true, with `*url` the
+     * fetch's from then on. May be NULL. */
+    bool (*locate)(struct fetch *fetch, struct url *url);
+    /* Every head, for the count; `is_hop`: of a redirect or a challenge, another request follows.
+     * May be NULL. */
+    void (*on_answer)(struct fetch *fetch, const struct http_head *head, bool is_hop,
+                      uint64_t now_ns);
     /* The head that is for the owner. */
     void (*on_head)(struct fetch *fetch, const struct http_head *head, uint64_t now_ns);
     /* Decoded. */
@@ -74,7 +79,4 @@ void fetch_start(struct fetch *fetch, const struct fetch_order *order,
 /* Ends it without a word. No-op when not under way. */
 void fetch_cancel(struct fetch *fetch, bool with_reset);
 bool fetch_is_under_way(const struct fetch *fetch);
-/* How often it was redirected so far. */
-unsigned fetch_redirect_count(const struct fetch *fetch);
-
 #endif

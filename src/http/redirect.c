@@ -3,8 +3,6 @@
 #include <string.h>
 #include <strings.h>
 
-enum { REDIRECT_SHOWN_BYTES = 80 };
-
 bool redirect_is_one(int status)
 {
     return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
@@ -30,8 +28,7 @@ int redirect_read_location(const struct http_head *head, const struct url *base,
     }
     if (url_resolve(base, location, len, url, err) == 0)
         return 0;
-    err_prefix(err, "status %d to '%.*s'", head->status,
-               (int)(len < REDIRECT_SHOWN_BYTES ? len : REDIRECT_SHOWN_BYTES), location);
+    err_prefix(err, "status %d", head->status); /* the URL is in the sentence */
     return -1;
 }
 

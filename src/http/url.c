@@ -162,18 +162,40 @@ static char *make_target(struct slice path, struct slice query)
     return target;
 }
 
+char *url_hide_userinfo(const char *text, size_t len)
+{
+    struct slice whole = {text, len}, authority;
+    const char *slashes = memmem(text, len, "//", 2), *at;
+    struct buf out = {0};
+    char *result;
+
+    if (slashes) {
+        (void)buf_append(&out, text, (size_t)(slashes + 2 - text));
+        (void)cut_front(&whole, (size_t)(slashes + 2 - text));
+        authority = (struct slice){whole.at, find_any(whole, "/?#")};
+        at = authority.len > 0 ? memrchr(authority.at, '@', authority.len) : NULL;
+        if (at)
+            (void)cut_front(&whole, (size_t)(at + 1 - authority.at));
+    }
+    (void)buf_append(&out, whole.at, whole.len);
+    result = x_strndup(buf_text(&out), out.len);
+    buf_fini(&out);
+    return result;
+}
+
 /* `detail` is what a library says, or NULL. */
 static int refuse(struct err *err, struct slice text, const char *reason, const char *detail)
 {
+    char *open = url_hide_userinfo(text.at ? text.at : "", text.len);
+    size_t len = strlen(open);
     struct buf shown = {0};
 
-    append_encoded(&shown, (struct slice){text.at, text.len < SHOWN_LIMIT_BYTES
-                                                       ? text.len
-                                                       : (size_t)SHOWN_LIMIT_BYTES});
+    append_encoded(&shown,
+                   (struct slice){open, len < SHOWN_LIMIT_BYTES ? len : (size_t)SHOWN_LIMIT_BYTES});
     err_set(err, ERR_USAGE, "URL '%s'%s: %s%s%s", buf_text(&shown),
-            text.len > SHOWN_LIMIT_BYTES ? "..." : "", reason, detail ? ": " : "",
-            detail ? detail : "");
+            len > SHOWN_LIMIT_BYTES ? "..." : "", reason, detail ? ": " : "", detail ? detail : "");
     buf_fini(&shown);
+    free(open);
     return -1;
 }
 
@@ -499,6 +521,14 @@ int url_resolve(const struct url *base, const char *reference, size_t len, struc
     parts = split(whole);
     reason = resolve(base, &parts, url, &detail);
     return reason ? refuse(err, whole, reason, detail) : 0;
+}
+
+void url_copy(const struct url *url, struct url *copy)
+{
+    *copy = *url;
+    copy->host = x_strdup(url->host);
+    copy->userinfo = url->userinfo ? x_strdup(url->userinfo) : NULL;
+    copy->target = x_strdup(url->target);
 }
 
 void url_fini(struct url *url)

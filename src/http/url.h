@@ -38,8 +38,13 @@ int url_parse(const char *text, size_t len, struct url *url, struct err *err);
 int url_resolve(const struct url *base, const char *reference, size_t len, struct url *url,
                 struct err *err);
 void url_fini(struct url *url);
+/* Its texts are the copy's own: url_fini. */
+void url_copy(const struct url *url, struct url *copy);
 /* scheme, host and port are the same: credentials may go there. */
 bool url_same_origin(const struct url *left, const struct url *right);
+/* A text that may be a URL, for people and results: as written but for user and password. The
+ * caller frees it. */
+char *url_hide_userinfo(const char *text, size_t len);
 /* "host", "host:port", "[::1]:8080" as in the Host header. The caller frees it. */
 char *url_authority(const struct url *url);
 /* The URL as text, without user and password. -1, and nothing appended, past the limit of `out`. */

@@ -9,9 +9,13 @@
 
 #include <stdint.h>
 
-/* A response head has come, of a redirect or a challenge too. `phase` is a tag; NULL: none. */
+/* A response head has come. `is_hop`: of a redirect or a challenge, which is answered and no
+ * failure. `phase` is a tag; NULL: none. */
 void exchange_stats_answer(struct stat_set *set, const struct http_exchange *exchange, int status,
-                           const char *phase, uint64_t now_ns);
+                           bool is_hop, const char *phase);
+/* How long it took: to the head where a stream follows, else to the end. */
+void exchange_stats_time(struct stat_set *set, const struct http_exchange *exchange,
+                         uint64_t now_ns);
 /* No head came. */
 void exchange_stats_unanswered(struct stat_set *set);
 

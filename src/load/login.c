@@ -6,7 +6,6 @@
 #include "http/auth.h"
 #include "load/answer.h"
 #include "load/exchange_stats.h"
-#include "load/plan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,7 +50,8 @@ static void free_attempt(struct login_attempt *attempt)
     free(attempt);
 }
 
-static void count(const struct login_attempt *attempt, const struct login_result *result)
+static void count(const struct login_attempt *attempt, const struct login_result *result,
+                  uint64_t now_ns)
 {
     const struct login *login = attempt->login;
     bool is_good = result->error_class == CLASS_NONE;
@@ -61,6 +61,8 @@ static void count(const struct login_attempt *attempt, const struct login_result
               attempt->is_renewal ? "cause:expired" : "cause:first", is_good);
     if (attempt->status == 0)
         exchange_stats_unanswered(login->set);
+    else if (attempt->status / 100 == 2)
+        exchange_stats_time(login->set, &attempt->fetch.exchange, now_ns);
     if (!is_good)
         stats_add_error(login->config.stats, login->endpoint, result->error_class, result->message,
                         clock_unix_ms());
@@ -76,7 +78,7 @@ static void finish(struct login_attempt *attempt, enum error_class error_class, 
         error_class == CLASS_TOO_LARGE)
         result.status = attempt->status;
     result.retry_after_ns = attempt->retry_after_ns;
-    count(attempt, &result);
+    count(attempt, &result, now_ns);
     attempt->is_done = true;
     attempt->on_done(attempt->ctx, &result, now_ns);
     if (!attempt->is_starting)
@@ -122,12 +124,16 @@ static bool take_token(struct login_attempt *attempt, char message[static LOGIN_
     return is_good;
 }
 
-static void on_answer(struct fetch *fetch, const struct http_head *head, uint64_t now_ns)
+static void on_answer(struct fetch *fetch, const struct http_head *head, bool is_hop,
+                      uint64_t now_ns)
 {
     struct login_attempt *attempt = attempt_of(fetch);
 
     attempt->status = head->status;
-    exchange_stats_answer(attempt->login->set, &fetch->exchange, head->status, NULL, now_ns);
+    exchange_stats_answer(attempt->login->set, &fetch->exchange, head->status, is_hop, NULL);
+    /* A good answer takes until its token is there. */
+    if (is_hop || head->status / 100 != 2)
+        exchange_stats_time(attempt->login->set, &fetch->exchange, now_ns);
 }
 
 static void on_body_timeout(struct timer *timer, uint64_t now_ns)
@@ -153,7 +159,7 @@ static void on_head(struct fetch *fetch, const struct http_head *head, uint64_t 
     }
     attempt->retry_after_ns = answer_retry_after_ns(head, clock_unix_ms());
     (void)snprintf(message, sizeof message, "status %d", head->status);
-    fetch_cancel(fetch, false);
+    fetch_cancel(fetch, true); /* no TIME_WAIT */
     finish(attempt, answer_class_of_status(head->status), message, now_ns);
 }
 
@@ -184,6 +190,13 @@ static void on_end(struct fetch *fetch, const struct http_end *end, uint64_t now
     finish(attempt, error_class, message, now_ns);
 }
 
+static bool locate(struct fetch *fetch, struct url *url)
+{
+    struct login_attempt *attempt = attempt_of(fetch);
+
+    return request_locate(attempt->login->config.request, attempt->row, url);
+}
+
 static void write_request(struct fetch *fetch, const struct fetch_hop *hop, struct buf *out,
                           const struct http_body **body)
 {
@@ -194,6 +207,7 @@ static void write_request(struct fetch *fetch, const struct fetch_hop *hop, stru
 }
 
 static const struct fetch_handlers handlers = {.write = write_request,
+                                               .locate = locate,
                                                .on_answer = on_answer,
                                                .on_head = on_head,
                                                .on_body = on_body,
@@ -219,7 +233,7 @@ struct login *login_new(const struct login_config *config)
         .auth_place = SESSION_AUTH_LOGIN,
         .wants_decoding = request_wants_decoding(request),
     };
-    name = plan_endpoint_name(config->name);
+    name = url_hide_userinfo(config->name, strlen(config->name));
     login->endpoint = stats_add_endpoint(config->stats, request_method(request), name);
     free(name);
     login->set = stats_endpoint_set(config->stats, login->endpoint);
@@ -268,7 +282,7 @@ bool login_give_up(struct login_attempt *attempt, uint64_t now_ns)
     bool is_overdue = now_ns - attempt->began_ns > attempt->login->config.patience_ns;
 
     if (is_overdue)
-        count(attempt, &result);
+        count(attempt, &result, now_ns);
     login_cancel(attempt);
     return is_overdue;
 }

@@ -45,19 +45,6 @@ void plan_free(struct plan *plan)
     free(plan);
 }
 
-char *plan_endpoint_name(const char *url)
-{
-    const char *host = strstr(url, "://"), *at;
-
-    if (!host)
-        return x_strdup(url);
-    host += 3;
-    at = memrchr(host, '@', strcspn(host, "/?#"));
-    if (!at)
-        return x_strdup(url);
-    return x_asprintf("%.*s%s", (int)(host - url), url, at + 1);
-}
-
 void plan_encode(const struct plan *plan, struct buf *out)
 {
     pack_uint(out, PLAN_VERSION);

@@ -26,7 +26,7 @@ struct plan_list {
 
 /* One URL of URL mode. `{{column}}` may stand in url (behind the host), headers and body. */
 struct plan_target {
-    char *url; /* as written; also the endpoint's name */
+    char *url; /* as written; but for user and password also the endpoint's name */
     uint32_t weight;
 };
 
@@ -88,9 +88,6 @@ struct plan *plan_new(void);
 void plan_free(struct plan *plan);
 /* `text` is copied. */
 void plan_list_add(struct plan_list *list, const char *text);
-/* What the endpoint of a URL is called: as written, but for user and password. The caller frees it.
- */
-char *plan_endpoint_name(const char *url);
 /* Appends the body of a plan frame. */
 void plan_encode(const struct plan *plan, struct buf *out);
 /* NULL with a sentence when the bytes are no sound plan. */

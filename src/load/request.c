@@ -14,6 +14,8 @@
 #include <string.h>
 #include <strings.h>
 
+static const char FORM_TYPE[] = "application/x-www-form-urlencoded";
+
 struct request {
     struct request_spec spec; /* what it points to is borrowed */
     struct url url;
@@ -92,6 +94,22 @@ static int compile_headers(struct request *request, struct err *err)
     return 0;
 }
 
+/* A header of the user names a type that is no form. */
+static bool has_other_type(const struct request *request)
+{
+    static const char NAME[] = "content-type:";
+    const struct plan_list *headers = &request->spec.message->headers;
+
+    for (size_t i = 0; i < headers->count; i++) {
+        const char *value = headers->items[i] + sizeof NAME - 1;
+
+        if (strncasecmp(headers->items[i], NAME, sizeof NAME - 1) != 0)
+            continue;
+        return strncasecmp(value + strspn(value, " \t"), FORM_TYPE, sizeof FORM_TYPE - 1) != 0;
+    }
+    return false;
+}
+
 /* A value of the feed in a form of ours is encoded, or "a+b" would arrive as "a b"; in JSON a quote
  * would end its string. */
 static enum template_mode body_mode(const struct request *request)
@@ -100,8 +118,7 @@ static enum template_mode body_mode(const struct request *request)
 
     if (type && strcmp(type, "application/json") == 0)
         return TEMPLATE_JSON;
-    if (type && strcmp(type, "application/x-www-form-urlencoded") == 0 &&
-        !has_header(request, "Content-Type"))
+    if (type && strcmp(type, FORM_TYPE) == 0 && !has_other_type(request))
         return TEMPLATE_URL;
     return TEMPLATE_RAW;
 }
@@ -194,7 +211,10 @@ static int compile(struct request *request, struct err *err)
     request->path = template_compile(request->url.target, strlen(request->url.target), TEMPLATE_URL,
                                      request->spec.feed, err);
     if (!request->path) {
-        err_prefix(err, "the URL '%s'", text);
+        char *name = url_hide_userinfo(text, strlen(text));
+
+        err_prefix(err, "the URL '%s'", name);
+        free(name);
         return -1;
     }
     if (!is_token(method, strlen(method))) {
@@ -367,6 +387,20 @@ void request_free(struct request *request)
 const struct url *request_url(const struct request *request)
 {
     return &request->url;
+}
+
+bool request_locate(const struct request *request, size_t row, struct url *url)
+{
+    struct buf target = {0};
+
+    if (!template_has_columns(request->path))
+        return false;
+    url_copy(&request->url, url);
+    free(url->target);
+    (void)template_expand(request->path, row, &target);
+    url->target = x_strdup(buf_text(&target));
+    buf_fini(&target);
+    return true;
 }
 
 const char *request_method(const struct request *request)

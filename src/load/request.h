@@ -42,6 +42,9 @@ struct request_spec {
 struct request *request_new(const struct request_spec *spec, struct err *err);
 void request_free(struct request *request);
 const struct url *request_url(const struct request *request);
+/* The URL of `row` into `*url`, which is the caller's then; false, and nothing set, where it is the
+ * same for all. */
+bool request_locate(const struct request *request, size_t row, struct url *url);
 const char *request_method(const struct request *request);
 /* It says Accept-Encoding, so what comes may be compressed. */
 bool request_wants_decoding(const struct request *request);

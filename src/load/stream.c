@@ -205,13 +205,15 @@ static struct stream *stream_of(struct fetch *fetch)
     return CONTAINER_OF(fetch, struct stream, fetch);
 }
 
-static void on_answer(struct fetch *fetch, const struct http_head *head, uint64_t now_ns)
+static void on_answer(struct fetch *fetch, const struct http_head *head, bool is_hop,
+                      uint64_t now_ns)
 {
     struct stream *stream = stream_of(fetch);
     const struct stream_observer *observer = stream->target->engine->config.observer;
 
     stream->has_head = true;
-    stream_stats_answer(stream, head->status, now_ns);
+    /* A token that has to be renewed is a hop on the way to the stream too. */
+    stream_stats_answer(stream, head->status, is_hop || may_renew(stream, head->status), now_ns);
     if (observer->on_head)
         observer->on_head(stream, head, now_ns);
 }
@@ -314,6 +316,13 @@ static void on_end(struct fetch *fetch, const struct http_end *end, uint64_t now
     fail_attempt(stream, end->error_class, end->message, may_retry, 0, now_ns);
 }
 
+static bool locate(struct fetch *fetch, struct url *url)
+{
+    struct stream *stream = stream_of(fetch);
+
+    return request_locate(stream->target->request, stream->row, url);
+}
+
 static void write_request(struct fetch *fetch, const struct fetch_hop *hop, struct buf *out,
                           const struct http_body **body)
 {
@@ -325,6 +334,7 @@ static void write_request(struct fetch *fetch, const struct fetch_hop *hop, stru
 }
 
 static const struct fetch_handlers fetch_handlers = {.write = write_request,
+                                                     .locate = locate,
                                                      .on_answer = on_answer,
                                                      .on_head = on_head,
                                                      .on_body = on_body,
@@ -377,6 +387,9 @@ static void on_logged_in(void *ctx, const struct login_result *result, uint64_t 
         fail_login(stream, result, now_ns);
         return;
     }
+    stream->had_login = true;
+    /* Where only the login took place, no connection waits for the user's next one. */
+    http_client_keep_only(&stream->session, &stream->target->order.origin);
     if (!stream->has_renewed)
         count_attempt(stream, now_ns);
     request(stream);
@@ -389,7 +402,7 @@ static void log_in(struct stream *stream)
     enter(stream, STREAM_LOGGING_IN);
     stream->login = NULL;
     attempt = login_start(stream->target->engine->config.login, &stream->session, stream->row,
-                          stream->has_renewed, on_logged_in, stream);
+                          stream->had_login, on_logged_in, stream);
     if (attempt)
         stream->login = attempt;
 }
@@ -397,7 +410,7 @@ static void log_in(struct stream *stream)
 /* The token has expired: the attempt goes on with a new one. */
 static void renew_login(struct stream *stream)
 {
-    fetch_cancel(&stream->fetch, false);
+    fetch_cancel(&stream->fetch, true);
     stream->has_renewed = true;
     log_in(stream);
 }
@@ -517,6 +530,7 @@ void stream_start(struct stream *stream, const struct stream_target *target, uin
 void stream_close(struct stream *stream, bool is_run_end, uint64_t now_ns)
 {
     uint64_t patience_ns = stream->target->engine->config.plan->network.headers_timeout_ns;
+    bool is_overdue;
 
     switch ((enum stream_state)stream->state) {
     case STREAM_OPEN:
@@ -529,9 +543,13 @@ void stream_close(struct stream *stream, bool is_run_end, uint64_t now_ns)
             stream_stats_pending(stream);
         break;
     case STREAM_LOGGING_IN:
-        if (!login_give_up(stream->login, now_ns))
-            stream_stats_pending(stream);
+        is_overdue = login_give_up(stream->login, now_ns);
         stream->login = NULL;
+        /* After a 401 an attempt is under way. */
+        if (stream->has_renewed && is_overdue)
+            stream_stats_refused(stream, CLASS_TIMEOUT_HEADERS, "unanswered at the end of the run");
+        else if (stream->has_renewed)
+            stream_stats_pending(stream);
         break;
     case STREAM_IDLE:
     case STREAM_WAITING:

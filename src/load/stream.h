@@ -105,13 +105,14 @@ struct stream {
     uint32_t event_count; /* since opened_ns */
     uint32_t total_count; /* since stream_start, over reconnects */
     uint32_t sampled_count;
-    uint32_t retry_ms;     /* as the server set it, or --retry-wait */
-    uint32_t row;          /* of the feed */
-    uint8_t attempt_count; /* since stream_start; stays at 255 */
-    uint8_t state;         /* enum stream_state */
-    bool has_head : 1;     /* an answer has come in this attempt */
-    bool has_logged_in : 1;
-    bool has_renewed : 1; /* logged in again in this attempt */
+    uint32_t retry_ms;      /* as the server set it, or --retry-wait */
+    uint32_t row;           /* of the feed */
+    uint8_t attempt_count;  /* since stream_start; stays at 255 */
+    uint8_t state;          /* enum stream_state */
+    bool has_head : 1;      /* an answer has come in this attempt */
+    bool has_logged_in : 1; /* as far as is known, the token or the cookies still hold */
+    bool had_login : 1;     /* a login has succeeded before */
+    bool has_renewed : 1;   /* logged in again in this attempt */
     bool has_first_byte : 1;
     bool is_cut : 1; /* an end was chosen inside a handler: close when it returns */
 };

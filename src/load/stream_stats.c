@@ -28,10 +28,12 @@ void stream_stats_attempt(const struct stream *stream)
         stat_count(set, METRIC_SSE_RECONNECTS, NULL, 1);
 }
 
-void stream_stats_answer(const struct stream *stream, int status, uint64_t now_ns)
+void stream_stats_answer(const struct stream *stream, int status, bool is_hop, uint64_t now_ns)
 {
-    exchange_stats_answer(stream->target->set, &stream->fetch.exchange, status, phase_of(stream),
-                          now_ns);
+    const struct http_exchange *exchange = &stream->fetch.exchange;
+
+    exchange_stats_answer(stream->target->set, exchange, status, is_hop, phase_of(stream));
+    exchange_stats_time(stream->target->set, exchange, now_ns);
 }
 
 void stream_stats_connected(const struct stream *stream, uint64_t now_ns)

@@ -8,7 +8,7 @@
 
 void stream_stats_attempt(const struct stream *stream);
 /* A response head, redirects too: the HTTP exchange is counted. */
-void stream_stats_answer(const struct stream *stream, int status, uint64_t now_ns);
+void stream_stats_answer(const struct stream *stream, int status, bool is_hop, uint64_t now_ns);
 /* Status 200 and text/event-stream. */
 void stream_stats_connected(const struct stream *stream, uint64_t now_ns);
 /* An attempt that did not become a stream. */

@@ -51,7 +51,8 @@ static void on_ended(struct stream *stream, enum stream_ending ending, uint64_t 
     /* A service that refuses must not be asked as fast as it can refuse. */
     if (ending == STREAM_FAILED && wait_ns < plan->retry_wait_ns)
         wait_ns = plan->retry_wait_ns;
-    if (wait_ns == 0)
+    /* A failure may be told from inside the attempt: the next one waits for the loop's turn. */
+    if (wait_ns == 0 && ending != STREAM_FAILED)
         open_next(user, now_ns);
     else
         loop_set_timer(shared->loop, &stream->timer, clock_add_ns(now_ns, wait_ns), on_wait_over);

@@ -255,7 +255,7 @@ static int make_requests(struct worker *worker, struct err *err)
             return -1;
         stream_target_init(target, worker->requests[i], worker->network.client, worker->loop,
                            &worker->rng);
-        name = plan_endpoint_name(spec.url);
+        name = url_hide_userinfo(spec.url, strlen(spec.url));
         target->endpoint = stats_add_endpoint(worker->stats, plan->request.method, name);
         free(name);
         target->set = stats_endpoint_set(worker->stats, target->endpoint);

@@ -107,11 +107,9 @@ static void close_attempt(struct attempt *attempt)
     attempt->fd = -1;
 }
 
-/* All but `kept`, which may be NULL. */
-static void close_attempts(struct dial *dial, const struct attempt *kept)
+/* Those beside the first, but for `kept`, which may be NULL. */
+static void close_race(struct dial *dial, const struct attempt *kept)
 {
-    if (&dial->first != kept)
-        close_attempt(&dial->first);
     for (int i = 0; dial->race && i < DIAL_ATTEMPTS_AT_ONCE - 1; i++) {
         if (&dial->race->attempts[i] != kept)
             close_attempt(&dial->race->attempts[i]);
@@ -120,7 +118,8 @@ static void close_attempts(struct dial *dial, const struct attempt *kept)
 
 static void close_all(struct dial *dial)
 {
-    close_attempts(dial, NULL);
+    close_attempt(&dial->first);
+    close_race(dial, NULL);
     if (!dial->transport.ops)
         return;
     loop_forget(dial->dialer->config.loop, dial->watch);
@@ -219,6 +218,7 @@ static bool begin_tls(struct dial *dial, int fd)
     if (!dialer->tls)
         dialer->tls =
             tls_context_new_client(dialer->config.tls ? dialer->config.tls : &plain, &err);
+    dial->handshake_began_ns = loop_refresh_ns(dialer->config.loop);
     if (dialer->tls && tls_transport_init_client(&dial->transport, dialer->tls, fd, &peer) == 0) {
         dial->watch->owner = dial;
         dial->watch->on_ready = on_handshaking;
@@ -240,8 +240,7 @@ static void finish_connected(struct dial *dial)
     struct attempt *winner = &dial->first;
     int fd = winner->fd;
 
-    dial->handshake_began_ns = loop_now_ns(dial->dialer->config.loop);
-    dial->connect_ns = dial->handshake_began_ns - winner->began_ns;
+    dial->connect_ns = loop_now_ns(dial->dialer->config.loop) - winner->began_ns;
     winner->fd = -1; /* the transport's */
     if (!dial->target.is_tls)
         tcp_transport_init(&dial->transport, fd);
@@ -264,8 +263,14 @@ static int start_from_sources(struct dial *dial, const struct address *to, bool 
 {
     struct source_pool *sources = dial->dialer->config.sources;
     const struct address *source = source_pool_next(sources, to->as.any.sa_family);
-    int fd = tcp_start_connect(to, source, in_progress);
+    int fd;
 
+    /* Who gave source addresses wants no others: an address of another family is passed over. */
+    if (sources && !source) {
+        errno = EAFNOSUPPORT;
+        return -1;
+    }
+    fd = tcp_start_connect(to, source, in_progress);
     for (int tries = 1; fd < 0 && source && errno == EADDRNOTAVAIL && tries < DIAL_SOURCE_TRIES;
          tries++)
         fd = tcp_start_connect(to, source_pool_next(sources, to->as.any.sa_family), in_progress);
@@ -309,7 +314,9 @@ static int take_first_place(struct attempt *winner)
 
     if (dial->race)
         loop_cancel_timer(loop, &dial->race->delay);
-    close_attempts(dial, winner);
+    if (winner != first)
+        close_attempt(first);
+    close_race(dial, winner);
     if (winner == first)
         return 0;
     loop_remove(loop, winner->watch);
@@ -470,6 +477,7 @@ struct dialer *dialer_new(const struct dialer_config *config, struct err *err)
     struct dialer *dialer = x_calloc(1, sizeof *dialer);
     struct address address;
 
+    tls_memory_use();
     dialer->config = *config;
     if (config->unix_socket) {
         if (address_set_unix(config->unix_socket, &address, err) < 0) {

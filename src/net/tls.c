@@ -345,9 +345,9 @@ static enum io_status tls_read(struct transport *transport, uint8_t *bytes, size
 static enum io_status write_part(struct transport *transport, const void *bytes, size_t len,
                                  size_t *taken)
 {
+    struct tls_context *context = begin(transport);
     int result = 1;
 
-    (void)begin(transport);
     while (result == 1 && *taken < len) {
         size_t put = 0;
 
@@ -355,7 +355,14 @@ static enum io_status write_part(struct transport *transport, const void *bytes,
             SSL_write_ex(transport->state, (const uint8_t *)bytes + *taken, len - *taken, &put);
         *taken += put;
     }
-    return result == 1 ? IO_OK : judge(transport, result);
+    if (result == 1)
+        return IO_OK;
+    /* A peer that takes no more may have said why: reading goes on. */
+    if (context->error_number != 0) {
+        transport->error_number = (int16_t)context->error_number;
+        return IO_FAILED;
+    }
+    return judge(transport, result);
 }
 
 /* Up to one record's worth of the parts behind `skip` bytes, in the context's buffer. */

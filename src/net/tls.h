@@ -41,6 +41,10 @@ struct tls_context *tls_context_new_server(const char *cert_pem, const char *key
 /* After the last of its transports is closed. */
 void tls_context_free(struct tls_context *context);
 
+/* Gives OpenSSL memory of its own (net/tls_memory.c); before anything of it is used, or it stays
+ * with the heap. Called by every context, and by who may use OpenSSL's digests before there is one.
+ */
+void tls_memory_use(void);
 /* Returns memory that OpenSSL has not needed since the last call; for a timer of about a second. */
 void tls_trim_memory(void);
 

@@ -34,8 +34,8 @@ static BIO *pem_source(const char *pem)
 /* A key that is locked is refused with a sentence instead of a question on the terminal. */
 static int refuse_password(char *text, int cap, int is_for_writing, void *ctx)
 {
-    (void)text;
-    (void)cap;
+    if (cap > 0)
+        *text = '\0';
     (void)is_for_writing;
     (void)ctx;
     return -1;
@@ -139,6 +139,9 @@ static int use_authorities(SSL_CTX *ssl_ctx, const char *pem, struct err *err)
     size_t count = 0;
     X509 *cert;
 
+    /* As curl: whatever is named is trusted, an authority in the middle or the server itself too.
+     */
+    (void)X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
     while ((cert = PEM_read_bio_X509(in, NULL, refuse_password, NULL)) != NULL) {
         count += X509_STORE_add_cert(store, cert) == 1;
         X509_free(cert);

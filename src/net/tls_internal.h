@@ -36,8 +36,6 @@ struct tls_context {
     uint8_t outgoing[TLS_OUTGOING_BYTES];
 };
 
-/* Before anything else of OpenSSL is used: large buffers get a place of their own. */
-void tls_memory_use(void);
 /* The table that moves bytes between OpenSSL and a socket; NULL without memory. */
 struct bio_method_st *tls_bio_method_new(void);
 /* The context of a TLS transport. */

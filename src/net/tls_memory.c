@@ -147,7 +147,7 @@ static void *take_block(size_t size)
     return blocks.start + (size_t)index * BLOCK_BYTES;
 }
 
-static void give_block(uint8_t *block)
+static void give_block(const uint8_t *block)
 {
     blocks.spares[blocks.spare_count++] = (uint32_t)((size_t)(block - blocks.start) / BLOCK_BYTES);
 }
@@ -194,6 +194,10 @@ static void *change(void *memory, size_t size, const char *file, int line)
 
     if (!memory)
         return take(size, file, line);
+    if (size == 0) {
+        give(memory, file, line);
+        return NULL;
+    }
     if (!is_grain(memory) && !is_block(memory))
         return realloc(memory, size);
     old_bytes = is_grain(memory) ? bytes_of_kind(kind_of_grain(memory)) : (size_t)BLOCK_BYTES;

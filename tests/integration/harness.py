@@ -285,9 +285,16 @@ class Case:
         return outcome.stderr.strip()
 
     def end(self):
+        """Every closer runs, whatever the others do; the first complaint is raised then."""
+        complaints = []
         for close in reversed(self.closers):
-            close()
+            try:
+                close()
+            except Exception as error:  # one that fails must not keep the others from their work
+                complaints.append(error)
         shutil.rmtree(self.folder, ignore_errors=True)
+        if complaints:
+            raise complaints[0]
 
 
 def check_for_crash(process):

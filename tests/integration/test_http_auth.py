@@ -267,6 +267,20 @@ def each_user_of_a_feed_is_somebody_else(t):
 
 
 @test
+def digest_signs_the_url_of_the_row(t):
+    digest = DigestServer(t, {USER: PASSWORD})
+    feed = t.write("tenants.csv", "tenant\nacme\na b/c\n")
+    outcome, result = t.load("-u", 2, "-r", 50, "--processes", 1, "-t", "15s", "--events", 1,
+                             "--iterations", 1, "--feed", feed, "--auth-scheme", "digest",
+                             "--auth", BOTH, digest.server.url("/of/{{tenant}}/s?x"))
+    same((outcome.status, result.json["errors"], digest.reasons), (0, [], []),
+         "exit status, errors and faults")
+    same(sorted(each["uri"] for each in digest.answers), ["/of/a%20b%2Fc/s?x", "/of/acme/s?x"],
+         "URIs that were signed")
+    same(result.metrics["http_req_failed"]["passes"], 0, "failed requests: a challenge is none")
+
+
+@test
 def credentials_are_no_answer_to_another_origin(t):
     """Neither Basic at once nor Digest after a challenge."""
     for scheme, flag in (("basic", "--basic"), ("digest", "--digest")):

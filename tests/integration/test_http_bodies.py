@@ -257,7 +257,10 @@ def a_file_that_shrinks_is_told(t):
 
     server = serve(t, answer)
     outcome, lines = t.tap("--timeout", "10s", "-d", "@" + path, server.url())
-    same((outcome.status, len(lines)), (1, 1), f"exit status and errors ({lines})")
+    same((outcome.status, [line.get("error") for line in lines]), (1, ["local_limit"]),
+         f"exit status and errors ({lines})")
+    contains(lines[0]["message"], "became shorter", "the message")
+    same([each.path for each in server.seen()], ["/"], "whole requests that arrived")
 
 
 # --- forms ---

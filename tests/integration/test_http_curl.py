@@ -362,6 +362,26 @@ def an_event_stream_asks_for_itself_behind_a_redirect(t):
 
 
 @test
+def a_redirect_and_its_cookies_belong_to_the_url_of_the_row(t):
+    """Both are relative to what was asked for, not to the URL with the name of its column."""
+    def answer(peer, request):
+        if request.path.endswith("/start"):
+            peer.send(head_with("Location: next", "Content-Length: 0", "Connection: close",
+                                "Set-Cookie: a=1", status="302 Found"))
+        else:
+            peer.send(ANSWER)
+
+    server = serve(t, answer)
+    feed = t.write("tenants.csv", "tenant\nacme\na b/c\n")
+    outcome, result = t.load(server.url("/{{tenant}}/start"), "-u", 2, "-r", 50, "--processes", 1,
+                             "-t", "15s", "--events", 1, "--iterations", 1, "--feed", feed)
+    same((outcome.status, result.json["errors"]), (0, []), f"exit and errors ({outcome.stderr})")
+    same(sorted((each.target, each.header("Cookie")) for each in server.seen()
+                if each.path.endswith("/next")),
+         [("/a%20b%2Fc/next", b"a=1"), ("/acme/next", b"a=1")], "second requests and their cookies")
+
+
+@test
 def a_redirect_to_http_from_https_leaves_credentials_behind(t):
     plain = serve(t, lambda peer, _: peer.send(ANSWER))
 

@@ -63,13 +63,15 @@ static void write_request(struct fetch *fetch, const struct fetch_hop *hop, stru
     *body = has_body ? asker->body : NULL;
 }
 
-static void on_answer(struct fetch *fetch, const struct http_head *head, uint64_t now_ns)
+static void on_answer(struct fetch *fetch, const struct http_head *head, bool is_hop,
+                      uint64_t now_ns)
 {
     struct asker *asker = asker_of(fetch);
 
     assert_true(now_ns >= fetch->exchange.sent_ns);
     assert_true(asker->answer_count < ASKER_ANSWER_LIMIT);
     asker->answers[asker->answer_count++] = head->status;
+    asker->is_at_hop = is_hop;
     act(asker, AT_ANSWER);
 }
 
@@ -78,6 +80,7 @@ static void on_head(struct fetch *fetch, const struct http_head *head, uint64_t 
     struct asker *asker = asker_of(fetch);
 
     (void)now_ns;
+    assert_false(asker->is_at_hop);
     asker->head_count++;
     asker->status = head->status;
     act(asker, AT_HEAD);

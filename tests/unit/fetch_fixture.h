@@ -35,7 +35,8 @@ struct asker {
     struct buf bytes;
     enum error_class error_class;
     char message[ASKER_TEXT_BYTES];
-    bool has_head; /* as the end said */
+    bool has_head;  /* as the end said */
+    bool is_at_hop; /* the last answer led to another request */
 };
 
 /* How many askers have freed themselves. */

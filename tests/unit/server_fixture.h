@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SERVER_TIMEOUT_MS = 400 }; /* of the client: for heads, and for silence */
+enum { SERVER_TIMEOUT_MS = 1000 }; /* of the client: for heads, and for silence */
 
 enum then { THEN_STAY = 0, THEN_CLOSE, THEN_RESET };
 

@@ -499,6 +499,50 @@ static void a_reference_keeps_scheme_port_and_credentials(void **state)
     url_fini(&base);
 }
 
+static void user_and_password_are_hidden_from_people(void **state)
+{
+    static const struct {
+        const char *text, *shown;
+    } cases[] = {
+        {"http://h/a?b={{c}}", "http://h/a?b={{c}}"},
+        {"http://me:secret@h:81/a", "http://h:81/a"},
+        {"https://secret@[::1]/", "https://[::1]/"},
+        {"http://{{user}}:{{word}}@h/", "http://h/"},
+        {"http://me:se@cret@h/", "http://h/"},
+        {"http://h/a@b?c=d@e#f@g", "http://h/a@b?c=d@e#f@g"},
+        {"http://me:secret@h?a=b@c", "http://h?a=b@c"},
+        {"http://me@h", "http://h"},
+        {"no URL @ all", "no URL @ all"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char *shown = url_hide_userinfo(cases[i].text, strlen(cases[i].text));
+
+        assert_string_equal(shown, cases[i].shown);
+        free(shown);
+    }
+}
+
+static void a_sentence_about_a_url_shows_no_password(void **state)
+{
+    static const char *const cases[] = {
+        "http://me:s3cret@h:99999/", "http://me:s3cret@/",    "ftp://me:s3cret@h/",
+        "http://me:s3cret@[::/",     "http://me:s3cret@h h/", "http://me:s3cret%0a@a_%/",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct err err = {0};
+        struct url url;
+
+        assert_int_equal(url_parse(cases[i], strlen(cases[i]), &url, &err), -1);
+        url_fini(&url);
+        if (strstr(err.text, "s3cret") != NULL)
+            fail_msg("%s: %s", cases[i], err.text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -509,6 +553,8 @@ int main(void)
         cmocka_unit_test(hosts_are_measured_in_their_xn_form),
         cmocka_unit_test(references_resolve_to_hosts_beyond_ascii),
         cmocka_unit_test(urls_are_written_whole_but_for_credentials),
+        cmocka_unit_test(user_and_password_are_hidden_from_people),
+        cmocka_unit_test(a_sentence_about_a_url_shows_no_password),
         cmocka_unit_test(credentials_are_decoded),
         cmocka_unit_test(a_url_without_credentials_gives_none),
         cmocka_unit_test(credentials_with_a_line_end_are_refused),

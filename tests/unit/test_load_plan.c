@@ -241,31 +241,6 @@ static void values_out_of_range_are_refused(void **state)
     }
 }
 
-static void an_endpoint_is_called_as_its_url_without_user_and_password(void **state)
-{
-    static const struct {
-        const char *url, *name;
-    } table[] = {
-        {"http://h/a?b={{c}}", "http://h/a?b={{c}}"},
-        {"http://me:secret@h:81/a", "http://h:81/a"},
-        {"https://secret@[::1]/", "https://[::1]/"},
-        {"http://{{user}}:{{word}}@h/", "http://h/"},
-        {"http://me:se@cret@h/", "http://h/"},
-        {"http://h/a@b?c=d@e#f@g", "http://h/a@b?c=d@e#f@g"},
-        {"http://me:secret@h?a=b@c", "http://h?a=b@c"},
-        {"http://me@h", "http://h"},
-        {"no URL @ all", "no URL @ all"},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        char *name = plan_endpoint_name(table[i].url);
-
-        assert_string_equal(name, table[i].name);
-        free(name);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,7 +249,6 @@ int main(void)
         cmocka_unit_test(an_empty_body_is_kept_apart_from_none),
         cmocka_unit_test(a_cut_plan_is_refused_at_every_byte),
         cmocka_unit_test(values_out_of_range_are_refused),
-        cmocka_unit_test(an_endpoint_is_called_as_its_url_without_user_and_password),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
