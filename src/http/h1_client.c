@@ -34,7 +34,7 @@ static int on_field(llhttp_t *parser, const char *at, size_t len)
         return 0;
     if (http_head_add_name(response->head, at, len) == 0)
         return 0;
-    return refuse(response, CLASS_TOO_LARGE, "more header fields or bytes than the limit");
+    return refuse(response, CLASS_TOO_LARGE, "a response head over the limit");
 }
 
 static int on_field_complete(llhttp_t *parser)
@@ -43,6 +43,8 @@ static int on_field_complete(llhttp_t *parser)
     bool has_name = response->has_name;
 
     response->has_name = false;
+    if (response->head && http_head_is_over_count(response->head))
+        return refuse(response, CLASS_TOO_LARGE, "more header fields than the limit");
     return has_name ? 0 : refuse(response, CLASS_HTTP_PROTOCOL, "a header field without a name");
 }
 

@@ -65,9 +65,11 @@ static int on_field_complete(llhttp_t *parser)
 {
     struct h1_request *request = parser->data;
 
-    if (!request->has_head && !http_head_name_is_valid(&request->head))
-        return refuse(request, STATUS_BAD_REQUEST);
-    return 0;
+    if (request->has_head)
+        return 0;
+    if (http_head_is_over_count(&request->head))
+        return refuse(request, STATUS_HEAD_TOO_LARGE);
+    return http_head_name_is_valid(&request->head) ? 0 : refuse(request, STATUS_BAD_REQUEST);
 }
 
 static int on_value(llhttp_t *parser, const char *at, size_t len)

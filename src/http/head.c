@@ -40,9 +40,14 @@ static const char *text_at(const struct http_head *head, uint32_t at)
     return head->text.bytes ? (const char *)head->text.bytes + at : "";
 }
 
+bool http_head_is_over_count(const struct http_head *head)
+{
+    return head->field_count > HTTP_HEADER_COUNT_LIMIT;
+}
+
 static int begin_field(struct http_head *head)
 {
-    if (head->field_count == HTTP_HEADER_COUNT_LIMIT)
+    if (http_head_is_over_count(head))
         return -1;
     if (head->field_count == head->field_cap) {
         head->field_cap = head->field_cap > 0 ? 2 * head->field_cap : FIRST_FIELD_CAP;

@@ -44,6 +44,11 @@ void http_head_clear(struct http_head *head);
 int http_head_add_target(struct http_head *head, const char *at, size_t len);
 int http_head_add_name(struct http_head *head, const char *at, size_t len);
 int http_head_add_value(struct http_head *head, const char *at, size_t len);
+/*
+ * A field more than the limit has begun. A parser refuses the head once that field's name is over,
+ * so that the reason does not depend on how the head was cut.
+ */
+bool http_head_is_over_count(const struct http_head *head);
 /* The latest name is one: a token (RFC 9110, section 5.6.2), so neither empty nor with blanks. */
 bool http_head_name_is_valid(const struct http_head *head);
 

@@ -122,6 +122,9 @@ static void too_many_fields_are_refused(void **state)
     http_head_init(&head);
     for (int i = 0; i < HTTP_HEADER_COUNT_LIMIT; i++)
         add(&head, "N", "v");
+    assert_false(http_head_is_over_count(&head));
+    add(&head, "N", "v");
+    assert_true(http_head_is_over_count(&head));
     assert_int_equal(http_head_add_name(&head, "N", 1), -1);
     http_head_fini(&head);
 }
