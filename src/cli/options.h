@@ -37,6 +37,8 @@ struct option {
     bool is_list;    /* may be given more than once; its field is a struct text_list */
 };
 
+enum { OPTION_LIST_LIMIT = 1000 }; /* how often one may be repeated: what a plan carries */
+
 /* A field of an option that may be repeated. */
 struct text_list {
     char **items; /* owned */

@@ -15,12 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
-enum {
-    REQUEST_BODY_LIMIT_BYTES = 64 * 1024 * 1024,
-    REQUEST_HEADER_LIMIT = 1000, /* what a plan carries */
-    CONNECTION_PEM_LIMIT_BYTES = 8 * 1024 * 1024
-};
+enum { REQUEST_BODY_LIMIT_BYTES = 64 * 1024 * 1024, CONNECTION_PEM_LIMIT_BYTES = 8 * 1024 * 1024 };
 
 const char *const request_auth_choices[] = {"basic", "digest", "any", NULL};
 
@@ -28,7 +25,12 @@ static const enum auth_scheme auth_schemes[] = {AUTH_BASIC, AUTH_DIGEST, AUTH_AN
 
 /* --- the body --- */
 
-uint8_t *request_read_body(const char *text, size_t *len, struct err *err)
+#define FORM_TYPE "application/x-www-form-urlencoded"
+
+enum body_type { BODY_FORM = 0, BODY_JSON, BODY_FORM_OR_JSON };
+
+/* TEXT or @FILE. The bytes are the caller's, with a NUL behind them. */
+static uint8_t *read_body(const char *text, size_t *len, struct err *err)
 {
     struct buf body = {0};
     uint8_t *result = NULL;
@@ -70,43 +72,56 @@ static int check_json(const struct template *template, const struct feed *feed, 
     return result;
 }
 
-/* A text with columns, held in memory. */
-static int apply_text(const char *text, bool is_json, const struct feed *feed,
+/* JSON where it looks like it, else a form. Two braces are a column of the feed. */
+static bool looks_like_json(const char *text)
+{
+    text += strspn(text, " \t\r\n");
+    return *text == '[' || (text[0] == '{' && text[1] != '{');
+}
+
+/* A body held in memory, whose columns and shape are looked at before the start. */
+static int apply_text(const char *text, enum body_type type, const struct feed *feed,
                       struct plan_message *message, struct err *err)
 {
     struct template *template = NULL;
+    bool is_json;
     int result = -1;
 
-    message->body = request_read_body(text, &message->body_bytes, err);
-    if (message->body)
-        template = template_compile((const char *)message->body, message->body_bytes,
-                                    is_json ? TEMPLATE_JSON : TEMPLATE_RAW, feed, err);
+    message->body = read_body(text, &message->body_bytes, err);
+    if (!message->body)
+        return -1;
+    is_json = type == BODY_JSON ||
+              (type == BODY_FORM_OR_JSON && looks_like_json((const char *)message->body));
+    message->content_type = x_strdup(is_json ? "application/json" : FORM_TYPE);
+    template = template_compile((const char *)message->body, message->body_bytes,
+                                is_json ? TEMPLATE_JSON : TEMPLATE_RAW, feed, err);
     if (template)
         result = is_json ? check_json(template, feed, err) : 0;
     template_free(template);
     return result;
 }
 
+/* A pipe can be read only once, not anew for each request. */
+static bool is_pipe(const char *path)
+{
+    struct stat found;
+
+    return stat(path, &found) == 0 && !S_ISREG(found.st_mode);
+}
+
 static int apply_data(const struct request_settings *settings, const struct feed *feed,
                       struct plan_message *message, struct err *err)
 {
     const char *text = settings->data;
-    int result = 0;
 
-    message->content_type = x_strdup("application/x-www-form-urlencoded");
+    if (settings->data_may_be_json)
+        return apply_text(text, BODY_FORM_OR_JSON, feed, message, err);
+    if (*text != '@' || feed || is_pipe(text + 1))
+        return apply_text(text, BODY_FORM, feed, message, err);
     /* Without columns to fill in, a file is read while it is sent. */
-    if (*text == '@' && !feed)
-        message->body_path = x_strdup(text + 1);
-    else
-        result = apply_text(text, false, feed, message, err);
-    return result;
-}
-
-static int apply_json(const struct request_settings *settings, const struct feed *feed,
-                      struct plan_message *message, struct err *err)
-{
-    message->content_type = x_strdup("application/json");
-    return apply_text(settings->json_data, true, feed, message, err);
+    message->content_type = x_strdup(FORM_TYPE);
+    message->body_path = x_strdup(text + 1);
+    return 0;
 }
 
 static int apply_body(const struct request_settings *settings, const struct feed *feed,
@@ -131,7 +146,7 @@ static int apply_body(const struct request_settings *settings, const struct feed
     if (settings->data)
         result = apply_data(settings, feed, message, err);
     else if (settings->json_data)
-        result = apply_json(settings, feed, message, err);
+        result = apply_text(settings->json_data, BODY_JSON, feed, message, err);
     if (result < 0)
         err_prefix(err, "option '--%s'",
                    settings->body_option ? settings->body_option
@@ -173,10 +188,6 @@ int request_settings_apply(const struct request_settings *settings, const struct
 {
     if (check_credentials(settings->auth, err) < 0)
         return -1;
-    if (settings->headers.count > REQUEST_HEADER_LIMIT) {
-        err_set(err, ERR_USAGE, "more than %d headers", REQUEST_HEADER_LIMIT);
-        return -1;
-    }
     for (size_t i = 0; i < settings->headers.count; i++)
         plan_list_add(&message->headers, settings->headers.items[i]);
     message->auth = settings->auth ? x_strdup(settings->auth) : NULL;

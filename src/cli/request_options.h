@@ -21,6 +21,7 @@ struct request_settings {
     struct text_list headers, forms;
     char *method, *data, *json_data, *auth; /* NULL: not given */
     const char *body_option; /* what errors of the body name; NULL: the body's own option */
+    bool data_may_be_json;   /* `data` is JSON when it looks like it, else a form */
     uint64_t auth_scheme;    /* index in request_auth_choices */
     bool wants_compressed;
 };
@@ -41,8 +42,6 @@ extern const char *const request_auth_choices[]; /* basic, digest, any */
  */
 int request_settings_apply(const struct request_settings *settings, const struct feed *feed,
                            struct plan_message *message, struct err *err);
-/* TEXT or @FILE. The bytes are the caller's, with a NUL behind them. */
-uint8_t *request_read_body(const char *text, size_t *len, struct err *err);
 /* Reads the files, and tries what was read and all routes once. -1 with a sentence. */
 int connection_settings_apply(const struct connection_settings *settings,
                               struct plan_network *network, struct err *err);

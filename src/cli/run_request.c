@@ -49,13 +49,6 @@ static char *split_login(const char *text, const char **url)
     return x_strndup(text, len);
 }
 
-/* JSON where it looks like it, else a form. Two braces are a column of the feed. */
-static bool looks_like_json(const char *text)
-{
-    text += strspn(text, " \t\r\n");
-    return *text == '[' || (text[0] == '{' && text[1] != '{');
-}
-
 static bool has_authorization(const struct text_list *headers)
 {
     for (size_t i = 0; i < headers->count; i++) {
@@ -94,42 +87,26 @@ static int check_login(const struct run_settings *settings, struct err *err)
     return -1;
 }
 
-/* `data` as what it is: JSON or a form. */
-static int choose_form(char *data, struct request_settings *login, struct err *err)
-{
-    size_t len = 0;
-    uint8_t *body = request_read_body(data, &len, err);
-
-    if (!body) {
-        err_prefix(err, "option '--login-data'");
-        return -1;
-    }
-    *(looks_like_json((const char *)body) ? &login->json_data : &login->data) = data;
-    free(body);
-    return 0;
-}
-
 static int fill_login(const struct run_settings *settings, const struct feed *feed,
                       struct plan *plan, struct err *err)
 {
     struct request_settings login = {.headers = settings->login_headers,
+                                     .data = settings->login_data,
+                                     .data_may_be_json = true,
                                      .body_option = "login-data",
                                      .auth = settings->request.auth,
                                      .auth_scheme = settings->request.auth_scheme};
     const char *url;
-    int result = 0;
+    int result;
 
     if (check_login(settings, err) < 0)
         return -1;
     if (!settings->login)
         return 0;
-    if (settings->login_data)
-        result = choose_form(settings->login_data, &login, err);
     login.method = split_login(settings->login, &url);
     plan->login_url = x_strdup(url);
     plan->token_pointer = settings->token ? x_strdup(settings->token) : NULL;
-    if (result == 0)
-        result = request_settings_apply(&login, feed, &plan->login, err);
+    result = request_settings_apply(&login, feed, &plan->login, err);
     if (result < 0)
         err_prefix(err, "the login");
     free(login.method);

@@ -54,6 +54,10 @@ int option_parse_list(const struct option *option, const char *text, void *field
     (void)option;
     if (refuse_empty(text, err) < 0)
         return -1;
+    if (list->count == OPTION_LIST_LIMIT) {
+        err_set(err, ERR_USAGE, "more than %d times", OPTION_LIST_LIMIT);
+        return -1;
+    }
     list->items = x_realloc(list->items, (list->count + 1) * sizeof *list->items);
     list->items[list->count++] = x_strdup(text);
     return 0;

@@ -307,21 +307,32 @@ static void on_head(struct http_exchange *exchange, const struct http_head *head
     }
 }
 
-/* The decoder's sink: false once the fetch, and the decoder with it, is gone. */
+/* Who decodes, and on which connection. */
+struct decoding {
+    struct fetch *fetch;
+    const struct http_conn *conn;
+};
+
+/*
+ * The decoder's sink: false once the request, and the decoder with it, is gone. The connection
+ * tells it: it is busy for as long as this answer is handed on, so no request started anew can be
+ * on it.
+ */
 static bool on_decoded(void *ctx, const uint8_t *bytes, size_t len)
 {
-    struct fetch *fetch = ctx;
-    const struct fetch_journey *journey = fetch->journey;
+    const struct decoding *decoding = ctx;
+    struct fetch *fetch = decoding->fetch;
 
     fetch->order->handlers->on_body(fetch, bytes, len, loop_now_ns(fetch->order->loop));
-    return fetch->journey == journey;
+    return fetch->exchange.conn == decoding->conn;
 }
 
 static void decode(struct fetch *fetch, const uint8_t *bytes, size_t len, uint64_t now_ns)
 {
+    struct decoding decoding = {fetch, fetch->exchange.conn};
     struct decoder *decoder = fetch->journey->decoder;
 
-    switch (decoder_feed(decoder, bytes, len, on_decoded, fetch)) {
+    switch (decoder_feed(decoder, bytes, len, on_decoded, &decoding)) {
     case DECODE_OK:
     case DECODE_STOPPED:
         return;

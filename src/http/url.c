@@ -162,31 +162,10 @@ static char *make_target(struct slice path, struct slice query)
     return target;
 }
 
-char *url_hide_userinfo(const char *text, size_t len)
-{
-    struct slice whole = {text, len}, authority;
-    const char *slashes = memmem(text, len, "//", 2), *at;
-    struct buf out = {0};
-    char *result;
-
-    if (slashes) {
-        (void)buf_append(&out, text, (size_t)(slashes + 2 - text));
-        (void)cut_front(&whole, (size_t)(slashes + 2 - text));
-        authority = (struct slice){whole.at, find_any(whole, "/?#")};
-        at = authority.len > 0 ? memrchr(authority.at, '@', authority.len) : NULL;
-        if (at)
-            (void)cut_front(&whole, (size_t)(at + 1 - authority.at));
-    }
-    (void)buf_append(&out, whole.at, whole.len);
-    result = x_strndup(buf_text(&out), out.len);
-    buf_fini(&out);
-    return result;
-}
-
 /* `detail` is what a library says, or NULL. */
 static int refuse(struct err *err, struct slice text, const char *reason, const char *detail)
 {
-    char *open = url_hide_userinfo(text.at ? text.at : "", text.len);
+    char *open = url_hide_secrets(text.at ? text.at : "", text.len);
     size_t len = strlen(open);
     struct buf shown = {0};
 

@@ -42,9 +42,6 @@ void url_fini(struct url *url);
 void url_copy(const struct url *url, struct url *copy);
 /* scheme, host and port are the same: credentials may go there. */
 bool url_same_origin(const struct url *left, const struct url *right);
-/* A text that may be a URL, for people and results: as written but for user and password. The
- * caller frees it. */
-char *url_hide_userinfo(const char *text, size_t len);
 /* "host", "host:port", "[::1]:8080" as in the Host header. The caller frees it. */
 char *url_authority(const struct url *url);
 /* The URL as text, without user and password. -1, and nothing appended, past the limit of `out`. */
@@ -55,5 +52,12 @@ int url_append(struct buf *out, const struct url *url);
  * -1 with a sentence when one of them holds an escaped NUL, CR or LF.
  */
 int url_credentials(const struct url *url, char **user, char **password, struct err *err);
+
+/* --- http/url_hide.c --- texts that may be URLs, for people and results. The caller frees them. */
+/* As written, but for user and password. */
+char *url_hide_userinfo(const char *text, size_t len);
+/* The same of what turned out to be no URL: where user and password are not in their place, all
+ * that may be meant as them is left out. */
+char *url_hide_secrets(const char *text, size_t len);
 
 #endif

@@ -32,6 +32,7 @@ struct login_attempt {
     uint32_t row;
     int status; /* of the latest head; 0: none came */
     uint64_t retry_after_ns;
+    bool is_at_hop; /* the latest head led to another request */
     bool is_renewal;
     bool is_too_large;
     bool is_starting; /* still inside login_start */
@@ -130,6 +131,7 @@ static void on_answer(struct fetch *fetch, const struct http_head *head, bool is
     struct login_attempt *attempt = attempt_of(fetch);
 
     attempt->status = head->status;
+    attempt->is_at_hop = is_hop;
     exchange_stats_answer(attempt->login->set, &fetch->exchange, head->status, is_hop, NULL);
     /* A good answer takes until its token is there. */
     if (is_hop || head->status / 100 != 2)
@@ -281,6 +283,8 @@ bool login_give_up(struct login_attempt *attempt, uint64_t now_ns)
                                   .message = "unanswered at the end of the run"};
     bool is_overdue = now_ns - attempt->began_ns > attempt->login->config.patience_ns;
 
+    if (attempt->is_at_hop)
+        attempt->status = 0; /* what follows is unanswered */
     if (is_overdue)
         count(attempt, &result, now_ns);
     login_cancel(attempt);

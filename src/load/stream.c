@@ -211,7 +211,7 @@ static void on_answer(struct fetch *fetch, const struct http_head *head, bool is
     struct stream *stream = stream_of(fetch);
     const struct stream_observer *observer = stream->target->engine->config.observer;
 
-    stream->has_head = true;
+    stream->has_head = !is_hop; /* behind which the next request is still to be answered */
     /* A token that has to be renewed is a hop on the way to the stream too. */
     stream_stats_answer(stream, head->status, is_hop || may_renew(stream, head->status), now_ns);
     if (observer->on_head)
@@ -312,7 +312,7 @@ static void on_end(struct fetch *fetch, const struct http_end *end, uint64_t now
         return;
     }
     assert(stream->state == STREAM_REQUESTING);
-    stream->has_head = end->has_head; /* not that of an earlier hop */
+    stream->has_head = end->has_head;
     fail_attempt(stream, end->error_class, end->message, may_retry, 0, now_ns);
 }
 
@@ -345,6 +345,7 @@ static const struct fetch_handlers fetch_handlers = {.write = write_request,
 static void request(struct stream *stream)
 {
     enter(stream, STREAM_REQUESTING);
+    stream->has_head = false;
     fetch_start(&stream->fetch, &stream->target->order, &stream->session);
 }
 
@@ -353,7 +354,6 @@ static void count_attempt(struct stream *stream, uint64_t now_ns)
     if (stream->attempt_count < UINT8_MAX)
         stream->attempt_count++;
     stream->attempt_began_ns = now_ns;
-    stream->has_head = false;
     stream_stats_attempt(stream);
 }
 

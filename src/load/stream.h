@@ -109,7 +109,7 @@ struct stream {
     uint32_t row;           /* of the feed */
     uint8_t attempt_count;  /* since stream_start; stays at 255 */
     uint8_t state;          /* enum stream_state */
-    bool has_head : 1;      /* an answer has come in this attempt */
+    bool has_head : 1;      /* the latest request of this attempt was answered */
     bool has_logged_in : 1; /* as far as is known, the token or the cookies still hold */
     bool had_login : 1;     /* a login has succeeded before */
     bool has_renewed : 1;   /* logged in again in this attempt */

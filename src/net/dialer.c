@@ -266,7 +266,7 @@ static int start_from_sources(struct dial *dial, const struct address *to, bool 
     int fd;
 
     /* Who gave source addresses wants no others: an address of another family is passed over. */
-    if (sources && !source) {
+    if (sources && !source && to->as.any.sa_family != AF_UNIX) {
         errno = EAFNOSUPPORT;
         return -1;
     }
@@ -281,8 +281,13 @@ static void on_connecting(struct watch *watch, unsigned ready, uint64_t now_ns);
 
 static void fail_attempt(struct attempt *attempt, int error_number)
 {
-    attempt->dial->failed = attempt->to;
-    attempt->dial->error_number = error_number;
+    struct dial *dial = attempt->dial;
+
+    /* Of an address that was passed over there is something to say only when all were. */
+    if (error_number != EAFNOSUPPORT || !dial->failed) {
+        dial->failed = attempt->to;
+        dial->error_number = error_number;
+    }
     close_attempt(attempt);
 }
 

@@ -138,6 +138,38 @@ def columns_of_a_feed_are_escaped_in_strings_of_json(t):
     check_whole(server.seen()[0], b'{"a\\"": "1+1&x=\\"%\\\\y", "b": [1]}', b"application/json")
 
 
+def write_pipe(t, name, content):
+    """A named pipe, into which `content` is written once, for whoever reads it first."""
+    path = t.path(name)
+    os.mkfifo(path)
+
+    def write():
+        with open(path, "wb") as file:
+            file.write(content)
+
+    threading.Thread(target=write, daemon=True).start()
+    return path
+
+
+@test
+def a_pipe_is_read_once_for_all_requests(t):
+    server = serve_answer(t)
+    path = write_pipe(t, "data", b"one=1")
+    check_run(t, "-u", 2, "--iterations", 2, "--data", f"@{path}", server.url())
+    same([each.body for each in server.seen()], [b"one=1"] * 4, "bodies")
+
+
+@test
+def a_pipe_of_login_data_is_read_once_for_all_logins(t):
+    server = serve_answer(t)
+    path = write_pipe(t, "login", b'{"user": "ann"}')
+    check_run(t, "-u", 2, "--login", server.url("/login"), "--login-data", f"@{path}",
+              server.url())
+    logins = server.seen("/login")
+    same([(each.body, each.header("Content-Type")) for each in logins],
+         [(b'{"user": "ann"}', b"application/json")] * 2, "logins")
+
+
 # --- a large file ---
 
 class Sink:

@@ -9,7 +9,7 @@ import time
 import harness
 from harness import (between, check, children_of, contains, is_alive, same, test, wait_until,
                      Result)
-from raw_server import OK_HEAD, serve, unix_path
+from raw_server import OK_HEAD, serve, unix_path, unused_port
 from sse_server import SseService
 
 SUMMARY_COLUMNS = 100
@@ -177,6 +177,23 @@ def a_unix_socket_serves_too(t):
     outcome, result = load(t, "http://localhost/x?count=4", "--unix-socket", unix_path(t))
     same((outcome.status, result.count("sse_events")), (0, 8), "exit status and events")
     same(service.seen()[0].header("Host"), b"localhost", "Host")
+
+
+@test
+def a_unix_socket_has_no_use_for_local_addresses(t):
+    SseService(t, unix_path=unix_path(t))
+    outcome, result = load(t, "http://localhost/x?count=4", "--unix-socket", unix_path(t),
+                           "--local-address", "127.0.0.0/28")
+    same((outcome.status, result.count("sse_events")), (0, 8), "exit status and events")
+
+
+@test
+def an_address_of_another_family_than_the_local_ones_is_no_error_of_its_own(t):
+    port = unused_port()
+    _, result = load(t, f"http://some.example:{port}/", "--resolve",
+                     f"some.example:{port}:127.0.0.1,::1", "--local-address", "127.0.0.0/28",
+                     "--reconnect", "never")
+    same(set(result.classes()), {"connect_refused"}, "error classes")
 
 
 @test

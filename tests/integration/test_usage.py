@@ -44,6 +44,8 @@ BAD_USAGE = {
     "a URL with an open bracket is named": (("tap", "http://[::1/"), r"\["),
     "a URL with a bad host is named": (("tap", "http://a b/"), "a b|host"),
     "an empty URL is refused": (("tap", ""), "URL"),
+    "an option given too often is named": (
+        ("run", URL, "-t", "1s", *(("--form", "a=b") * 1001)), "--form.*1000"),
     "a bad weight is named": (("run", URL + "*0", "-t", "1s"), r"\*0|weight"),
     "a missing body file is named": (("run", URL, "-t", "1s", "--data", "@no-such-file"),
                                      "no-such-file"),

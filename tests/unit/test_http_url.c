@@ -527,8 +527,15 @@ static void user_and_password_are_hidden_from_people(void **state)
 static void a_sentence_about_a_url_shows_no_password(void **state)
 {
     static const char *const cases[] = {
-        "http://me:s3cret@h:99999/", "http://me:s3cret@/",    "ftp://me:s3cret@h/",
-        "http://me:s3cret@[::/",     "http://me:s3cret@h h/", "http://me:s3cret%0a@a_%/",
+        "http://me:s3cret@h:99999/",
+        "http://me:s3cret@/",
+        "ftp://me:s3cret@h/",
+        "http://me:s3cret@[::/",
+        "http://me:s3cret#x@h/",
+        "http://me:x/s3cret@h/",
+        "me:s3cret@h/x",
+        "http://me:s3cret@h h/",
+        "http://me:s3cret%0a@a_%/",
     };
 
     (void)state;
