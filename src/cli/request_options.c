@@ -4,6 +4,7 @@
 #include "base/json_read.h"
 #include "base/mem.h"
 #include "cli/sources.h"
+#include "http/form.h"
 #include "load/feed.h"
 #include "load/network.h"
 #include "load/plan.h"
@@ -24,8 +25,6 @@ const char *const request_auth_choices[] = {"basic", "digest", "any", NULL};
 static const enum auth_scheme auth_schemes[] = {AUTH_BASIC, AUTH_DIGEST, AUTH_ANY};
 
 /* --- the body --- */
-
-#define FORM_TYPE "application/x-www-form-urlencoded"
 
 enum body_type { BODY_FORM = 0, BODY_JSON, BODY_FORM_OR_JSON };
 
@@ -92,7 +91,7 @@ static int apply_text(const char *text, enum body_type type, const struct feed *
         return -1;
     is_json = type == BODY_JSON ||
               (type == BODY_FORM_OR_JSON && looks_like_json((const char *)message->body));
-    message->content_type = x_strdup(is_json ? "application/json" : FORM_TYPE);
+    message->content_type = x_strdup(is_json ? "application/json" : FORM_CONTENT_TYPE);
     template = template_compile((const char *)message->body, message->body_bytes,
                                 is_json ? TEMPLATE_JSON : TEMPLATE_RAW, feed, err);
     if (template)
@@ -119,7 +118,7 @@ static int apply_data(const struct request_settings *settings, const struct feed
     if (*text != '@' || feed || is_pipe(text + 1))
         return apply_text(text, BODY_FORM, feed, message, err);
     /* Without columns to fill in, a file is read while it is sent. */
-    message->content_type = x_strdup(FORM_TYPE);
+    message->content_type = x_strdup(FORM_CONTENT_TYPE);
     message->body_path = x_strdup(text + 1);
     return 0;
 }

@@ -139,10 +139,8 @@ static int check(const uint8_t *body, size_t len, bool is_form,
 
 bool account_is_form(const char *content_type, size_t len)
 {
-    static const char FORM_TYPE[] = "application/x-www-form-urlencoded";
-
-    return content_type && len >= sizeof FORM_TYPE - 1 &&
-           strncasecmp(content_type, FORM_TYPE, sizeof FORM_TYPE - 1) == 0;
+    return content_type && len >= sizeof FORM_CONTENT_TYPE - 1 &&
+           strncasecmp(content_type, FORM_CONTENT_TYPE, sizeof FORM_CONTENT_TYPE - 1) == 0;
 }
 
 int account_check_login(const uint8_t *body, size_t len, bool is_form, const char **reason)

@@ -1,13 +1,10 @@
 #include "http/challenge.h"
 
+#include "base/ascii.h"
+
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
-
-static bool is_blank(char byte)
-{
-    return byte == ' ' || byte == '\t';
-}
 
 /* RFC 9110, section 5.6.2. */
 static bool is_token_byte(char byte)
@@ -44,14 +41,14 @@ static size_t count_blanks(const struct challenge_reader *reader, size_t at)
 {
     size_t end = at;
 
-    while (end < reader->len && is_blank(reader->at[end]))
+    while (end < reader->len && ascii_is_blank(reader->at[end]))
         end++;
     return end - at;
 }
 
 static void skip_separators(struct challenge_reader *reader)
 {
-    while (reader->len > 0 && (is_blank(*reader->at) || *reader->at == ','))
+    while (reader->len > 0 && (ascii_is_blank(*reader->at) || *reader->at == ','))
         skip(reader, 1);
 }
 
@@ -88,14 +85,14 @@ static bool take_quoted(struct challenge_reader *reader, struct challenge_item *
     item->value = reader->at + 1;
     item->value_bytes = end - 1;
     skip(reader, end + 1);
-    return reader->len == 0 || is_blank(*reader->at) || *reader->at == ',';
+    return reader->len == 0 || ascii_is_blank(*reader->at) || *reader->at == ',';
 }
 
 static bool take_unquoted(struct challenge_reader *reader, struct challenge_item *item)
 {
     size_t len = 0;
 
-    while (len < reader->len && !is_blank(reader->at[len]) && reader->at[len] != ',') {
+    while (len < reader->len && !ascii_is_blank(reader->at[len]) && reader->at[len] != ',') {
         if (reader->at[len] == '"' || reader->at[len] == '\\')
             return false;
         len++;
@@ -174,7 +171,7 @@ enum challenge_part challenge_next(struct challenge_reader *reader, struct chall
     if (take_equals(reader))
         return take_param(reader, item);
     reader->has_scheme = true;
-    reader->is_behind_scheme = reader->len > 0 && is_blank(*reader->at);
+    reader->is_behind_scheme = reader->len > 0 && ascii_is_blank(*reader->at);
     return CHALLENGE_SCHEME;
 }
 

@@ -1,5 +1,6 @@
 #include "http/decode.h"
 
+#include "base/ascii.h"
 #include "base/mem.h"
 
 #define ZLIB_CONST /* zlib then promises not to write to its input */
@@ -323,11 +324,6 @@ static bool find_coding(const char *name, size_t len, enum coding *coding)
     return false;
 }
 
-static bool is_blank(char byte)
-{
-    return byte == ' ' || byte == '\t';
-}
-
 /* Cuts the first member off the list; false when nothing is left. */
 static bool next_member(const char **list, const char *end, const char **name, size_t *len)
 {
@@ -338,9 +334,9 @@ static bool next_member(const char **list, const char *end, const char **name, s
     comma = memchr(at, ',', (size_t)(end - at));
     stop = comma ? comma : end;
     *list = comma ? comma + 1 : end;
-    while (at < stop && is_blank(*at))
+    while (at < stop && ascii_is_blank(*at))
         at++;
-    while (stop > at && is_blank(stop[-1]))
+    while (stop > at && ascii_is_blank(stop[-1]))
         stop--;
     *name = at;
     *len = (size_t)(stop - at);

@@ -1,15 +1,8 @@
 #include "http/form.h"
 
-#include <string.h>
+#include "base/ascii.h"
 
-static int hex_digit(char byte)
-{
-    if (byte >= '0' && byte <= '9')
-        return byte - '0';
-    if (byte >= 'a' && byte <= 'f')
-        return byte - 'a' + 10;
-    return byte >= 'A' && byte <= 'F' ? byte - 'A' + 10 : -1;
-}
+#include <string.h>
 
 /* One decoded byte from the front; moves *at past it. */
 static char next_byte(const char *text, size_t len, size_t *at)
@@ -20,7 +13,7 @@ static char next_byte(const char *text, size_t len, size_t *at)
     if (byte == '+')
         return ' ';
     if (byte == '%' && len - *at >= 2) {
-        int high = hex_digit(text[*at]), low = hex_digit(text[*at + 1]);
+        int high = ascii_hex_digit(text[*at]), low = ascii_hex_digit(text[*at + 1]);
 
         if (high >= 0 && low >= 0) {
             *at += 2;

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define FORM_CONTENT_TYPE "application/x-www-form-urlencoded"
+
 /*
  * Appends the decoded value of the first field called `name` to `out`; false, and nothing appended,
  * when there is none. "+" is a blank; a broken escape stands for itself; a field without "=" is

@@ -1,5 +1,6 @@
 #include "http/head.h"
 
+#include "base/ascii.h"
 #include "base/mem.h"
 
 #include <assert.h>
@@ -12,17 +13,12 @@ enum { FIRST_FIELD_CAP = 8 };
 
 static const char EVENT_STREAM_TYPE[] = "text/event-stream";
 
-static bool is_blank(char byte)
-{
-    return byte == ' ' || byte == '\t';
-}
-
 /* RFC 9110, section 5.5: blanks around a value are no part of it. */
 static const char *trim(const char *text, size_t *len)
 {
-    while (*len > 0 && is_blank(text[*len - 1]))
+    while (*len > 0 && ascii_is_blank(text[*len - 1]))
         --*len;
-    while (*len > 0 && is_blank(*text)) {
+    while (*len > 0 && ascii_is_blank(*text)) {
         text++;
         --*len;
     }

@@ -1,5 +1,7 @@
 #include "http/set_cookie.h"
 
+#include "base/ascii.h"
+
 #include "http/cookie_date.h"
 
 #include <string.h>
@@ -13,18 +15,13 @@ static bool is_control(char byte)
     return (unsigned char)byte < 0x20 || byte == 0x7f;
 }
 
-static bool is_blank(char byte)
-{
-    return byte == ' ' || byte == '\t';
-}
-
 static struct cookie_text trim(struct cookie_text text)
 {
-    while (text.len > 0 && is_blank(text.at[0])) {
+    while (text.len > 0 && ascii_is_blank(text.at[0])) {
         text.at++;
         text.len--;
     }
-    while (text.len > 0 && is_blank(text.at[text.len - 1]))
+    while (text.len > 0 && ascii_is_blank(text.at[text.len - 1]))
         text.len--;
     return text;
 }

@@ -1,5 +1,6 @@
 #include "http/url.h"
 
+#include "base/ascii.h"
 #include "base/buf.h"
 #include "base/mem.h"
 
@@ -239,15 +240,6 @@ static const char *set_ipv6(struct url *url, struct slice *rest)
     return NULL;
 }
 
-static int hex_digit(char byte)
-{
-    if (byte >= '0' && byte <= '9')
-        return byte - '0';
-    if (byte >= 'a' && byte <= 'f')
-        return byte - 'a' + 10;
-    return byte >= 'A' && byte <= 'F' ? byte - 'A' + 10 : -1;
-}
-
 /* A broken escape stays as it is. */
 static void append_decoded(struct buf *out, struct slice text)
 {
@@ -255,8 +247,8 @@ static void append_decoded(struct buf *out, struct slice text)
         int high = -1, low = -1;
 
         if (text.at[i] == '%' && text.len - i > 2) {
-            high = hex_digit(text.at[i + 1]);
-            low = hex_digit(text.at[i + 2]);
+            high = ascii_hex_digit(text.at[i + 1]);
+            low = ascii_hex_digit(text.at[i + 2]);
         }
         if (high >= 0 && low >= 0) {
             (void)buf_append_byte(out, (uint8_t)(high * 16 + low));

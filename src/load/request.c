@@ -4,6 +4,7 @@
 #include "http/auth.h"
 #include "http/body.h"
 #include "http/decode.h"
+#include "http/form.h"
 #include "load/feed.h"
 #include "load/plan.h"
 #include "load/template.h"
@@ -13,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-static const char FORM_TYPE[] = "application/x-www-form-urlencoded";
 
 struct request {
     struct request_spec spec; /* what it points to is borrowed */
@@ -105,7 +104,8 @@ static bool has_other_type(const struct request *request)
 
         if (strncasecmp(headers->items[i], NAME, sizeof NAME - 1) != 0)
             continue;
-        return strncasecmp(value + strspn(value, " \t"), FORM_TYPE, sizeof FORM_TYPE - 1) != 0;
+        return strncasecmp(value + strspn(value, " \t"), FORM_CONTENT_TYPE,
+                           sizeof FORM_CONTENT_TYPE - 1) != 0;
     }
     return false;
 }
@@ -118,7 +118,7 @@ static enum template_mode body_mode(const struct request *request)
 
     if (type && strcmp(type, "application/json") == 0)
         return TEMPLATE_JSON;
-    if (type && strcmp(type, FORM_TYPE) == 0 && !has_other_type(request))
+    if (type && strcmp(type, FORM_CONTENT_TYPE) == 0 && !has_other_type(request))
         return TEMPLATE_URL;
     return TEMPLATE_RAW;
 }

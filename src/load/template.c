@@ -1,12 +1,12 @@
 #include "load/template.h"
 
+#include "base/ascii.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/near.h"
 #include "base/utf8.h"
 #include "load/feed.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,15 +52,6 @@ static void fail_unknown(const struct feed *feed, const char *name, size_t len, 
                 name, feed_column_name(feed, 0));
 }
 
-static int hex_digit(char byte)
-{
-    static const char digits[] = "0123456789abcdef";
-
-    if (!isxdigit((unsigned char)byte))
-        return -1;
-    return (int)(strchr(digits, tolower((unsigned char)byte)) - digits);
-}
-
 /* In a URL that was parsed before, blanks and non-ASCII letters of a name are percent-encoded. */
 static int find_encoded_column(const struct feed *feed, const char *name, size_t len)
 {
@@ -69,8 +60,8 @@ static int find_encoded_column(const struct feed *feed, const char *name, size_t
     int column;
 
     for (size_t i = 0; i < len; i++) {
-        int high = name[i] == '%' && i + 2 < len ? hex_digit(name[i + 1]) : -1;
-        int low = high >= 0 ? hex_digit(name[i + 2]) : -1;
+        int high = name[i] == '%' && i + 2 < len ? ascii_hex_digit(name[i + 1]) : -1;
+        int low = high >= 0 ? ascii_hex_digit(name[i + 2]) : -1;
 
         if (low >= 0)
             i += 2;

@@ -1,0 +1,25 @@
+/*
+ * base/ascii.h - bytes as protocols see them, whatever the locale.
+ */
+#ifndef CICADA_BASE_ASCII_H
+#define CICADA_BASE_ASCII_H
+
+#include <stdbool.h>
+
+/* Its value, 0 to 15; -1 for what is no hexadecimal digit. */
+static inline int ascii_hex_digit(char byte)
+{
+    if (byte >= '0' && byte <= '9')
+        return byte - '0';
+    if (byte >= 'a' && byte <= 'f')
+        return byte - 'a' + 10;
+    return byte >= 'A' && byte <= 'F' ? byte - 'A' + 10 : -1;
+}
+
+/* What may stand around the values of fields (OWS, RFC 9110 section 5.6.3). */
+static inline bool ascii_is_blank(char byte)
+{
+    return byte == ' ' || byte == '\t';
+}
+
+#endif
