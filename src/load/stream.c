@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "load/answer.h"
+#include "load/exchange_stats.h"
 #include "load/stream_stats.h"
 
 #include <assert.h>
@@ -21,7 +22,7 @@ struct stream_engine {
     uint32_t requesting_count;
 };
 
-_Static_assert(sizeof(struct stream) <= 256, "exists once a user");
+_Static_assert(sizeof(struct stream) <= 264, "exists once a user");
 
 static const bool legal[STREAM_STATE_COUNT][STREAM_STATE_COUNT] = {
     [STREAM_IDLE] = {[STREAM_LOGGING_IN] = true, [STREAM_REQUESTING] = true},
@@ -67,7 +68,7 @@ static void finish(struct stream *stream, enum stream_ending ending, uint64_t no
 
     enter(stream, STREAM_IDLE);
     if (ending == STREAM_FAILED)
-        stream_stats_gave_up(stream);
+        stream_stats_gave_up(&stream->target->place, &stream->record);
     if (observer->on_ended)
         observer->on_ended(stream, ending, now_ns);
 }
@@ -110,7 +111,7 @@ static void wait_for_retry(struct stream *stream, enum error_class error_class, 
 static void fail_attempt(struct stream *stream, enum error_class error_class, const char *message,
                          bool may_retry, uint64_t asked_ns, uint64_t now_ns)
 {
-    stream_stats_refused(stream, error_class, message);
+    stream_stats_refused(&stream->target->place, &stream->record, error_class, message);
     if (may_retry) {
         wait_for_retry(stream, error_class, message, asked_ns, now_ns);
         return;
@@ -128,8 +129,7 @@ static bool retries_network_errors(const struct stream *stream)
 static void disconnect(struct stream *stream, enum error_class error_class, const char *message,
                        uint64_t now_ns)
 {
-    stream_stats_disconnect(stream, error_class, message, now_ns);
-    stream->ended_ns = now_ns;
+    stream_stats_disconnect(&stream->target->place, &stream->record, error_class, message, now_ns);
     sse_parser_reset(&stream->parser);
     if (retries_network_errors(stream)) {
         wait_for_retry(stream, error_class, message, 0, now_ns);
@@ -161,12 +161,11 @@ static void open_stream(struct stream *stream, uint64_t now_ns)
 {
     const struct plan *plan = stream->target->engine->config.plan;
 
-    stream_stats_connected(stream, now_ns);
+    stream_stats_connected(&stream->target->place, &stream->record, &stream->fetch.exchange,
+                           now_ns);
     enter(stream, STREAM_OPEN);
-    stream->opened_ns = stream->sampled_ns = now_ns;
-    stream->last_event_ns = 0;
-    stream->event_count = stream->sampled_count = 0;
-    stream->has_first_byte = false;
+    stream->sampled_ns = now_ns;
+    stream->sampled_count = 0;
     if (stream->closes_ns == 0)
         stream->closes_ns = clock_add_ns(now_ns, plan->stream_time_ns);
     loop_set_timer(stream->target->engine->config.loop, &stream->timer, stream->closes_ns,
@@ -177,7 +176,7 @@ static void open_stream(struct stream *stream, uint64_t now_ns)
 static void stop_by_204(struct stream *stream, uint64_t now_ns)
 {
     fetch_cancel(&stream->fetch, true);
-    stream_stats_stopped(stream);
+    stream_stats_stopped(&stream->target->place, &stream->record);
     finish(stream, STREAM_COMPLETED, now_ns);
 }
 
@@ -211,9 +210,11 @@ static void on_answer(struct fetch *fetch, const struct http_head *head, bool is
     struct stream *stream = stream_of(fetch);
     const struct stream_observer *observer = stream->target->engine->config.observer;
 
-    stream->has_head = !is_hop; /* behind which the next request is still to be answered */
+    stream->record.has_head = !is_hop; /* behind which the next request is still to be answered */
     /* A token that has to be renewed is a hop on the way to the stream too. */
-    stream_stats_answer(stream, head->status, is_hop || may_renew(stream, head->status), now_ns);
+    stream_stats_answer(&stream->target->place, &stream->record, &stream->fetch.exchange,
+                        head->status, is_hop || may_renew(stream, head->status));
+    exchange_stats_time(stream->target->place.set, &stream->fetch.exchange, now_ns);
     if (observer->on_head)
         observer->on_head(stream, head, now_ns);
 }
@@ -245,9 +246,7 @@ static void on_event(struct sse_parser *parser, const struct sse_event *event, u
     struct stream *stream = CONTAINER_OF(parser, struct stream, parser);
     const struct stream_engine_config *config = &stream->target->engine->config;
 
-    stream_stats_event(stream, event, now_ns);
-    stream->last_event_ns = now_ns;
-    stream->event_count++;
+    stream_stats_event(&stream->target->place, &stream->record, event, now_ns);
     stream->total_count++;
     if (config->observer->on_event)
         config->observer->on_event(stream, event, now_ns);
@@ -262,7 +261,7 @@ static void on_comment(struct sse_parser *parser, const uint8_t *text, size_t le
     struct stream *stream = CONTAINER_OF(parser, struct stream, parser);
     const struct stream_observer *observer = stream->target->engine->config.observer;
 
-    stat_count(stream->target->set, METRIC_SSE_COMMENTS, NULL, 1);
+    stat_count(stream->target->place.set, METRIC_SSE_COMMENTS, NULL, 1);
     if (observer->on_comment)
         observer->on_comment(stream, text, len, now_ns);
 }
@@ -281,12 +280,7 @@ static void on_body(struct fetch *fetch, const uint8_t *bytes, size_t len, uint6
     struct stream *stream = stream_of(fetch);
     enum sse_status status;
 
-    if (!stream->has_first_byte) {
-        stream->has_first_byte = true;
-        stat_time(stream->target->set, METRIC_SSE_FIRST_BYTE, NULL,
-                  now_ns - stream->attempt_began_ns);
-    }
-    stat_count(stream->target->set, METRIC_SSE_BYTES, NULL, len);
+    stream_stats_body(&stream->target->place, &stream->record, len, now_ns);
     status = sse_parser_feed(&stream->parser, bytes, len, now_ns);
     if (stream->is_cut) {
         stream_close(stream, false, now_ns);
@@ -312,7 +306,7 @@ static void on_end(struct fetch *fetch, const struct http_end *end, uint64_t now
         return;
     }
     assert(stream->state == STREAM_REQUESTING);
-    stream->has_head = end->has_head;
+    stream->record.has_head = end->has_head;
     fail_attempt(stream, end->error_class, end->message, may_retry, 0, now_ns);
 }
 
@@ -345,16 +339,13 @@ static const struct fetch_handlers fetch_handlers = {.write = write_request,
 static void request(struct stream *stream)
 {
     enter(stream, STREAM_REQUESTING);
-    stream->has_head = false;
+    stream->record.has_head = false;
     fetch_start(&stream->fetch, &stream->target->order, &stream->session);
 }
 
 static void count_attempt(struct stream *stream, uint64_t now_ns)
 {
-    if (stream->attempt_count < UINT8_MAX)
-        stream->attempt_count++;
-    stream->attempt_began_ns = now_ns;
-    stream_stats_attempt(stream);
+    stream_stats_attempt(&stream->target->place, &stream->record, now_ns);
 }
 
 static void fail_login(struct stream *stream, const struct login_result *result, uint64_t now_ns)
@@ -517,10 +508,9 @@ void stream_start(struct stream *stream, const struct stream_target *target, uin
                               request_make_auth(target->request, row));
     stream->target = target;
     stream->row = row;
-    stream->attempt_count = 0;
+    stream->record = (struct stream_record){0};
     stream->total_count = 0;
     stream->closes_ns = 0;
-    stream->ended_ns = 0;
     stream->is_cut = false;
     stream->retry_ms =
         (uint32_t)(stream->target->engine->config.plan->retry_wait_ns / CLOCK_NS_PER_MS);
@@ -534,22 +524,24 @@ void stream_close(struct stream *stream, bool is_run_end, uint64_t now_ns)
 
     switch ((enum stream_state)stream->state) {
     case STREAM_OPEN:
-        stream_stats_closed_by_us(stream, is_run_end, now_ns);
+        stream_stats_closed_by_us(&stream->target->place, &stream->record, is_run_end, now_ns);
         break;
     case STREAM_REQUESTING:
-        if (now_ns - stream->attempt_began_ns > patience_ns)
-            stream_stats_refused(stream, CLASS_TIMEOUT_HEADERS, "unanswered at the end of the run");
+        if (now_ns - stream->record.attempt_began_ns > patience_ns)
+            stream_stats_refused(&stream->target->place, &stream->record, CLASS_TIMEOUT_HEADERS,
+                                 "unanswered at the end of the run");
         else
-            stream_stats_pending(stream);
+            stream_stats_pending(&stream->target->place);
         break;
     case STREAM_LOGGING_IN:
         is_overdue = login_give_up(stream->login, now_ns);
         stream->login = NULL;
         /* After a 401 an attempt is under way. */
         if (stream->has_renewed && is_overdue)
-            stream_stats_refused(stream, CLASS_TIMEOUT_HEADERS, "unanswered at the end of the run");
+            stream_stats_refused(&stream->target->place, &stream->record, CLASS_TIMEOUT_HEADERS,
+                                 "unanswered at the end of the run");
         else if (stream->has_renewed)
-            stream_stats_pending(stream);
+            stream_stats_pending(&stream->target->place);
         break;
     case STREAM_IDLE:
     case STREAM_WAITING:
@@ -570,9 +562,10 @@ void stream_sample(struct stream *stream, uint64_t now_ns)
 
     if (stream->state != STREAM_OPEN || span_ns < STREAM_SAMPLE_S * CLOCK_NS_PER_S)
         return;
-    per_1000_s = (double)(stream->event_count - stream->sampled_count) * 1000.0 *
+    per_1000_s = (double)(stream->record.event_count - stream->sampled_count) * 1000.0 *
                  (double)CLOCK_NS_PER_S / (double)span_ns;
-    stat_rate(stream->target->set, METRIC_SSE_EVENTS_PER_STREAM_S, NULL, (uint64_t)per_1000_s);
+    stat_rate(stream->target->place.set, METRIC_SSE_EVENTS_PER_STREAM_S, NULL,
+              (uint64_t)per_1000_s);
     stream->sampled_ns = now_ns;
-    stream->sampled_count = stream->event_count;
+    stream->sampled_count = stream->record.event_count;
 }

@@ -16,6 +16,7 @@
 #include "load/login.h"
 #include "load/plan.h"
 #include "load/request.h"
+#include "load/stream_stats.h"
 #include "sse/parser.h"
 #include "stats/stats.h"
 
@@ -79,8 +80,7 @@ struct stream_target {
     struct stream_engine *engine;
     const struct request *request;
     struct fetch_order order;
-    struct stat_set *set;
-    size_t endpoint; /* in the statistics */
+    struct stat_place place;
 };
 /* Fills request and order; `rng` serves authentication. */
 void stream_target_init(struct stream_target *target, const struct request *request,
@@ -93,28 +93,21 @@ struct stream {
     struct timer timer;                 /* WAITING: the retry; OPEN: --stream-time */
     const struct stream_target *target; /* NULL: never started */
     struct http_session session;
-    uint64_t attempt_began_ns; /* first request of this attempt, redirects included */
-    uint64_t opened_ns;        /* headers of the open stream */
-    uint64_t last_event_ns;    /* 0: none on this connection yet */
-    uint64_t ended_ns;         /* end of the last open stream; 0: never was open */
+    struct stream_record record;
     union {
         uint64_t sampled_ns;         /* OPEN */
         struct login_attempt *login; /* LOGGING_IN: owned */
     };
     uint64_t closes_ns;   /* --stream-time after the first opening; 0: not opened yet */
-    uint32_t event_count; /* since opened_ns */
     uint32_t total_count; /* since stream_start, over reconnects */
     uint32_t sampled_count;
     uint32_t retry_ms;      /* as the server set it, or --retry-wait */
     uint32_t row;           /* of the feed */
-    uint8_t attempt_count;  /* since stream_start; stays at 255 */
     uint8_t state;          /* enum stream_state */
-    bool has_head : 1;      /* the latest request of this attempt was answered */
     bool has_logged_in : 1; /* as far as is known, the token or the cookies still hold */
     bool had_login : 1;     /* a login has succeeded before */
     bool has_renewed : 1;   /* logged in again in this attempt */
-    bool has_first_byte : 1;
-    bool is_cut : 1; /* an end was chosen inside a handler: close when it returns */
+    bool is_cut : 1;        /* an end was chosen inside a handler: close when it returns */
 };
 
 /* `stream` is zeroed memory. */

@@ -8,44 +8,54 @@
 
 enum { TAG_BYTES = 96, STREAM_STATS_PATIENCE_MS = 1000 };
 
-static const char *phase_of(const struct stream *stream)
+struct stat_place stat_place_of(struct stats *stats, const char *method, const char *name)
 {
-    return stream->attempt_count <= 1 ? "phase:first" : "phase:resume";
+    size_t endpoint = stats_add_endpoint(stats, method, name);
+
+    return (struct stat_place){
+        .stats = stats, .set = stats_endpoint_set(stats, endpoint), .endpoint = endpoint};
 }
 
-static struct stats *stats_of(const struct stream *stream)
+static const char *phase_of(const struct stream_record *record)
 {
-    return stream_engine_stats(stream->target->engine);
+    return record->attempt_count <= 1 ? "phase:first" : "phase:resume";
 }
 
-void stream_stats_attempt(const struct stream *stream)
+void stream_stats_attempt(const struct stat_place *place, struct stream_record *record,
+                          uint64_t now_ns)
 {
-    struct stat_set *set = stream->target->set;
+    struct stat_set *set = place->set;
 
+    if (record->attempt_count < UINT8_MAX)
+        record->attempt_count++;
+    record->attempt_began_ns = now_ns;
+    record->has_head = false;
     stat_count(set, METRIC_SSE_ATTEMPTS, NULL, 1);
-    stat_count(set, METRIC_SSE_ATTEMPTS, phase_of(stream), 1);
-    if (stream->attempt_count > 1)
+    stat_count(set, METRIC_SSE_ATTEMPTS, phase_of(record), 1);
+    if (record->attempt_count > 1)
         stat_count(set, METRIC_SSE_RECONNECTS, NULL, 1);
 }
 
-void stream_stats_answer(const struct stream *stream, int status, bool is_hop, uint64_t now_ns)
+void stream_stats_answer(const struct stat_place *place, const struct stream_record *record,
+                         const struct http_exchange *exchange, int status, bool is_hop)
 {
-    const struct http_exchange *exchange = &stream->fetch.exchange;
-
-    exchange_stats_answer(stream->target->set, exchange, status, is_hop, phase_of(stream));
-    exchange_stats_time(stream->target->set, exchange, now_ns);
+    exchange_stats_answer(place->set, exchange, status, is_hop, phase_of(record));
 }
 
-void stream_stats_connected(const struct stream *stream, uint64_t now_ns)
+void stream_stats_connected(const struct stat_place *place, struct stream_record *record,
+                            const struct http_exchange *exchange, uint64_t now_ns)
 {
-    struct stat_set *set = stream->target->set;
-    const struct http_exchange *exchange = &stream->fetch.exchange;
-    uint64_t took_ns = now_ns - stream->attempt_began_ns;
+    struct stat_set *set = place->set;
+    uint64_t took_ns = now_ns - record->attempt_began_ns;
 
+    record->opened_ns = now_ns;
+    record->last_event_ns = 0;
+    record->event_count = 0;
+    record->has_first_byte = false;
     stat_pass(set, METRIC_SSE_CONNECT_SUCCESS, NULL, true);
-    stat_pass(set, METRIC_SSE_CONNECT_SUCCESS, phase_of(stream), true);
+    stat_pass(set, METRIC_SSE_CONNECT_SUCCESS, phase_of(record), true);
     stat_time(set, METRIC_SSE_CONNECTING, NULL, took_ns);
-    stat_time(set, METRIC_SSE_CONNECTING, phase_of(stream), took_ns);
+    stat_time(set, METRIC_SSE_CONNECTING, phase_of(record), took_ns);
     if (exchange->dns_us > 0)
         stat_time(set, METRIC_SSE_CONNECTING, "part:dns", exchange->dns_us * CLOCK_NS_PER_US);
     if (!exchange->is_reused)
@@ -56,58 +66,57 @@ void stream_stats_connected(const struct stream *stream, uint64_t now_ns)
     stat_time(set, METRIC_SSE_CONNECTING, "part:wait", now_ns - exchange->sent_ns);
 }
 
-static void add_error(const struct stream *stream, enum error_class error_class,
+static void add_error(const struct stat_place *place, enum error_class error_class,
                       const char *message)
 {
-    stats_add_error(stats_of(stream), stream->target->endpoint, error_class, message,
-                    clock_unix_ms());
+    stats_add_error(place->stats, place->endpoint, error_class, message, clock_unix_ms());
 }
 
 /* An attempt that a head came for has been counted as a request already. */
-static void count_unanswered(const struct stream *stream)
+static void count_unanswered(const struct stat_place *place, const struct stream_record *record)
 {
-    if (!stream->has_head)
-        exchange_stats_unanswered(stream->target->set);
+    if (!record->has_head)
+        exchange_stats_unanswered(place->set);
 }
 
-void stream_stats_refused(const struct stream *stream, enum error_class error_class,
-                          const char *message)
+void stream_stats_refused(const struct stat_place *place, const struct stream_record *record,
+                          enum error_class error_class, const char *message)
 {
-    struct stat_set *set = stream->target->set;
+    struct stat_set *set = place->set;
 
     stat_pass(set, METRIC_SSE_CONNECT_SUCCESS, NULL, false);
-    stat_pass(set, METRIC_SSE_CONNECT_SUCCESS, phase_of(stream), false);
+    stat_pass(set, METRIC_SSE_CONNECT_SUCCESS, phase_of(record), false);
     stat_pass(set, METRIC_SSE_STREAM_SUCCESS, NULL, false);
-    if (stream->attempt_count > 1)
+    if (record->attempt_count > 1)
         stat_pass(set, METRIC_SSE_RECONNECT_SUCCESS, NULL, false);
-    count_unanswered(stream);
+    count_unanswered(place, record);
     if (error_class != CLASS_NONE)
-        add_error(stream, error_class, message);
+        add_error(place, error_class, message);
 }
 
-void stream_stats_stopped(const struct stream *stream)
+void stream_stats_stopped(const struct stat_place *place, const struct stream_record *record)
 {
-    struct stat_set *set = stream->target->set;
+    struct stat_set *set = place->set;
 
-    if (stream->attempt_count <= 1) {
-        stream_stats_refused(stream, CLASS_NONE, NULL);
+    if (record->attempt_count <= 1) {
+        stream_stats_refused(place, record, CLASS_NONE, NULL);
         return;
     }
     stat_pass(set, METRIC_SSE_CONNECT_SUCCESS, NULL, false);
-    stat_pass(set, METRIC_SSE_CONNECT_SUCCESS, phase_of(stream), false);
+    stat_pass(set, METRIC_SSE_CONNECT_SUCCESS, phase_of(record), false);
     stat_count(set, METRIC_SSE_COMPLETED, NULL, 1);
 }
 
-void stream_stats_gave_up(const struct stream *stream)
+void stream_stats_gave_up(const struct stat_place *place, const struct stream_record *record)
 {
     /* Who never was on a stream and asked once has given up nothing. */
-    if (stream->attempt_count > 1 || stream->ended_ns != 0)
-        stat_count(stream->target->set, METRIC_SSE_GAVE_UP, NULL, 1);
+    if (record->attempt_count > 1 || record->ended_ns != 0)
+        stat_count(place->set, METRIC_SSE_GAVE_UP, NULL, 1);
 }
 
-void stream_stats_pending(const struct stream *stream)
+void stream_stats_pending(const struct stat_place *place)
 {
-    stat_count(stream->target->set, METRIC_SSE_PENDING, NULL, 1);
+    stat_count(place->set, METRIC_SSE_PENDING, NULL, 1);
 }
 
 /* "event:NAME", with what cannot stand in a tag replaced. */
@@ -125,51 +134,72 @@ static void count_name(struct stat_set *set, const struct sse_event *event)
     stat_count(set, METRIC_SSE_EVENTS, tag, 1);
 }
 
-void stream_stats_event(const struct stream *stream, const struct sse_event *event, uint64_t now_ns)
+static void count_first_event(const struct stat_place *place, const struct stream_record *record,
+                              uint64_t now_ns)
 {
-    struct stat_set *set = stream->target->set;
+    struct stat_set *set = place->set;
+
+    stat_time(set, METRIC_SSE_TTFE, NULL, now_ns - record->attempt_began_ns);
+    stat_time(set, METRIC_SSE_TTFE, phase_of(record), now_ns - record->attempt_began_ns);
+    if (record->attempt_count > 1) {
+        stat_pass(set, METRIC_SSE_RECONNECT_SUCCESS, NULL, true);
+        if (record->ended_ns != 0)
+            stat_time(set, METRIC_SSE_RECOVERY, NULL, now_ns - record->ended_ns);
+    }
+}
+
+void stream_stats_body(const struct stat_place *place, struct stream_record *record, size_t len,
+                       uint64_t now_ns)
+{
+    if (!record->has_first_byte) {
+        record->has_first_byte = true;
+        stat_time(place->set, METRIC_SSE_FIRST_BYTE, NULL, now_ns - record->attempt_began_ns);
+    }
+    stat_count(place->set, METRIC_SSE_BYTES, NULL, len);
+}
+
+void stream_stats_event(const struct stat_place *place, struct stream_record *record,
+                        const struct sse_event *event, uint64_t now_ns)
+{
+    struct stat_set *set = place->set;
 
     stat_count(set, METRIC_SSE_EVENTS, NULL, 1);
     if (event->name_bytes > 0)
         count_name(set, event);
-    if (stream->last_event_ns != 0) {
-        stat_time(set, METRIC_SSE_EVENT_GAP, NULL, now_ns - stream->last_event_ns);
-        return;
-    }
-    stat_time(set, METRIC_SSE_TTFE, NULL, now_ns - stream->attempt_began_ns);
-    stat_time(set, METRIC_SSE_TTFE, phase_of(stream), now_ns - stream->attempt_began_ns);
-    if (stream->attempt_count > 1) {
-        stat_pass(set, METRIC_SSE_RECONNECT_SUCCESS, NULL, true);
-        if (stream->ended_ns != 0)
-            stat_time(set, METRIC_SSE_RECOVERY, NULL, now_ns - stream->ended_ns);
-    }
+    if (record->last_event_ns != 0)
+        stat_time(set, METRIC_SSE_EVENT_GAP, NULL, now_ns - record->last_event_ns);
+    else
+        count_first_event(place, record, now_ns);
+    record->last_event_ns = now_ns;
+    record->event_count++;
 }
-
-void stream_stats_disconnect(const struct stream *stream, enum error_class error_class,
-                             const char *message, uint64_t now_ns)
+void stream_stats_disconnect(const struct stat_place *place, struct stream_record *record,
+                             enum error_class error_class, const char *message, uint64_t now_ns)
 {
-    struct stat_set *set = stream->target->set;
+    struct stat_set *set = place->set;
     char tag[TAG_BYTES];
 
     (void)snprintf(tag, sizeof tag, "cause:%s", error_class_name(error_class));
     stat_count(set, METRIC_SSE_DISCONNECTS, NULL, 1);
     stat_count(set, METRIC_SSE_DISCONNECTS, tag, 1);
-    stat_time(set, METRIC_SSE_DURATION, NULL, now_ns - stream->opened_ns);
+    stat_time(set, METRIC_SSE_DURATION, NULL, now_ns - record->opened_ns);
     stat_pass(set, METRIC_SSE_STREAM_SUCCESS, NULL, false);
-    if (stream->attempt_count > 1 && stream->event_count == 0)
+    if (record->attempt_count > 1 && record->event_count == 0)
         stat_pass(set, METRIC_SSE_RECONNECT_SUCCESS, NULL, false);
-    add_error(stream, error_class, message);
+    add_error(place, error_class, message);
+    record->ended_ns = now_ns;
 }
 
-void stream_stats_closed_by_us(const struct stream *stream, bool is_run_end, uint64_t now_ns)
+void stream_stats_closed_by_us(const struct stat_place *place, const struct stream_record *record,
+                               bool is_run_end, uint64_t now_ns)
 {
-    struct stat_set *set = stream->target->set;
+    struct stat_set *set = place->set;
 
     stat_count(set, METRIC_SSE_CLOSED_BY_US, NULL, 1);
     stat_time(set, is_run_end ? METRIC_SSE_OPEN_AGE : METRIC_SSE_DURATION, NULL,
-              now_ns - stream->opened_ns);
+              now_ns - record->opened_ns);
     /* A stream that the run's end cut short had no time to show whether it works. */
-    if (stream->event_count > 0 || !is_run_end ||
-        now_ns - stream->opened_ns > STREAM_STATS_PATIENCE_MS * CLOCK_NS_PER_MS)
-        stat_pass(set, METRIC_SSE_STREAM_SUCCESS, NULL, stream->event_count > 0);
+    if (record->event_count > 0 || !is_run_end ||
+        now_ns - record->opened_ns > STREAM_STATS_PATIENCE_MS * CLOCK_NS_PER_MS)
+        stat_pass(set, METRIC_SSE_STREAM_SUCCESS, NULL, record->event_count > 0);
 }

@@ -1,32 +1,68 @@
 /*
- * load/stream_stats.h - what one stream records, each step in one place.
+ * load/stream_stats.h - what one stream records, each step in one place: of a user in URL mode, and
+ * of a script's response that turns out to be an event stream.
  */
 #ifndef CICADA_LOAD_STREAM_STATS_H
 #define CICADA_LOAD_STREAM_STATS_H
 
-#include "load/stream.h"
+#include "http/client.h"
+#include "sse/parser.h"
+#include "stats/stats.h"
 
-void stream_stats_attempt(const struct stream *stream);
-/* A response head, redirects too: the HTTP exchange is counted. */
-void stream_stats_answer(const struct stream *stream, int status, bool is_hop, uint64_t now_ns);
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Where the figures of an endpoint go; borrowed from the statistics. */
+struct stat_place {
+    struct stats *stats;
+    struct stat_set *set;
+    size_t endpoint;
+};
+/* The endpoint's place, made when new. */
+struct stat_place stat_place_of(struct stats *stats, const char *method, const char *name);
+
+/* What the figures of one stream are made from, embedded in its owner. Zero is a stream that was
+ * never asked for. Owners read it; the functions below keep it. */
+struct stream_record {
+    uint64_t attempt_began_ns; /* first request of this attempt, redirects included */
+    uint64_t opened_ns;        /* headers of the open stream */
+    uint64_t last_event_ns;    /* 0: none on this connection yet */
+    uint64_t ended_ns;         /* end of the last open stream; 0: never was open */
+    uint32_t event_count;      /* since opened_ns */
+    uint8_t attempt_count;     /* since the stream was first asked for; stays at 255 */
+    bool has_head : 1;         /* the latest request of this attempt was answered */
+    bool has_first_byte : 1;
+};
+
+/* An attempt begins. */
+void stream_stats_attempt(const struct stat_place *place, struct stream_record *record,
+                          uint64_t now_ns);
+/* A response head, redirects too: the HTTP exchange is counted, but for its time. */
+void stream_stats_answer(const struct stat_place *place, const struct stream_record *record,
+                         const struct http_exchange *exchange, int status, bool is_hop);
 /* Status 200 and text/event-stream. */
-void stream_stats_connected(const struct stream *stream, uint64_t now_ns);
+void stream_stats_connected(const struct stat_place *place, struct stream_record *record,
+                            const struct http_exchange *exchange, uint64_t now_ns);
 /* An attempt that did not become a stream. */
-void stream_stats_refused(const struct stream *stream, enum error_class error_class,
-                          const char *message);
+void stream_stats_refused(const struct stat_place *place, const struct stream_record *record,
+                          enum error_class error_class, const char *message);
 /* A 204: no stream, but no error; after an open one it is the service's word that all is said. */
-void stream_stats_stopped(const struct stream *stream);
+void stream_stats_stopped(const struct stat_place *place, const struct stream_record *record);
 /* No further attempt will be made. */
-void stream_stats_gave_up(const struct stream *stream);
+void stream_stats_gave_up(const struct stat_place *place, const struct stream_record *record);
 /* No answer when the run ended. */
-void stream_stats_pending(const struct stream *stream);
-/* Before the stream's own fields move on to this event. */
-void stream_stats_event(const struct stream *stream, const struct sse_event *event,
-                        uint64_t now_ns);
+void stream_stats_pending(const struct stat_place *place);
+/* Bytes of the body. */
+void stream_stats_body(const struct stat_place *place, struct stream_record *record, size_t len,
+                       uint64_t now_ns);
+void stream_stats_event(const struct stat_place *place, struct stream_record *record,
+                        const struct sse_event *event, uint64_t now_ns);
 /* The end of an open stream nobody asked for. */
-void stream_stats_disconnect(const struct stream *stream, enum error_class error_class,
-                             const char *message, uint64_t now_ns);
+void stream_stats_disconnect(const struct stat_place *place, struct stream_record *record,
+                             enum error_class error_class, const char *message, uint64_t now_ns);
 /* The end of an open stream by our choice. */
-void stream_stats_closed_by_us(const struct stream *stream, bool is_run_end, uint64_t now_ns);
+void stream_stats_closed_by_us(const struct stat_place *place, const struct stream_record *record,
+                               bool is_run_end, uint64_t now_ns);
 
 #endif

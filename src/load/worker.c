@@ -256,9 +256,8 @@ static int make_requests(struct worker *worker, struct err *err)
         stream_target_init(target, worker->requests[i], worker->network.client, worker->loop,
                            &worker->rng);
         name = url_hide_userinfo(spec.url, strlen(spec.url));
-        target->endpoint = stats_add_endpoint(worker->stats, plan->request.method, name);
+        target->place = stat_place_of(worker->stats, plan->request.method, name);
         free(name);
-        target->set = stats_endpoint_set(worker->stats, target->endpoint);
         worker->shared.weight_sum += plan->targets[i].weight;
     }
     return 0;

@@ -118,8 +118,7 @@ static void make_target(int index, const char *userinfo, uint16_t port)
     requests[index] = make_request(urls[index], &plan->request);
     stream_target_init(target, requests[index], server.client, server.loop,
                        stream_engine_rng(engine));
-    target->endpoint = stats_add_endpoint(stats, "GET", urls[index]);
-    target->set = stats_endpoint_set(stats, target->endpoint);
+    target->place = stat_place_of(stats, "GET", urls[index]);
 }
 
 static void make_login(void)
@@ -192,7 +191,7 @@ static void a_hop_that_cannot_be_reached_is_counted_and_tried_again(void **state
     wait_for_failures(1);
     assert_int_equal(failed_as, CLASS_CONNECT_REFUSED);
     assert_true(retry_ns != CLOCK_NEVER_NS);
-    assert_int_equal(stat_get_count(targets[0].set, METRIC_HTTP_REQS, NULL), 2);
+    assert_int_equal(stat_get_count(targets[0].place.set, METRIC_HTTP_REQS, NULL), 2);
 }
 
 static void a_login_whose_hop_cannot_be_reached_is_tried_again(void **state)
@@ -278,7 +277,7 @@ static void a_stream_may_follow_from_inside_a_compressed_event(void **state)
     wait_for_ends(3);
     assert_int_equal(ending, STREAM_ENDED_BY_US);
     assert_int_equal(failure_count, 0);
-    assert_int_equal(stat_get_count(targets[0].set, METRIC_SSE_EVENTS, NULL), 6);
+    assert_int_equal(stat_get_count(targets[0].place.set, METRIC_SSE_EVENTS, NULL), 6);
     buf_fini(&bytes);
     buf_fini(&text);
 }
