@@ -20,6 +20,9 @@ static bool pass_on(const uint8_t *body, size_t len, struct buf *out)
     struct frame_ready ready;
     struct frame_tick tick, head;
     struct frame_log log;
+    struct frame_done done;
+    struct frame_message message;
+    struct frame_target target;
     struct stats *stats;
     const uint8_t *plan;
     char *line;
@@ -76,8 +79,32 @@ static bool pass_on(const uint8_t *body, size_t len, struct buf *out)
         }
         break;
     case FRAME_DONE:
+        is_sound = frame_get_done(&frame, &done, &err) == 0;
+        if (is_sound)
+            frame_put_done(out, &done);
+        break;
+    case FRAME_MESSAGE:
+        is_sound = frame_get_message(&frame, &message, &err) == 0;
+        if (is_sound)
+            frame_put_message(out, &message);
+        break;
+    case FRAME_TARGET:
+        is_sound = frame_get_target(&frame, &target, &err) == 0;
+        if (is_sound) {
+            frame_put_target(out, &target);
+            frame_target_fini(&target);
+        }
+        break;
+    case FRAME_QUIT:
         is_sound = true;
-        frame_put_done(out);
+        frame_put_quit(out);
+        break;
+    case FRAME_FAIL:
+        is_sound = frame_get_fail(&frame, &line, &err) == 0;
+        if (is_sound) {
+            frame_put_fail(out, line);
+            free(line);
+        }
         break;
     }
     return is_sound;

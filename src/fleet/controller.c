@@ -319,6 +319,18 @@ static void take_log(const struct frame *frame)
         log_debug("%.*s", (int)entry.line_bytes, entry.line);
 }
 
+static void take_done(struct controller_worker *worker, const struct frame *frame)
+{
+    struct frame_done done;
+    struct err err = {0};
+
+    if (frame_get_done(frame, &done, &err) < 0)
+        return;
+    worker->is_done = true;
+    worker->controller->run->workers[worker->index].is_done = true;
+    stop_when_all_ended(worker->controller);
+}
+
 static void on_frame(void *ctx, const struct frame *frame)
 {
     struct controller_worker *worker = ctx;
@@ -334,10 +346,12 @@ static void on_frame(void *ctx, const struct frame *frame)
         take_log(frame);
         break;
     case FRAME_DONE:
-        worker->is_done = true;
-        worker->controller->run->workers[worker->index].is_done = true;
-        stop_when_all_ended(worker->controller);
+        take_done(worker, frame);
         break;
+    case FRAME_MESSAGE:
+    case FRAME_TARGET:
+    case FRAME_QUIT:
+    case FRAME_FAIL:
     case FRAME_NONE:
     case FRAME_PLAN:
     case FRAME_USERS:

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PLAN_VERSION = 1, PLAN_TARGET_LIMIT = 10000 };
+enum { PLAN_VERSION = 2, PLAN_TARGET_LIMIT = 10000 };
 
 struct plan *plan_new(void)
 {
@@ -36,6 +36,7 @@ void plan_free(struct plan *plan)
     for (size_t i = 0; i < plan->target_count; i++)
         free(plan->targets[i].url);
     free(plan->targets);
+    free(plan->script);
     plan_message_fini(&plan->request);
     plan_message_fini(&plan->login);
     plan_network_fini(&plan->network);
@@ -48,6 +49,7 @@ void plan_free(struct plan *plan)
 void plan_encode(const struct plan *plan, struct buf *out)
 {
     pack_uint(out, PLAN_VERSION);
+    pack_text(out, plan->script);
     pack_uint(out, plan->target_count);
     for (size_t i = 0; i < plan->target_count; i++) {
         pack_text(out, plan->targets[i].url);
@@ -98,9 +100,11 @@ static char *unpack_required(struct unpack *unpack)
 
 static void decode_request(struct plan *plan, struct unpack *unpack)
 {
-    size_t targets = (size_t)unpack_bounded(unpack, 1, PLAN_TARGET_LIMIT);
+    size_t targets;
 
-    plan->targets = x_calloc(targets, sizeof *plan->targets);
+    plan->script = unpack_text(unpack);
+    targets = (size_t)unpack_bounded(unpack, plan->script ? 0 : 1, PLAN_TARGET_LIMIT);
+    plan->targets = targets > 0 ? x_calloc(targets, sizeof *plan->targets) : NULL;
     for (size_t i = 0; i < targets && !unpack->failed; i++) {
         plan->targets[i].url = unpack_required(unpack);
         plan->targets[i].weight = (uint32_t)unpack_bounded(unpack, 1, UINT32_MAX);

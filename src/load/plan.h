@@ -57,7 +57,8 @@ struct plan_network {
 };
 
 struct plan {
-    struct plan_target *targets;
+    char *script;                /* JSON for a Locust file's worker; NULL: URL mode */
+    struct plan_target *targets; /* at least one in URL mode, else none */
     size_t target_count;
     struct plan_message request;
     char *login_url;           /* NULL: users do not log in */

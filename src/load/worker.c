@@ -318,6 +318,10 @@ static int set_up(struct worker *worker, const struct frame *frame, struct err *
     worker->plan = plan_decode(bytes, len, err);
     if (!worker->plan)
         return -1;
+    if (worker->plan->script) {
+        err_set(err, ERR_USAGE, "a Locust file needs a worker in Python");
+        return -1;
+    }
     log_set_level((enum log_level)worker->plan->log_level);
     if (worker->plan->feed) {
         worker->feed = feed_parse(worker->plan->feed, worker->plan->feed_bytes, err);
@@ -396,7 +400,8 @@ static void take_stop(struct worker *worker, const struct frame *frame)
         on_stop_limit);
     remove_all_users(worker);
     send_tick(worker, true, loop_refresh_ns(worker->loop));
-    frame_put_done(channel_out(worker->channel));
+    frame_put_done(channel_out(worker->channel),
+                   &(struct frame_done){.exit_code = FRAME_EXIT_CODE_NONE});
     worker->has_said_done = true;
     channel_flush(worker->channel);
 }
@@ -422,6 +427,10 @@ static void on_frame(void *ctx, const struct frame *frame)
     case FRAME_TICK:
     case FRAME_LOG:
     case FRAME_DONE:
+    case FRAME_MESSAGE:
+    case FRAME_TARGET:
+    case FRAME_QUIT:
+    case FRAME_FAIL:
         break;
     }
 }

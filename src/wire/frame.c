@@ -6,18 +6,24 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+
+enum { FRAME_EXIT_CODE_MAX = 255 };
 
 /* Members of each frame's array, the kind included. */
 static const size_t FIELD_COUNTS[] = {
-    [FRAME_NONE] = 0,  [FRAME_PLAN] = 2,  [FRAME_USERS] = 4, [FRAME_STOP] = 2, [FRAME_PING] = 1,
-    [FRAME_READY] = 3, [FRAME_TICK] = 11, [FRAME_LOG] = 3,   [FRAME_DONE] = 1,
+    [FRAME_NONE] = 0,   [FRAME_PLAN] = 2,  [FRAME_USERS] = 6, [FRAME_STOP] = 2, [FRAME_PING] = 1,
+    [FRAME_READY] = 3,  [FRAME_TICK] = 11, [FRAME_LOG] = 3,   [FRAME_DONE] = 3, [FRAME_MESSAGE] = 5,
+    [FRAME_TARGET] = 4, [FRAME_QUIT] = 1,  [FRAME_FAIL] = 2,
 };
 
 static const char *const NAMES[] = {
-    [FRAME_NONE] = "none", [FRAME_PLAN] = "plan", [FRAME_USERS] = "users",
-    [FRAME_STOP] = "stop", [FRAME_PING] = "ping", [FRAME_READY] = "ready",
-    [FRAME_TICK] = "tick", [FRAME_LOG] = "log",   [FRAME_DONE] = "done",
+    [FRAME_NONE] = "none",       [FRAME_PLAN] = "plan",     [FRAME_USERS] = "users",
+    [FRAME_STOP] = "stop",       [FRAME_PING] = "ping",     [FRAME_READY] = "ready",
+    [FRAME_TICK] = "tick",       [FRAME_LOG] = "log",       [FRAME_DONE] = "done",
+    [FRAME_MESSAGE] = "message", [FRAME_TARGET] = "target", [FRAME_QUIT] = "quit",
+    [FRAME_FAIL] = "fail",
 };
 
 /* Leaves room for the length; end_frame fills it in. Returns where the frame starts. */
@@ -57,6 +63,11 @@ void frame_put_users(struct buf *out, const struct frame_users *users)
     pack_uint(out, users->sequence);
     pack_uint(out, users->users);
     pack_uint(out, users->over_ms);
+    assert(users->class_count <= FRAME_CLASS_LIMIT);
+    pack_array(out, users->class_count);
+    for (size_t i = 0; i < users->class_count; i++)
+        pack_uint(out, users->classes[i]);
+    pack_bool(out, users->is_final);
     end_frame(out, start);
 }
 
@@ -108,9 +119,49 @@ void frame_put_log(struct buf *out, enum log_level level, const char *line)
     end_frame(out, start);
 }
 
-void frame_put_done(struct buf *out)
+void frame_put_done(struct buf *out, const struct frame_done *done)
 {
-    end_frame(out, begin_frame(out, FRAME_DONE));
+    size_t start = begin_frame(out, FRAME_DONE);
+
+    pack_uint(out, done->exit_code < 0 ? 0 : ((uint64_t)done->exit_code & FRAME_EXIT_CODE_MAX) + 1);
+    pack_bool(out, done->had_unhandled);
+    end_frame(out, start);
+}
+
+void frame_put_message(struct buf *out, const struct frame_message *message)
+{
+    size_t start = begin_frame(out, FRAME_MESSAGE);
+
+    pack_text_view(out, message->type, message->type_bytes);
+    pack_bytes(out, message->data, message->data_bytes);
+    pack_uint(out, message->source);
+    pack_uint(out, message->destination);
+    end_frame(out, start);
+}
+
+void frame_put_target(struct buf *out, const struct frame_target *target)
+{
+    size_t start = begin_frame(out, FRAME_TARGET);
+
+    pack_uint(out, target->users);
+    pack_double(out, target->spawn_rate_per_s);
+    pack_array(out, target->class_count);
+    for (size_t i = 0; i < target->class_count; i++)
+        pack_text(out, target->classes[i]);
+    end_frame(out, start);
+}
+
+void frame_put_quit(struct buf *out)
+{
+    end_frame(out, begin_frame(out, FRAME_QUIT));
+}
+
+void frame_put_fail(struct buf *out, const char *sentence)
+{
+    size_t start = begin_frame(out, FRAME_FAIL);
+
+    pack_text(out, sentence);
+    end_frame(out, start);
 }
 
 /* Steps over what frame_open has checked. */
@@ -140,7 +191,7 @@ int frame_open(const uint8_t *body, size_t body_bytes, struct frame *frame, stru
 
     unpack_init(&unpack, body, body_bytes);
     fields = unpack_array(&unpack);
-    kind = (enum frame_kind)unpack_uint_max(&unpack, FRAME_DONE);
+    kind = (enum frame_kind)unpack_uint_max(&unpack, FRAME_FAIL);
     if (unpack.failed || kind == FRAME_NONE || fields != FIELD_COUNTS[kind] ||
         (fields == 1 && !unpack_finished(&unpack))) {
         err_set(err, ERR_SYSTEM, "%zu bytes came that are no frame", body_bytes);
@@ -164,6 +215,23 @@ int frame_get_plan(const struct frame *frame, const uint8_t **plan, size_t *plan
     return 0;
 }
 
+/* By class they are as many as in all, or there are no classes. */
+static void unpack_classes(struct unpack *unpack, struct frame_users *users)
+{
+    size_t count = unpack_array(unpack);
+    uint64_t sum = 0;
+
+    if (count > FRAME_CLASS_LIMIT)
+        unpack->failed = true;
+    for (size_t i = 0; i < count && !unpack->failed; i++) {
+        users->classes[i] = (uint32_t)unpack_uint_max(unpack, UINT32_MAX);
+        sum += users->classes[i];
+    }
+    if (count > 0 && sum != users->users)
+        unpack->failed = true;
+    users->class_count = count;
+}
+
 int frame_get_users(const struct frame *frame, struct frame_users *users, struct err *err)
 {
     struct unpack unpack = fields_of(frame, FRAME_USERS);
@@ -172,6 +240,8 @@ int frame_get_users(const struct frame *frame, struct frame_users *users, struct
     result.sequence = unpack_uint(&unpack);
     result.users = (uint32_t)unpack_uint_max(&unpack, UINT32_MAX);
     result.over_ms = (uint32_t)unpack_uint_max(&unpack, UINT32_MAX);
+    unpack_classes(&unpack, &result);
+    result.is_final = unpack_bool(&unpack);
     if (!unpack_finished(&unpack))
         return unsound(frame, err);
     *users = result;
@@ -255,8 +325,94 @@ int frame_get_log(const struct frame *frame, struct frame_log *log, struct err *
 
     result.level = (enum log_level)unpack_uint_max(&unpack, LOG_DEBUG);
     result.line = unpack_text_view(&unpack, &result.line_bytes);
-    if (!unpack_finished(&unpack) || !result.line || result.level == LOG_NONE)
+    if (!unpack_finished(&unpack) || !result.line)
         return unsound(frame, err);
     *log = result;
+    return 0;
+}
+
+int frame_get_done(const struct frame *frame, struct frame_done *done, struct err *err)
+{
+    struct unpack unpack = fields_of(frame, FRAME_DONE);
+    struct frame_done result = {0};
+
+    result.exit_code =
+        (int)unpack_uint_max(&unpack, FRAME_EXIT_CODE_MAX + 1) + FRAME_EXIT_CODE_NONE;
+    result.had_unhandled = unpack_bool(&unpack);
+    if (!unpack_finished(&unpack))
+        return unsound(frame, err);
+    *done = result;
+    return 0;
+}
+
+int frame_get_message(const struct frame *frame, struct frame_message *message, struct err *err)
+{
+    struct unpack unpack = fields_of(frame, FRAME_MESSAGE);
+    struct frame_message result = {0};
+
+    result.type = unpack_text_view(&unpack, &result.type_bytes);
+    result.data = unpack_bytes(&unpack, &result.data_bytes);
+    result.source = (uint32_t)unpack_uint_max(&unpack, UINT32_MAX);
+    result.destination = (uint32_t)unpack_uint_max(&unpack, UINT32_MAX);
+    if (!unpack_finished(&unpack) || !result.type || result.type_bytes > FRAME_TYPE_LIMIT_BYTES ||
+        result.data_bytes > FRAME_MESSAGE_LIMIT_BYTES)
+        return unsound(frame, err);
+    *message = result;
+    return 0;
+}
+
+static void unpack_names(struct unpack *unpack, struct frame_target *target)
+{
+    size_t count = unpack_array(unpack);
+
+    if (count > FRAME_CLASS_LIMIT)
+        unpack->failed = true;
+    if (unpack->failed || count == 0)
+        return;
+    target->classes = x_calloc(count, sizeof *target->classes);
+    for (target->class_count = 0; target->class_count < count && !unpack->failed;) {
+        char *name = unpack_text(unpack);
+
+        if (!name || strlen(name) > FRAME_TYPE_LIMIT_BYTES)
+            unpack->failed = true;
+        target->classes[target->class_count++] = name;
+    }
+}
+
+int frame_get_target(const struct frame *frame, struct frame_target *target, struct err *err)
+{
+    struct unpack unpack = fields_of(frame, FRAME_TARGET);
+    struct frame_target result = {0};
+
+    result.users = (uint32_t)unpack_uint_max(&unpack, UINT32_MAX);
+    result.spawn_rate_per_s = unpack_double(&unpack);
+    unpack_names(&unpack, &result);
+    if (!unpack_finished(&unpack) || !isfinite(result.spawn_rate_per_s) ||
+        result.spawn_rate_per_s < 0) {
+        frame_target_fini(&result);
+        return unsound(frame, err);
+    }
+    *target = result;
+    return 0;
+}
+
+void frame_target_fini(struct frame_target *target)
+{
+    for (size_t i = 0; i < target->class_count; i++)
+        free(target->classes[i]);
+    free(target->classes);
+    *target = (struct frame_target){0};
+}
+
+int frame_get_fail(const struct frame *frame, char **sentence, struct err *err)
+{
+    struct unpack unpack = fields_of(frame, FRAME_FAIL);
+    char *result = unpack_text(&unpack);
+
+    if (!unpack_finished(&unpack) || !result) {
+        free(result);
+        return unsound(frame, err);
+    }
+    *sentence = result;
     return 0;
 }

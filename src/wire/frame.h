@@ -18,7 +18,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FRAME_LIMIT_BYTES = 256 * 1024 * 1024, FRAME_HEAD_BYTES = 4 };
+enum {
+    FRAME_LIMIT_BYTES = 256 * 1024 * 1024,
+    FRAME_HEAD_BYTES = 4,
+    FRAME_CLASS_LIMIT = 1000,                     /* user classes of a script */
+    FRAME_TYPE_LIMIT_BYTES = 4096,                /* of a message, or of a class's name */
+    FRAME_MESSAGE_LIMIT_BYTES = 16 * 1024 * 1024, /* of a message's data */
+    FRAME_EXIT_CODE_NONE = -1
+};
+
+/* Where a message comes from or goes to, beside the index of a worker. */
+static const uint32_t FRAME_LEAD = UINT32_MAX, FRAME_ALL_WORKERS = UINT32_MAX - 1;
 
 enum frame_kind {
     FRAME_NONE = 0,
@@ -31,7 +41,13 @@ enum frame_kind {
     FRAME_READY,
     FRAME_TICK,
     FRAME_LOG,
-    FRAME_DONE
+    FRAME_DONE,
+    /* both ways: a script's custom message */
+    FRAME_MESSAGE,
+    /* a script's worker or lead to the controller */
+    FRAME_TARGET, /* how many users the script asks for */
+    FRAME_QUIT,   /* it asks for the end of the run */
+    FRAME_FAIL    /* it cannot start */
 };
 
 /* Be at `users` virtual users (of this worker), moving there evenly within `over_ms`. */
@@ -39,6 +55,10 @@ struct frame_users {
     uint64_t sequence; /* an order older than one already seen is ignored */
     uint32_t users;
     uint32_t over_ms;
+    /* The same by class, in the order of the plan's classes; none without a script. */
+    size_t class_count;
+    uint32_t classes[FRAME_CLASS_LIMIT];
+    bool is_final; /* with this order the ramp is at its target */
 };
 
 struct frame_ready {
@@ -60,9 +80,29 @@ struct frame_tick {
 };
 
 struct frame_log {
-    enum log_level level;
-    const char *line; /* decoded: borrowed from the frame's bytes, `line_bytes` long, no NUL */
+    enum log_level level; /* LOG_NONE: a line of the script's own log, shown as it is */
+    const char *line;     /* decoded: borrowed from the frame's bytes, `line_bytes` long, no NUL */
     size_t line_bytes;
+};
+
+struct frame_done {
+    int exit_code;      /* as the script set it, 0 to 255; FRAME_EXIT_CODE_NONE: it set none */
+    bool had_unhandled; /* an exception that ends Locust with status 2 */
+};
+
+struct frame_message {
+    const char *type; /* decoded: borrowed from the frame's bytes, no NUL */
+    size_t type_bytes;
+    const uint8_t *data; /* JSON; borrowed likewise */
+    size_t data_bytes;
+    uint32_t source, destination; /* FRAME_LEAD, FRAME_ALL_WORKERS, or the index of a worker */
+};
+
+struct frame_target {
+    uint32_t users;
+    double spawn_rate_per_s;
+    char **classes; /* only users of these; none: of all. Decoded: owned */
+    size_t class_count;
 };
 
 /* --- encoding: each appends one whole frame to `out`, which must have no limit --- */
@@ -74,7 +114,13 @@ void frame_put_ping(struct buf *out);
 void frame_put_ready(struct buf *out, const struct frame_ready *ready);
 void frame_put_tick(struct buf *out, const struct frame_tick *tick, const struct stats *delta);
 void frame_put_log(struct buf *out, enum log_level level, const char *line);
-void frame_put_done(struct buf *out);
+/* Of an exit code the lowest eight bits, as exit(3) does. */
+void frame_put_done(struct buf *out, const struct frame_done *done);
+/* The three limits above are the caller's to check. */
+void frame_put_message(struct buf *out, const struct frame_message *message);
+void frame_put_target(struct buf *out, const struct frame_target *target);
+void frame_put_quit(struct buf *out);
+void frame_put_fail(struct buf *out, const char *sentence);
 
 /* --- decoding --- */
 /* One frame's body, without the length. Borrowed from the channel until its handler returns. */
@@ -97,5 +143,12 @@ int frame_get_tick(const struct frame *frame, struct frame_tick *tick, struct st
 /* Only the fixed part, to look at the sequence number before merging. */
 int frame_get_tick_head(const struct frame *frame, struct frame_tick *tick, struct err *err);
 int frame_get_log(const struct frame *frame, struct frame_log *log, struct err *err);
+int frame_get_done(const struct frame *frame, struct frame_done *done, struct err *err);
+int frame_get_message(const struct frame *frame, struct frame_message *message, struct err *err);
+/* frame_target_fini when 0. */
+int frame_get_target(const struct frame *frame, struct frame_target *target, struct err *err);
+void frame_target_fini(struct frame_target *target);
+/* The sentence is the caller's. */
+int frame_get_fail(const struct frame *frame, char **sentence, struct err *err);
 
 #endif

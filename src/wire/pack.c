@@ -83,13 +83,17 @@ void pack_bytes(struct buf *out, const void *bytes, size_t len)
 void pack_text(struct buf *out, const char *text)
 {
     struct msgpack_packer packer = packer_for(out);
-    size_t len;
 
-    if (!text) {
+    if (text)
+        pack_text_view(out, text, strlen(text));
+    else
         (void)msgpack_pack_nil(&packer);
-        return;
-    }
-    len = strlen(text);
+}
+
+void pack_text_view(struct buf *out, const char *text, size_t len)
+{
+    struct msgpack_packer packer = packer_for(out);
+
     assert(len <= UINT32_MAX);
     (void)msgpack_pack_str(&packer, len);
     (void)msgpack_pack_str_body(&packer, text, len);

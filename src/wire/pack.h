@@ -22,6 +22,8 @@ void pack_bool(struct buf *out, bool value);
 void pack_bytes(struct buf *out, const void *bytes, size_t len);
 /* NULL is kept apart from "". */
 void pack_text(struct buf *out, const char *text);
+/* Text of a given length, without a NUL in it. */
+void pack_text_view(struct buf *out, const char *text, size_t len);
 /* The head of an array: the next `count` values are its members. */
 void pack_array(struct buf *out, size_t count);
 

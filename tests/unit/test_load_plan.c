@@ -134,12 +134,27 @@ static void what_is_not_given_stays_not_given(void **state)
     assert_non_null(got);
     assert_null(got->request.body);
     assert_null(got->feed);
+    assert_null(got->script);
     assert_null(got->request.content_type);
     assert_null(got->request.headers.items);
     assert_null(got->login_url);
     assert_null(got->network.ca_pem);
     assert_string_equal(got->request.method, "GET");
     assert_true(got->stream_time_ns == CLOCK_NEVER_NS);
+    plan_free(got);
+    plan_free(plan);
+}
+
+static void a_script_stands_in_for_targets(void **state)
+{
+    struct plan *plan = plan_new(), *got;
+
+    (void)state;
+    plan->script = x_strdup("{\"file\":\"/a.py\"}");
+    got = copy(plan);
+    assert_non_null(got);
+    assert_string_equal(got->script, plan->script);
+    assert_int_equal(got->target_count, 0);
     plan_free(got);
     plan_free(plan);
 }
@@ -246,6 +261,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_plan_survives_the_frame),
         cmocka_unit_test(what_is_not_given_stays_not_given),
+        cmocka_unit_test(a_script_stands_in_for_targets),
         cmocka_unit_test(an_empty_body_is_kept_apart_from_none),
         cmocka_unit_test(a_cut_plan_is_refused_at_every_byte),
         cmocka_unit_test(values_out_of_range_are_refused),

@@ -45,7 +45,7 @@ static void on_frame(void *ctx, const struct frame *frame)
     if (frame->kind == FRAME_PLAN)
         assert_int_equal(frame_get_plan(frame, &plan, &side->plan_bytes, &err), 0);
     if (frame->kind == FRAME_PING && side->answers) {
-        frame_put_done(channel_out(side->channel));
+        frame_put_done(channel_out(side->channel), &(struct frame_done){0});
         channel_flush(side->channel);
     }
 }
@@ -195,7 +195,7 @@ static void what_came_before_the_end_is_handed_on(void **state)
     (void)state;
     open_pair(&pair, &raw);
     frame_put_ping(&out);
-    frame_put_done(&out);
+    frame_put_done(&out, &(struct frame_done){0});
     assert_int_equal(write(raw, out.bytes, out.len), out.len);
     (void)close(raw);
     settle(&pair);
@@ -219,7 +219,7 @@ static void writing_to_a_closed_end_still_reads_the_rest(void **state)
 
     (void)state;
     open_pair(&pair, &raw);
-    frame_put_done(&out);
+    frame_put_done(&out, &(struct frame_done){0});
     assert_int_equal(write(raw, out.bytes, out.len), out.len);
     (void)close(raw);
     frame_put_ping(channel_out(pair.a.channel));

@@ -182,8 +182,8 @@ static void small_frames_come_back(void **state)
     frame_put_ping(&out);
     assert_int_equal(open_frame(&out).kind, FRAME_PING);
     buf_clear(&out);
-    frame_put_done(&out);
-    assert_int_equal(open_frame(&out).kind, FRAME_DONE);
+    frame_put_quit(&out);
+    assert_int_equal(open_frame(&out).kind, FRAME_QUIT);
     buf_fini(&out);
 }
 
@@ -397,7 +397,7 @@ static void what_is_no_frame_is_named(void **state)
         {{0}, 0},                      /* nothing */
         {{0x90}, 1},                   /* an array without a kind */
         {{0x91, 0x00}, 2},             /* the kind "none" */
-        {{0x91, 0x09}, 2},             /* a kind beyond the last */
+        {{0x91, 0x0d}, 2},             /* a kind beyond the last */
         {{0x92, 0x04, 0x01}, 3},       /* a ping with a field */
         {{0x91, 0x04, 0x01}, 3},       /* a ping and more */
         {{0x81, 0x04, 0x01}, 3},       /* a map */
