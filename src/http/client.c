@@ -214,7 +214,22 @@ void http_exchange_start(struct http_client *client, struct http_exchange *excha
     }
     exchange->conn = conn;
     conn->exchange = exchange;
+    conn->is_paused = false;
     client_connection_send(conn, now_ns);
+}
+
+void http_exchange_pause(struct http_exchange *exchange)
+{
+    if (exchange->conn)
+        exchange->conn->is_paused = true;
+}
+
+void http_exchange_resume(struct http_exchange *exchange)
+{
+    if (!exchange->conn || !exchange->conn->is_paused)
+        return;
+    exchange->conn->is_paused = false;
+    client_connection_rearm(exchange->conn);
 }
 
 void http_exchange_cancel(struct http_exchange *exchange, bool with_reset)

@@ -32,6 +32,7 @@ struct http_client_config {
     struct dialer *dialer;       /* has the connect timeout */
     uint64_t headers_timeout_ns; /* request sent to head complete; CLOCK_NEVER_NS: none */
     uint64_t read_timeout_ns;    /* longest silence of a body; CLOCK_NEVER_NS: none */
+    bool is_sharing; /* others wait for their turn: one read of TRANSPORT_READ_MIN_BYTES each */
 };
 
 struct http_client *http_client_new(const struct http_client_config *config);
@@ -99,6 +100,10 @@ void http_exchange_start(struct http_client *client, struct http_exchange *excha
 /* Ends it without a word: by RST (no TIME_WAIT is left) or by FIN. No-op when not under way. */
 void http_exchange_cancel(struct http_exchange *exchange, bool with_reset);
 bool http_exchange_is_under_way(const struct http_exchange *exchange);
+/* Reads no more until http_exchange_resume: what the peer sends stays in the kernel. Also from
+ * on_body, which may still be called for what was read already. */
+void http_exchange_pause(struct http_exchange *exchange);
+void http_exchange_resume(struct http_exchange *exchange);
 /* Closes the connections that a session keeps to other places than `origin`. */
 void http_client_keep_only(struct http_session *session, const struct http_origin *origin);
 /* Closes the connections that a session keeps. */

@@ -163,7 +163,7 @@ static void on_timeout(struct timer *timer, uint64_t now_ns)
         return;
     }
     /* Reads do not touch the timer: it looks back instead and sleeps again. */
-    due_ns = clock_add_ns(conn->last_read_ns, config->read_timeout_ns);
+    due_ns = clock_add_ns(conn->is_paused ? now_ns : conn->last_read_ns, config->read_timeout_ns);
     if (now_ns < due_ns)
         loop_set_timer(config->loop, timer, due_ns, on_timeout);
     else
@@ -253,22 +253,36 @@ static void end_of_input(struct http_conn *conn, uint64_t now_ns)
         complete(conn, false, now_ns);
 }
 
+void client_connection_rearm(struct http_conn *conn)
+{
+    struct loop *loop = conn->client->config.loop;
+    char text[TRANSPORT_TEXT_BYTES];
+
+    if (loop_change(loop, &conn->watch, conn->watch.interest) == 0)
+        return;
+    (void)snprintf(text, sizeof text, "cannot wait for the rest: %s", strerror(errno));
+    fail(conn, CLASS_LOCAL_LIMIT, text, loop_now_ns(loop));
+}
+
 /* Reads what is there: once is enough unless the socket may hold more or the peer is leaving. */
 static void read_response(struct http_conn *conn, unsigned ready)
 {
     struct loop *loop = conn->client->config.loop;
+    bool is_sharing = conn->client->config.is_sharing;
+    size_t cap = is_sharing ? TRANSPORT_READ_MIN_BYTES : LOOP_SHARED_BUFFER_BYTES;
+    int most = is_sharing ? 1 : CLIENT_READS_A_TURN;
     uint8_t *buffer = loop_shared_buffer(loop);
 
     conn->wants_write_to_read = false;
-    for (int reads = 0; reads < CLIENT_READS_A_TURN; reads++) {
+    for (int reads = 0; reads < most; reads++) {
         bool is_last;
         size_t len = 0;
 
-        switch (transport_read(&conn->transport, buffer, LOOP_SHARED_BUFFER_BYTES, &len)) {
+        switch (transport_read(&conn->transport, buffer, cap, &len)) {
         case IO_OK:
             conn->last_read_ns = loop_refresh_ns(loop);
             is_last = !conn->transport.may_hold_more && !(ready & LOOP_HANGUP);
-            if (!feed(conn, buffer, len, is_last) || is_last)
+            if (!feed(conn, buffer, len, is_last) || is_last || conn->is_paused)
                 return;
             break;
         case IO_WANT_WRITE:
@@ -285,12 +299,7 @@ static void read_response(struct http_conn *conn, unsigned ready)
             return;
         }
     }
-    if (loop_change(loop, &conn->watch, conn->watch.interest) < 0) {
-        char text[TRANSPORT_TEXT_BYTES];
-
-        (void)snprintf(text, sizeof text, "cannot wait for the rest: %s", strerror(errno));
-        fail(conn, CLASS_LOCAL_LIMIT, text, loop_now_ns(loop));
-    }
+    client_connection_rearm(conn);
 }
 
 /* --- the request --- */
@@ -418,7 +427,7 @@ static void drive(struct http_conn *conn, unsigned ready, uint64_t now_ns)
 
     if ((ready & LOOP_WRITABLE) && conn->now.out && !flush(conn, now_ns))
         return;
-    if (may_read || conn->has_lost_peer)
+    if ((may_read || conn->has_lost_peer) && !conn->is_paused)
         read_response(conn, ready);
 }
 

@@ -57,6 +57,7 @@ struct http_conn {
     bool is_closed : 1; /* to be freed */
     bool was_used : 1;  /* has served an exchange before */
     bool wants_write_to_read : 1;
+    bool is_paused : 1;     /* the owner wants no more for now */
     bool has_lost_peer : 1; /* a write failed: only what came before it is still read */
 };
 
@@ -66,6 +67,8 @@ _Static_assert(sizeof(struct http_conn) <= 272, "exists once a stream");
 void client_connection_send(struct http_conn *conn, uint64_t now_ns);
 /* For loop_add: what a connection that stands does when it is ready. */
 void client_connection_on_ready(struct watch *watch, unsigned ready, uint64_t now_ns);
+/* Reports what is there already, as a new edge. The exchange may have ended afterwards. */
+void client_connection_rearm(struct http_conn *conn);
 /* Ends it; its memory goes now, or when its own handler is done. */
 void client_connection_close(struct http_conn *conn, bool with_reset);
 

@@ -65,7 +65,7 @@ static bool is_redirected(const struct fetch *fetch)
     return fetch->journey && fetch->journey->redirect_count > 0;
 }
 
-static const struct url *current_url(const struct fetch *fetch)
+const struct url *fetch_current_url(const struct fetch *fetch)
 {
     const struct fetch_journey *journey = fetch->journey;
 
@@ -79,7 +79,7 @@ static bool is_elsewhere(const struct fetch *fetch)
     return is_redirected(fetch) && fetch->journey->effect.is_elsewhere;
 }
 
-static const char *current_method(const struct fetch *fetch)
+const char *fetch_current_method(const struct fetch *fetch)
 {
     bool is_turned = is_redirected(fetch) && fetch->journey->effect.is_turned_to_get;
 
@@ -108,8 +108,8 @@ static void append_credentials(const struct fetch *fetch, struct buf *line)
     if (is_elsewhere(fetch))
         return;
     if (auth)
-        auth_append(auth, current_method(fetch), current_url(fetch)->target, fetch->order->rng,
-                    line);
+        auth_append(auth, fetch_current_method(fetch), fetch_current_url(fetch)->target,
+                    fetch->order->rng, line);
     else if (own->bearer && fetch->order->auth_place != SESSION_AUTH_LOGIN)
         (void)buf_appendf(line, "Authorization: Bearer %s\r\n", own->bearer);
 }
@@ -130,7 +130,7 @@ static void on_connected(struct http_exchange *exchange, struct buf *out,
         hop.authorization = authorization.len > 0 ? buf_text(&authorization) : NULL;
     }
     if (own && own->jar &&
-        cookie_jar_append(own->jar, current_url(fetch), clock_unix_ms(), &cookies) > 0)
+        cookie_jar_append(own->jar, fetch_current_url(fetch), clock_unix_ms(), &cookies) > 0)
         hop.cookies = buf_text(&cookies);
     fetch->order->handlers->write(fetch, &hop, out, body);
     buf_fini(&authorization);
@@ -199,20 +199,20 @@ static void redirect(struct fetch *fetch, const struct http_head *head, uint64_t
     struct err err = {0};
     struct url next;
 
-    if (redirect_read_location(head, current_url(fetch), &next, &err) < 0) {
+    if (redirect_read_location(head, fetch_current_url(fetch), &next, &err) < 0) {
         url_fini(&next);
         fail(fetch, CLASS_STATUS_3XX, err.text, now_ns);
         return;
     }
-    if (redirect_turns_to_get(head->status, current_method(fetch)))
+    if (redirect_turns_to_get(head->status, fetch_current_method(fetch)))
         journey->effect.is_turned_to_get = true;
     url_fini(&journey->url);
     journey->url = next;
     journey->origin = http_origin_of(&journey->url);
     journey->effect.is_redirected = true;
     journey->effect.is_elsewhere = !url_same_origin(&journey->url, fetch->order->url);
-    if (++journey->redirect_count > REDIRECT_LIMIT) {
-        err_set(&err, ERR_LIMIT, "more than %d redirects", REDIRECT_LIMIT);
+    if (++journey->redirect_count > fetch->order->redirect_limit) {
+        err_set(&err, ERR_LIMIT, "more than %d redirects", fetch->order->redirect_limit);
         fail(fetch, CLASS_STATUS_3XX, err.text, now_ns);
         return;
     }
@@ -288,10 +288,10 @@ static void on_head(struct http_exchange *exchange, const struct http_head *head
 {
     struct fetch *fetch = CONTAINER_OF(exchange, struct fetch, exchange);
     const struct fetch_handlers *handlers = fetch->order->handlers;
-    bool is_redirect = redirect_is_one(head->status);
+    bool is_redirect = fetch->order->redirect_limit > 0 && redirect_is_one(head->status);
     bool is_hop = is_redirect || is_challenge(fetch, head);
 
-    http_session_take_cookies(fetch->session, current_url(fetch), head);
+    http_session_take_cookies(fetch->session, fetch_current_url(fetch), head);
     if (handlers->on_answer)
         handlers->on_answer(fetch, head, is_hop, now_ns);
     if (!fetch_is_under_way(fetch))
@@ -383,7 +383,7 @@ static void ask(struct fetch *fetch)
 {
     const struct fetch_order *order = fetch->order;
 
-    fetch->exchange.is_for_head = strcmp(current_method(fetch), "HEAD") == 0;
+    fetch->exchange.is_for_head = strcmp(fetch_current_method(fetch), "HEAD") == 0;
     http_exchange_start(order->client, &fetch->exchange, fetch->session,
                         is_redirected(fetch) ? &fetch->journey->origin : &order->origin,
                         &exchange_handlers);

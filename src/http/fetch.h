@@ -64,6 +64,7 @@ struct fetch_order {
     const char *method;
     enum session_auth auth_place; /* whose credentials go out; those of a login without a token */
     bool wants_decoding;          /* the request says Accept-Encoding */
+    uint8_t redirect_limit;       /* 0: redirects are answers like any other */
 };
 
 /* Embedded in its owner, who reads the exchange's times. Zero is "not under way". */
@@ -79,4 +80,9 @@ void fetch_start(struct fetch *fetch, const struct fetch_order *order,
 /* Ends it without a word. No-op when not under way. */
 void fetch_cancel(struct fetch *fetch, bool with_reset);
 bool fetch_is_under_way(const struct fetch *fetch);
+/* Where it is by now, redirects followed. Borrowed until the next of them, or the end. */
+const struct url *fetch_current_url(const struct fetch *fetch);
+/* The method there. */
+const char *fetch_current_method(const struct fetch *fetch);
+
 #endif

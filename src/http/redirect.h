@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-enum { REDIRECT_LIMIT = 20 }; /* Fetch Standard, HTTP-redirect fetch, step 7 */
+enum { REDIRECT_LIMIT = 20 }; /* of an EventSource: Fetch Standard, HTTP-redirect fetch, step 7 */
 
 /* 301 302 303 307 308 (Fetch Standard, "redirect status"). */
 bool redirect_is_one(int status);

@@ -234,6 +234,7 @@ struct login *login_new(const struct login_config *config)
         .method = request_method(request),
         .auth_place = SESSION_AUTH_LOGIN,
         .wants_decoding = request_wants_decoding(request),
+        .redirect_limit = REDIRECT_LIMIT,
     };
     name = url_hide_userinfo(config->name, strlen(config->name));
     login->endpoint = stats_add_endpoint(config->stats, request_method(request), name);

@@ -471,6 +471,7 @@ void stream_target_init(struct stream_target *target, const struct request *requ
         .method = request_method(request),
         .auth_place = SESSION_AUTH_STREAM,
         .wants_decoding = request_wants_decoding(request),
+        .redirect_limit = REDIRECT_LIMIT,
     };
 }
 

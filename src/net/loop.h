@@ -5,8 +5,8 @@
  * write until the kernel says EAGAIN, or read less than it asked for. The loop reads the clock when
  * it wakes; whoever reads bytes refreshes it with loop_refresh_ns and passes the time down.
  *
- * The loop can live inside another one: poll loop_fd for reading, no longer than until
- * loop_next_deadline_ns, then call loop_turn with a wait of 0.
+ * The loop can live inside another one: poll loop_fd for reading, then call loop_turn with a wait
+ * of 0. Timers make loop_fd readable too, also those set between two turns.
  *
  * One thread. A function called by the loop may add, remove and free any watch or timer, its own
  * too.

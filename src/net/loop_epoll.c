@@ -26,6 +26,7 @@ struct loop {
     struct watch timer_watch;
     int batch_at, batch_count; /* the events now handed on */
     bool is_stopping;
+    bool is_turning;
     struct epoll_event batch[LOOP_BATCH];
 };
 
@@ -155,10 +156,14 @@ void loop_forget(struct loop *loop, struct watch *watch)
 void loop_set_timer(struct loop *loop, struct timer *timer, uint64_t deadline_ns,
                     timer_fn on_expire)
 {
-    if (deadline_ns == CLOCK_NEVER_NS)
+    if (deadline_ns == CLOCK_NEVER_NS) {
         timer_wheel_cancel(&loop->wheel, timer);
-    else
-        timer_wheel_set(&loop->wheel, timer, deadline_ns, on_expire);
+        return;
+    }
+    timer_wheel_set(&loop->wheel, timer, deadline_ns, on_expire);
+    /* A turn arms at its end. Between two turns another loop may be about to wait. */
+    if (!loop->is_turning)
+        arm(loop);
 }
 
 void loop_cancel_timer(struct loop *loop, struct timer *timer)
@@ -187,7 +192,6 @@ static int wait_ready(struct loop *loop, uint64_t wait_ns, int most)
     uint64_t wait_ms = wait_ns / CLOCK_NS_PER_MS + (wait_ns % CLOCK_NS_PER_MS != 0);
     int count;
 
-    arm(loop);
     count = epoll_wait(loop->fd, loop->batch, most, wait_ms > INT_MAX ? -1 : (int)wait_ms);
     return count < 0 ? 0 : count; /* EINTR: the turn goes on to the timers */
 }
@@ -197,6 +201,7 @@ int loop_turn(struct loop *loop, uint64_t wait_ns, int most)
     uint64_t woke_ns;
     int ran = 0;
 
+    loop->is_turning = true;
     loop->batch_count =
         wait_ready(loop, wait_ns, most > 0 && most < LOOP_BATCH ? most : LOOP_BATCH);
     woke_ns = loop_refresh_ns(loop);
@@ -217,6 +222,8 @@ int loop_turn(struct loop *loop, uint64_t wait_ns, int most)
         loop_refresh_ns(loop);
     if (loop->now_ns - woke_ns > loop->longest_turn_ns)
         loop->longest_turn_ns = loop->now_ns - woke_ns;
+    arm(loop); /* for what ran, before this loop or another one waits */
+    loop->is_turning = false;
     return ran;
 }
 

@@ -131,7 +131,8 @@ void asker_init(struct asker *asker, const char *path)
                                         .handlers = &handlers,
                                         .url = &asker->url,
                                         .origin = http_origin_of(&asker->url),
-                                        .method = "GET"};
+                                        .method = "GET",
+                                        .redirect_limit = REDIRECT_LIMIT};
 }
 
 void asker_fini(struct asker *asker)

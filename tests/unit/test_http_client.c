@@ -407,6 +407,29 @@ static void bytes_put_off_the_read_timeout(void **state)
     buf_fini(&fetch.body);
 }
 
+static void a_paused_exchange_reads_on_when_it_is_resumed(void **state)
+{
+    static const struct step steps[] = {{.text = HEAD "\r\n1"}};
+    struct fetch fetch = {0};
+
+    (void)state;
+    script = steps;
+    fetch_start(&fetch);
+    turn_for(10);
+    http_exchange_pause(&fetch.exchange);
+    peer_do(&peers[0], &(struct step){.text = "2", .then = THEN_CLOSE});
+    turn_for(2 * TIMEOUT_MS); /* its silence is no failure of the peer */
+    check_body(&fetch, "1");
+    assert_int_equal(fetch.end_count, 0);
+    http_exchange_resume(&fetch.exchange);
+    wait_for(&fetch, 1);
+    check_body(&fetch, "12");
+    assert_int_equal(fetch.end.error_class, CLASS_NONE);
+    http_exchange_pause(&fetch.exchange); /* nothing is under way */
+    http_exchange_resume(&fetch.exchange);
+    buf_fini(&fetch.body);
+}
+
 static void a_handler_may_cancel_and_start_anew(void **state)
 {
     static const struct step steps[] = {{.text = WHOLE}, {.text = WHOLE}};
@@ -477,6 +500,7 @@ int main(void)
         WITH_SERVER(failures_have_their_class),
         WITH_SERVER(a_reset_inside_the_body_is_told),
         WITH_SERVER(bytes_put_off_the_read_timeout),
+        WITH_SERVER(a_paused_exchange_reads_on_when_it_is_resumed),
         WITH_SERVER(a_handler_may_cancel_and_start_anew),
         WITH_SERVER(an_exchange_may_be_cancelled_at_any_time),
         WITH_SERVER(a_refused_connection_may_be_tried_anew_from_its_end),

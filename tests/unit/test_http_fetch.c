@@ -148,6 +148,22 @@ static void a_loop_ends_at_the_limit_as_status_3xx(void **state)
     asker_fini(&asker);
 }
 
+static void without_a_limit_a_redirect_is_an_answer(void **state)
+{
+    static const struct step steps[] = {{.text = TO("/b")}};
+    struct asker asker;
+
+    (void)state;
+    SCRIPT(steps);
+    asker_init(&asker, "/a");
+    asker.order.redirect_limit = 0;
+    asker_run(&asker);
+    check_whole(&asker, 302, "");
+    assert_int_equal(server.request_count, 1);
+    assert_false(asker.is_at_hop);
+    asker_fini(&asker);
+}
+
 static void a_redirect_that_leads_nowhere_is_status_3xx(void **state)
 {
     static const struct {
@@ -490,6 +506,7 @@ int main(void)
         WITH_SERVER(other_statuses_of_300_are_for_the_owner),
         WITH_SERVER(a_chain_is_followed_each_hop_from_the_one_before),
         WITH_SERVER(a_loop_ends_at_the_limit_as_status_3xx),
+        WITH_SERVER(without_a_limit_a_redirect_is_an_answer),
         WITH_SERVER(a_redirect_that_leads_nowhere_is_status_3xx),
         WITH_SERVER(the_body_of_a_redirect_is_drained_and_its_connection_used_again),
         WITH_SERVER(a_redirect_whose_body_breaks_off_is_followed_all_the_same),

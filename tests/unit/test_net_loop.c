@@ -197,6 +197,21 @@ static void what_cannot_be_watched_is_not(void **state)
     loop_free(NULL);
 }
 
+static void a_timer_set_between_turns_makes_the_descriptor_readable(void **state)
+{
+    struct loop *loop = make_loop();
+    struct end end = {.loop = loop};
+    struct pollfd polled = {.fd = loop_fd(loop), .events = POLLIN};
+
+    (void)state;
+    (void)loop_turn(loop, 0, 0);
+    loop_set_timer(loop, &end.timer, loop_refresh_ns(loop) + 5 * CLOCK_NS_PER_MS, on_expire);
+    assert_int_equal(poll(&polled, 1, 5000), 1);
+    while (end.expired_count == 0)
+        (void)loop_turn(loop, 0, 0);
+    loop_free(loop);
+}
+
 static void a_timer_wakes_the_loop_in_time(void **state)
 {
     struct loop *loop = make_loop();
@@ -287,6 +302,7 @@ int main(void)
         cmocka_unit_test(a_watch_removed_in_the_same_batch_is_not_called),
         cmocka_unit_test(a_turn_hands_on_no_more_than_asked),
         cmocka_unit_test(what_cannot_be_watched_is_not),
+        cmocka_unit_test(a_timer_set_between_turns_makes_the_descriptor_readable),
         cmocka_unit_test(a_timer_wakes_the_loop_in_time),
         cmocka_unit_test(turns_without_a_wait_still_run_timers),
         cmocka_unit_test(a_slow_function_makes_no_timer_late),
