@@ -207,7 +207,7 @@ static int tap_execute(const struct command_input *input, struct err *err)
         goto out;
     tap.request = request_new(&spec, err);
     tap.loop = tap.request ? loop_new(err) : NULL;
-    if (!tap.loop || network_open(&tap.network, tap.loop, &plan->network, err) < 0 ||
+    if (!tap.loop || network_open(&tap.network, tap.loop, &plan->network, false, err) < 0 ||
         watch_signals(&tap, err) < 0)
         goto out;
     rng_init(&tap.rng, plan->seed);

@@ -38,7 +38,7 @@ failed:
 }
 
 int network_open(struct network *network, struct loop *loop, const struct plan_network *plan,
-                 struct err *err)
+                 bool is_sharing, struct err *err)
 {
     struct dialer_config dialer = {.loop = loop,
                                    .unix_socket = plan->unix_socket,
@@ -46,7 +46,8 @@ int network_open(struct network *network, struct loop *loop, const struct plan_n
                                    .timeout_ns = plan->connect_timeout_ns};
     struct http_client_config client = {.loop = loop,
                                         .headers_timeout_ns = plan->headers_timeout_ns,
-                                        .read_timeout_ns = plan->read_timeout_ns};
+                                        .read_timeout_ns = plan->read_timeout_ns,
+                                        .is_sharing = is_sharing};
 
     *network = (struct network){.tls = network_tls_config(plan)};
     if (plan->local_addresses) {

@@ -28,9 +28,10 @@ struct network {
     struct tls_client_config tls;
 };
 
-/* `plan` is borrowed until the end. -1 with a sentence; network_close in either case. */
+/* `plan` is borrowed until the end. `is_sharing`: others run on this thread too, as in
+ * http_client_config. -1 with a sentence; network_close in either case. */
 int network_open(struct network *network, struct loop *loop, const struct plan_network *plan,
-                 struct err *err);
+                 bool is_sharing, struct err *err);
 /* After the last exchange has ended. */
 void network_close(struct network *network);
 

@@ -5,24 +5,18 @@
 #include "base/mem.h"
 #include "load/feed.h"
 #include "load/network.h"
+#include "load/reporter.h"
 #include "load/user.h"
 #include "net/loop.h"
-#include "net/tls.h"
 #include "wire/channel.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
-enum {
-    WORKER_TICK_MS = 1000,
-    WORKER_LAG_PROBE_MS = 50,
-    WORKER_SAMPLE_SHARE = 10,
-    WORKER_STOP_GRACE_S = 10
-};
+enum { WORKER_SAMPLE_SHARE = 10, WORKER_STOP_GRACE_S = 10 };
 
 /* Where the number of users is going. */
 struct pace {
@@ -52,12 +46,8 @@ struct worker {
     struct user **users; /* in the order they were started */
     uint32_t user_count, user_cap;
     struct pace pace;
-    struct timer tick_timer, lag_timer;
-    uint64_t tick_sequence;
-    uint64_t tick_began_ns;
-    uint64_t tick_cpu_ns;
+    struct reporter reporter;
     uint32_t sample_turn;
-    uint32_t last_users, last_open; /* when the order to stop came */
     struct timer stop_timer;
     bool is_stopping;   /* no users any more; or never set up */
     bool has_said_done; /* the last tick and "done" are queued */
@@ -72,19 +62,6 @@ static void send_log(void *ctx, enum log_level level, const char *line)
     channel_flush(worker->channel);
 }
 
-static uint64_t read_rss_bytes(void)
-{
-    FILE *file = fopen("/proc/self/statm", "re");
-    unsigned long long pages = 0;
-
-    if (!file)
-        return 0;
-    if (fscanf(file, "%*u %llu", &pages) != 1)
-        pages = 0;
-    (void)fclose(file);
-    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
 /* --- ticks --- */
 
 static uint32_t running_users(const struct worker *worker)
@@ -92,67 +69,25 @@ static uint32_t running_users(const struct worker *worker)
     return worker->user_count - worker->shared.finished_count;
 }
 
-static void send_tick(struct worker *worker, bool is_last, uint64_t now_ns)
+static struct reporter_gauges read_gauges(const struct worker *worker)
 {
-    uint64_t cpu_ns = clock_cpu_ns(), span_ns = now_ns - worker->tick_began_ns;
-    struct frame_tick tick = {
-        .sequence = ++worker->tick_sequence,
-        .interval_ns = span_ns,
-        .users = is_last ? worker->last_users : running_users(worker),
-        .open = is_last ? worker->last_open : stream_engine_open_count(worker->engine),
+    return (struct reporter_gauges){
+        .users = running_users(worker),
+        .open = stream_engine_open_count(worker->engine),
         .connecting = stream_engine_requesting_count(worker->engine),
         .finished = worker->shared.finished_count,
-        .rss_bytes = read_rss_bytes(),
-        .is_last = is_last,
     };
-
-    if (span_ns > 0)
-        tick.cpu_ratio = (double)(cpu_ns - worker->tick_cpu_ns) / (double)span_ns;
-    frame_put_tick(channel_out(worker->channel), &tick, worker->stats);
-    channel_flush(worker->channel);
-    stats_clear(worker->stats);
-    worker->tick_began_ns = now_ns;
-    worker->tick_cpu_ns = cpu_ns;
 }
 
 /* A tenth of the users each second, so that each stream is looked at every ten. */
-static void sample_streams(struct worker *worker, uint64_t now_ns)
+static void on_second(void *ctx, struct reporter_gauges *gauges, uint64_t now_ns)
 {
+    struct worker *worker = ctx;
+
     worker->sample_turn = (worker->sample_turn + 1) % WORKER_SAMPLE_SHARE;
     for (uint32_t i = worker->sample_turn; i < worker->user_count; i += WORKER_SAMPLE_SHARE)
         stream_sample(&worker->users[i]->stream, now_ns);
-}
-
-/* A second after the last was due, so that ticks do not drift; late by more, a second from now. */
-static uint64_t next_tick_ns(const struct timer *timer, uint64_t now_ns)
-{
-    uint64_t next_ns = timer->deadline_ns + WORKER_TICK_MS * CLOCK_NS_PER_MS;
-
-    return next_ns > now_ns ? next_ns : now_ns + WORKER_TICK_MS * CLOCK_NS_PER_MS;
-}
-
-static void on_tick(struct timer *timer, uint64_t now_ns)
-{
-    struct worker *worker = CONTAINER_OF(timer, struct worker, tick_timer);
-
-    loop_set_timer(worker->loop, timer, next_tick_ns(timer, now_ns), on_tick);
-    sample_streams(worker, now_ns);
-    tls_trim_memory();
-    /* While the last tick has not left, the delta keeps growing. */
-    if (channel_queued_bytes(worker->channel) == 0)
-        send_tick(worker, false, now_ns);
-}
-
-static void on_lag_probe(struct timer *timer, uint64_t now_ns)
-{
-    struct worker *worker = CONTAINER_OF(timer, struct worker, lag_timer);
-    uint64_t late_ns = now_ns - timer->deadline_ns;
-    uint64_t turn_ns = loop_take_longest_turn_ns(worker->loop);
-
-    stat_time(stats_worker_set(worker->stats), METRIC_WORKER_LAG, NULL,
-              late_ns > turn_ns ? late_ns : turn_ns);
-    loop_set_timer(worker->loop, timer, now_ns + WORKER_LAG_PROBE_MS * CLOCK_NS_PER_MS,
-                   on_lag_probe);
+    *gauges = read_gauges(worker);
 }
 
 /* --- users --- */
@@ -220,17 +155,6 @@ static void take_users(struct worker *worker, const struct frame *frame)
 }
 
 /* --- setup --- */
-
-static void raise_file_limit(struct frame_ready *ready)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) == 0)
-        ready->file_limit = limit.rlim_max;
-}
 
 static int make_requests(struct worker *worker, struct err *err)
 {
@@ -330,7 +254,7 @@ static int set_up(struct worker *worker, const struct frame *frame, struct err *
     }
     worker->stats = stats_new();
     rng_init(&worker->rng, ~(worker->plan->seed + worker->plan->worker_index));
-    if (network_open(&worker->network, worker->loop, &worker->plan->network, err) < 0 ||
+    if (network_open(&worker->network, worker->loop, &worker->plan->network, false, err) < 0 ||
         make_requests(worker, err) < 0 || make_login(worker, err) < 0)
         return -1;
     make_engine(worker);
@@ -341,11 +265,10 @@ static void take_plan(struct worker *worker, const struct frame *frame)
 {
     struct frame_ready ready = {.pid = (uint32_t)getpid()};
     struct err err = {0};
-    uint64_t now_ns;
 
     if (worker->plan)
         return; /* a frame that comes twice does no harm */
-    raise_file_limit(&ready);
+    ready.file_limit = reporter_raise_file_limit();
     if (set_up(worker, frame, &err) < 0) {
         log_error("a worker cannot start: %s", err.text);
         worker->exit_status = EXIT_FAILURE;
@@ -353,13 +276,11 @@ static void take_plan(struct worker *worker, const struct frame *frame)
         loop_stop(worker->loop);
         return;
     }
-    now_ns = loop_refresh_ns(worker->loop);
-    worker->tick_began_ns = now_ns;
-    worker->tick_cpu_ns = clock_cpu_ns();
-    loop_set_timer(worker->loop, &worker->tick_timer, now_ns + WORKER_TICK_MS * CLOCK_NS_PER_MS,
-                   on_tick);
-    loop_set_timer(worker->loop, &worker->lag_timer, now_ns + WORKER_LAG_PROBE_MS * CLOCK_NS_PER_MS,
-                   on_lag_probe);
+    reporter_start(&worker->reporter, &(struct reporter_config){.loop = worker->loop,
+                                                                .channel = worker->channel,
+                                                                .stats = worker->stats,
+                                                                .read = on_second,
+                                                                .ctx = worker});
     frame_put_ready(channel_out(worker->channel), &ready);
     channel_flush(worker->channel);
 }
@@ -383,15 +304,16 @@ static void on_stop_limit(struct timer *timer, uint64_t now_ns)
 
 static void take_stop(struct worker *worker, const struct frame *frame)
 {
+    struct reporter_gauges gauges;
     struct err err = {0};
     uint64_t limit_ns;
 
     if (worker->is_stopping || !worker->plan || frame_get_stop(frame, &limit_ns, &err) < 0)
         return;
     worker->is_stopping = true;
-    worker->last_users = running_users(worker);
-    worker->last_open = stream_engine_open_count(worker->engine);
-    loop_cancel_timer(worker->loop, &worker->tick_timer);
+    gauges = read_gauges(worker);
+    gauges.connecting = 0;
+    reporter_stop(&worker->reporter);
     /* For a controller that does not read, well after it would have ended this process itself. */
     loop_set_timer(
         worker->loop, &worker->stop_timer,
@@ -399,7 +321,7 @@ static void take_stop(struct worker *worker, const struct frame *frame)
                      limit_ns),
         on_stop_limit);
     remove_all_users(worker);
-    send_tick(worker, true, loop_refresh_ns(worker->loop));
+    reporter_send_last(&worker->reporter, &gauges);
     frame_put_done(channel_out(worker->channel),
                    &(struct frame_done){.exit_code = FRAME_EXIT_CODE_NONE});
     worker->has_said_done = true;

@@ -113,7 +113,7 @@ static void routes_and_sources_of_the_plan_are_used(void **state)
     plan_list_add(&plan->network.resolves, resolve);
     plan_list_add(&plan->network.connects, connect);
     plan->network.local_addresses = x_strdup("127.8.8.8/32");
-    if (network_open(&network, loop, &plan->network, &err) < 0)
+    if (network_open(&network, loop, &plan->network, false, &err) < 0)
         fail_msg("%s", err.text);
     check_reaches(listener, "service.test", port, from);
     assert_int_equal(strncmp(from, "127.8.8.8:", 10), 0);
@@ -137,7 +137,7 @@ static void a_socket_of_the_plan_takes_the_place_of_the_host(void **state)
     assert_int_equal(bind(listener, &address.as.any, address.len), 0);
     assert_int_equal(listen(listener, 1), 0);
     plan->network.unix_socket = x_strdup(socket_path);
-    assert_int_equal(network_open(&network, loop, &plan->network, &err), 0);
+    assert_int_equal(network_open(&network, loop, &plan->network, false, &err), 0);
     check_reaches(listener, "service.test", 80, from);
     (void)close(listener);
     (void)unlink(socket_path);
@@ -156,7 +156,7 @@ static void timeouts_of_the_plan_are_those_of_the_client(void **state)
 
     (void)state;
     plan->network.headers_timeout_ns = 50 * CLOCK_NS_PER_MS;
-    assert_int_equal(network_open(&network, loop, &plan->network, &err), 0);
+    assert_int_equal(network_open(&network, loop, &plan->network, false, &err), 0);
     end_count = 0;
     http_exchange_start(network.client, &exchange, NULL, &origin, &handlers);
     while (end_count == 0 && clock_now_ns() - began_ns < 5 * CLOCK_NS_PER_S)
@@ -192,17 +192,17 @@ static void a_wrong_route_names_its_option_and_opens_nothing(void **state)
 
     (void)state;
     plan_list_add(&plan->network.resolves, "nowhere");
-    assert_null(network_routes(&plan->network, &err));
+    assert_null(network_routes(&plan->network, false, &err));
     assert_non_null(strstr(err.text, "--resolve"));
     assert_non_null(strstr(err.text, "nowhere"));
-    assert_int_equal(network_open(&network, loop, &plan->network, &err), -1);
+    assert_int_equal(network_open(&network, loop, &plan->network, false, &err), -1);
     assert_null(network.client);
     network_close(&network);
 
     free(plan->network.resolves.items[0]);
     plan->network.resolves.count = 0;
     plan_list_add(&plan->network.connects, "half:80");
-    assert_int_equal(network_open(&network, loop, &plan->network, &err), -1);
+    assert_int_equal(network_open(&network, loop, &plan->network, false, &err), -1);
     assert_non_null(strstr(err.text, "--connect-to"));
     assert_non_null(strstr(err.text, "half:80"));
 }
@@ -213,7 +213,7 @@ static void wrong_source_addresses_are_named(void **state)
 
     (void)state;
     plan->network.local_addresses = x_strdup("127.0.0.1/99");
-    assert_int_equal(network_open(&network, loop, &plan->network, &err), -1);
+    assert_int_equal(network_open(&network, loop, &plan->network, false, &err), -1);
     assert_non_null(strstr(err.text, "127.0.0.1/99"));
     assert_null(network.client);
 }
