@@ -24,6 +24,7 @@ struct stats {
     bool has_other;
     size_t other_index;
     struct stat_set *worker;
+    struct rows *rows;
     struct stats_error *errors;
     uint32_t *error_hashes; /* beside `errors`, so that a search reads 4 bytes a row */
     size_t error_count, error_cap;
@@ -130,6 +131,7 @@ struct stats *stats_new(void)
     struct stats *stats = x_calloc(1, sizeof *stats);
 
     stats->worker = stat_set_new();
+    stats->rows = rows_new();
     return stats;
 }
 
@@ -144,6 +146,7 @@ void stats_free(struct stats *stats)
     }
     free(stats->endpoints);
     stat_set_free(stats->worker);
+    rows_free(stats->rows);
     free(stats->errors);
     free(stats->error_hashes);
     free(stats);
@@ -205,6 +208,11 @@ struct stat_set *stats_endpoint_set(const struct stats *stats, size_t index)
 struct stat_set *stats_worker_set(const struct stats *stats)
 {
     return stats->worker;
+}
+
+struct rows *stats_rows(const struct stats *stats)
+{
+    return stats->rows;
 }
 
 void stats_add_error(struct stats *stats, size_t endpoint, enum error_class error_class,
@@ -278,6 +286,7 @@ void stats_merge(struct stats *to, const struct stats *delta)
         stat_set_merge(to->endpoints[index_in_to[i]].set, endpoint->set);
     }
     stat_set_merge(to->worker, delta->worker);
+    rows_merge(to->rows, delta->rows);
     for (size_t i = 0; i < delta->error_count; i++) {
         struct stats_error row = delta->errors[i];
 
@@ -292,5 +301,6 @@ void stats_clear(struct stats *stats)
     for (size_t i = 0; i < stats->endpoint_count; i++)
         stat_set_clear(stats->endpoints[i].set);
     stat_set_clear(stats->worker);
+    rows_clear(stats->rows);
     stats->error_count = 0;
 }

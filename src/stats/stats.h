@@ -1,7 +1,8 @@
 /*
- * stats/stats.h - what was measured: one set of metrics an endpoint, one for the worker itself, and
- * the errors. A worker fills one `struct stats` and sends it each second as a delta; the controller
- * merges deltas into its own. Merging is exact: counts add up, histograms bucket by bucket.
+ * stats/stats.h - what was measured: one set of metrics an endpoint, one for the worker itself, the
+ * errors, and the rows that a script fills. A worker fills one `struct stats` and sends it each
+ * second as a delta; the controller merges deltas into its own. Merging is exact: counts add up,
+ * histograms bucket by bucket.
  *
  * Hot paths call the stat_ functions of stats/set.h on a set whose pointer they keep.
  */
@@ -9,6 +10,7 @@
 #define CICADA_STATS_STATS_H
 
 #include "base/error_class.h"
+#include "stats/rows.h"
 #include "stats/set.h"
 
 #include <stdbool.h>
@@ -43,6 +45,8 @@ const char *stats_endpoint_name(const struct stats *stats, size_t index);
 struct stat_set *stats_endpoint_set(const struct stats *stats, size_t index);
 /* What belongs to no endpoint: users, worker_lag. Borrowed likewise. */
 struct stat_set *stats_worker_set(const struct stats *stats);
+/* What a script counted, Locust's table; empty where no script runs. Borrowed likewise. */
+struct rows *stats_rows(const struct stats *stats);
 
 /* --- errors --- */
 /* `message` is cut at STATS_MESSAGE_BYTES; `unix_ms` is the wall clock of the sighting. */

@@ -1,5 +1,7 @@
 #include "wire/pack_stats.h"
 
+#include "wire/pack_rows.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +12,7 @@ enum {
     RATE_FIELDS = 4,
     TREND_FIELDS = 7,
     ENDPOINT_FIELDS = 3,
+    STATS_FIELDS = 3, /* and one more where a script counted something */
     ERROR_FIELDS = 6
 };
 
@@ -134,8 +137,9 @@ void pack_stats(struct buf *out, const struct stats *stats)
 {
     size_t place[ENDPOINT_ROWS] = {0};
     size_t used_count = place_endpoints(stats, place);
+    bool has_rows = !rows_is_empty(stats_rows(stats));
 
-    pack_array(out, 3);
+    pack_array(out, STATS_FIELDS + (has_rows ? 1 : 0));
     pack_set(out, stats_worker_set(stats));
     pack_array(out, used_count);
     for (size_t i = 0; i < stats_endpoint_count(stats); i++) {
@@ -161,6 +165,8 @@ void pack_stats(struct buf *out, const struct stats *stats)
         pack_double(out, row->last_unix_ms);
         pack_text(out, row->message);
     }
+    if (has_rows)
+        pack_rows(out, stats_rows(stats));
 }
 
 /* --- reading --- */
@@ -309,9 +315,9 @@ static void unpack_error(struct unpack *unpack, struct stats *stats)
 struct stats *unpack_stats(struct unpack *unpack)
 {
     struct stats *stats = stats_new();
-    size_t count;
+    size_t fields = unpack_array(unpack), count;
 
-    expect(unpack, unpack_array(unpack) == 3);
+    expect(unpack, fields == STATS_FIELDS || fields == STATS_FIELDS + 1);
     unpack_set(unpack, stats_worker_set(stats));
     count = unpack_array(unpack);
     expect(unpack, count <= ENDPOINT_ROWS);
@@ -321,6 +327,8 @@ struct stats *unpack_stats(struct unpack *unpack)
     expect(unpack, count <= ERROR_ROWS);
     for (size_t i = 0; i < count && !unpack->failed; i++)
         unpack_error(unpack, stats);
+    if (fields > STATS_FIELDS)
+        unpack_rows(unpack, stats_rows(stats));
     if (!unpack->failed)
         return stats;
     stats_free(stats);
