@@ -1,0 +1,1 @@
+"""The Python side of cicada: inspecting a Locust file, and the worker process that runs it."""
