@@ -1,0 +1,187 @@
+"""What a request can fail with, under the names that scripts catch.
+
+Where requests is installed these are its own classes, so that `except requests.Timeout` in a script
+works; elsewhere classes of the same names and the same kinship stand in.
+"""
+
+import errno
+import os
+import re
+import socket
+import ssl
+from http.client import RemoteDisconnected
+from json import JSONDecodeError as _PlainJSONDecodeError
+
+try:
+    import requests
+    from requests import exceptions as _real
+except ImportError:
+    requests = None
+    _real = None
+
+# name -> (parents by name, an outside parent or None)
+_KINSHIP = {
+    "HTTPError": (("RequestException",), None),
+    "ConnectionError": (("RequestException",), None),
+    "SSLError": (("ConnectionError",), None),
+    "Timeout": (("RequestException",), None),
+    "ConnectTimeout": (("ConnectionError", "Timeout"), None),
+    "ReadTimeout": (("Timeout",), None),
+    "ProxyError": (("ConnectionError",), None),
+    "TooManyRedirects": (("RequestException",), None),
+    "MissingSchema": (("RequestException",), ValueError),
+    "InvalidSchema": (("RequestException",), ValueError),
+    "InvalidURL": (("RequestException",), ValueError),
+    "InvalidHeader": (("RequestException",), ValueError),
+    "InvalidJSONError": (("RequestException",), None),
+    "JSONDecodeError": (("InvalidJSONError",), _PlainJSONDecodeError),
+    "ChunkedEncodingError": (("RequestException",), None),
+    "ContentDecodingError": (("RequestException",), None),
+    "StreamConsumedError": (("RequestException",), TypeError),
+}
+
+
+def _own_classes():
+    class RequestException(IOError):
+        """Any failure of a request; `response` and `request` where there are any."""
+
+        def __init__(self, *args, response=None, request=None):
+            self.response = response
+            self.request = request or getattr(response, "request", None)
+            super().__init__(*args)
+
+    classes = {"RequestException": RequestException}
+    for name, (parents, outside) in _KINSHIP.items():
+        bases = tuple(classes[parent] for parent in parents) + ((outside,) if outside else ())
+        classes[name] = type(name, bases, {"__module__": __name__})
+
+    def decode_error_init(self, msg, doc, pos):
+        _PlainJSONDecodeError.__init__(self, msg, doc, pos)
+        self.response = self.request = None
+
+    classes["JSONDecodeError"].__init__ = decode_error_init
+    return classes
+
+
+if _real is None:
+    globals().update(_own_classes())
+else:
+    globals().update({name: getattr(_real, name) for name in ("RequestException", *_KINSHIP)})
+
+_NO_NAME = "Name or service not known"
+_UNREACHABLE = {
+    "network is unreachable": errno.ENETUNREACH,
+    "no route to host": errno.EHOSTUNREACH,
+}
+
+
+def _os_error(number):
+    return OSError(number, os.strerror(number))  # becomes ConnectionRefusedError and the like
+
+
+def _unreachable_error(message):
+    for text, number in _UNREACHABLE.items():
+        if text in message.lower():
+            return _os_error(number)
+    found = re.search(r"errno (\d+)", message)
+    return _os_error(int(found.group(1))) if found else OSError(message)
+
+
+def _tls_error(message):
+    is_certificate = re.search(r"certificate|host ?name|self.signed", message, re.I)
+    kind = ssl.SSLCertVerificationError if is_certificate else ssl.SSLError
+    return kind(1, message)
+
+
+def _root_of(kind, message):
+    """The innermost error of a connection, as the operating system and Python name it."""
+    if kind == "connect_refused":
+        return _os_error(errno.ECONNREFUSED)
+    if kind == "reset":
+        return _os_error(errno.ECONNRESET)
+    if kind == "dns":
+        return socket.gaierror(socket.EAI_NONAME, _NO_NAME)
+    if kind == "unreachable":
+        return _unreachable_error(message)
+    if kind == "tls":
+        return _tls_error(message)
+    if kind in ("closed", "closed_early"):
+        return RemoteDisconnected("Remote end closed connection without response")
+    return None
+
+
+def pool_text(is_tls, host, port):
+    """How requests names a server in its messages."""
+    return f"HTTP{'S' if is_tls else ''}ConnectionPool(host={host!r}, port={port})"
+
+
+class Failure:
+    """Why a request got no answer: `error` is what requests raises, `root` what is in a row."""
+
+    __slots__ = ("error", "root")
+
+    def __init__(self, error, root=None):
+        self.error = error
+        self.root = error if root is None else root
+        if root is not None:
+            error.__context__ = root
+
+
+def _seconds(timeout):
+    return f"{timeout:g}" if timeout is not None else "None"
+
+
+def failure_before_head(kind, message, pool, path, timeouts):
+    """An error of the engine before any head: `kind` is its class, `pool` of pool_text."""
+    if kind == "connect_timeout":
+        return Failure(ConnectTimeout(
+            f"{pool}: Max retries exceeded with url: {path} (Caused by a connection that timed "
+            f"out. (connect timeout={_seconds(timeouts[0])}))"))
+    if kind in ("timeout_headers", "timeout_read"):
+        return Failure(ReadTimeout(
+            f"{pool}: Read timed out. (read timeout={_seconds(timeouts[1])})"))
+    if kind == "decode":
+        return Failure(ContentDecodingError(message))
+    if kind == "proxy":
+        return Failure(ProxyError(message))
+    root = _root_of(kind, message)
+    if kind in ("reset", "closed", "closed_early"):
+        return Failure(ConnectionError("Connection aborted.", root), root)
+    if kind == "http_protocol":
+        return Failure(ConnectionError("Connection aborted.", message))
+    if root is None:
+        return Failure(ConnectionError(f"{pool}: {message}"))
+    kind_of_error = SSLError if kind == "tls" else ConnectionError
+    return Failure(kind_of_error(
+        f"{pool}: Max retries exceeded with url: {path} (Caused by {root!r})"), root)
+
+
+def body_error(kind, message, pool):
+    """An error of the engine while a body is read, as requests raises it from iter_lines."""
+    if kind in ("timeout_read", "timeout_headers"):
+        return ConnectionError(f"{pool}: Read timed out.")
+    if kind == "decode":
+        return ContentDecodingError(message)
+    if kind == "tls":
+        return SSLError(message)
+    if kind == "reset":
+        root = _root_of(kind, message)
+        return ChunkedEncodingError(f"Connection broken: {root!r}", root)
+    return ChunkedEncodingError(f"Connection broken: {message}")
+
+
+class BodyErrors:
+    """Given to the engine's client: makes the error of a body. Knows the server, not the user."""
+
+    __slots__ = ("pool_key",)
+
+    def __call__(self, kind, message, *_rest):
+        return body_error(kind, message, pool_text(*self.pool_key))
+
+
+def status_error(status, reason, url, response):
+    """HTTPError for a status of 400 and more, else None; made, not raised: no traceback."""
+    if not 400 <= status < 600:
+        return None
+    side = "Client" if status < 500 else "Server"
+    return HTTPError(f"{status} {side} Error: {reason} for url: {url}", response=response)

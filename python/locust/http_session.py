@@ -1,0 +1,260 @@
+"""The part of HttpSession that asks: settings that a script may touch, and one request."""
+
+import re
+from collections import OrderedDict
+
+import _cicada
+
+from locust import http_auth, http_cookies, http_errors
+from locust.http_body import NO_BODY, body_of, sent_bytes
+from locust.http_errors import (Failure, InvalidHeader, InvalidSchema, InvalidURL, MissingSchema,
+                                RequestException, TooManyRedirects, requests)
+from locust.http_request import SentRequest
+from locust.http_structures import CaseInsensitiveDict, spelled, text_of
+from locust.http_url import params_of, target_of
+
+REDIRECT_LIMIT = 30
+_DEFAULT_HEADERS = {
+    "User-Agent": f"cicada/{_cicada.__version__}",
+    "Accept-Encoding": "gzip, deflate, br",
+    "Accept": "*/*",
+    "Connection": "keep-alive",
+}
+_SPELLED_DEFAULTS = spelled(_DEFAULT_HEADERS)
+_WRITTEN_BY_ENGINE = ("content-length", b"content-length")
+_is_value = re.compile(r"\S[^\r\n]*|", re.S).fullmatch
+_is_bytes_value = re.compile(rb"\S[^\r\n]*|", re.S).fullmatch
+_NO_PROXIES = ("proxies= is not supported yet: cicada connects to the service itself. Take the "
+               "proxies out of the script, or give cicada run --connect-to")
+
+
+def _check(name, value):
+    for part in (name, value):
+        if not isinstance(part, (str, bytes)):
+            raise InvalidHeader(f"Header part ({part!r}) from {{{name!r}: {value!r}}} must be of "
+                                f"type str or bytes, not {type(part)}")
+        if not (_is_value if isinstance(part, str) else _is_bytes_value)(part):
+            raise InvalidHeader("Invalid leading whitespace, reserved character(s), or return "
+                                f"character(s) in header value: {part!r}")
+
+
+def merged_headers(session_headers, headers):
+    """Headers of the session with those of one request over them, spelled; None takes one off."""
+    merged = dict(_SPELLED_DEFAULTS) if session_headers is None else spelled(session_headers)
+    if headers:
+        merged.update(spelled(headers))
+    if session_headers is not None or headers:
+        for lower, (name, value) in list(merged.items()):
+            if value is None:
+                del merged[lower]
+            elif merged[lower] is not _SPELLED_DEFAULTS.get(lower):
+                _check(name, value)
+    return merged
+
+
+def timeouts_of(timeout):
+    """(connect, read) in seconds, or None for never."""
+    if timeout is None or isinstance(timeout, (int, float)):
+        return timeout, timeout
+    if isinstance(timeout, tuple):
+        if len(timeout) != 2:
+            raise ValueError(f"Invalid timeout {timeout}. Pass a (connect, read) timeout tuple, "
+                             "or a single float to set both timeouts to the same value.")
+        return timeout
+    return timeout.connect_timeout, timeout.read_timeout  # urllib3's Timeout
+
+
+def failure_of(native, target, timeouts, redirect_limit):
+    """What requests would have raised for the engine's error; None: there is none."""
+    if native.error is None:
+        return None
+    kind, message = native.error
+    if redirect_limit and len(native.history) > redirect_limit - 1 and "redirects" in message:
+        return Failure(TooManyRedirects(f"Exceeded {redirect_limit} redirects."))
+    pool = http_errors.pool_text(*target.pool_key)
+    if native.status:
+        return Failure(http_errors.body_error(kind, message, pool))
+    return http_errors.failure_before_head(kind, message, pool, target.path_url, timeouts)
+
+
+class SessionSettings(requests.Session if requests is not None else object):
+    """Attributes of a session, made when they are touched, and the way to the engine."""
+
+    auth = None
+    verify = True
+    cert = None
+    stream = False
+    trust_env = True  # accepted; neither .netrc nor the proxies of the environment are looked at
+    max_redirects = REDIRECT_LIMIT
+    request_name = None
+    params = None
+    _engine_client = None
+    _headers = None
+    _everywhere = None  # cookies without a domain, by name
+    _hooks = None
+    _proxies = None
+    _adapters = None
+    _digest = None
+
+    @property
+    def _client(self):
+        client = self._engine_client
+        if client is None:
+            self._body_errors = http_errors.BodyErrors()
+            client = self._engine_client = _cicada.Client(self._body_errors)
+        return client
+
+    @property
+    def headers(self):
+        """Sent with each request; a request's own go over them."""
+        if self._headers is None:
+            self._headers = CaseInsensitiveDict(_DEFAULT_HEADERS)
+        return self._headers
+
+    @headers.setter
+    def headers(self, headers):
+        self._headers = headers
+
+    @property
+    def cookies(self):
+        """What servers and the script have set; a view that reads and writes the user's jar."""
+        if self._everywhere is None:
+            self._everywhere = {}
+        return http_cookies.SessionCookies(self._client, self._everywhere)
+
+    @cookies.setter
+    def cookies(self, cookies):
+        jar = self.cookies
+        kept = list(cookies) if isinstance(cookies, http_cookies.CookieJar) else cookies
+        jar.clear()
+        if kept is cookies:
+            jar.update(cookies or {})
+        else:
+            for cookie in kept:
+                jar.set_cookie(cookie)
+
+    @property
+    def hooks(self):
+        if self._hooks is None:
+            self._hooks = {"response": []}
+        return self._hooks
+
+    @hooks.setter
+    def hooks(self, hooks):
+        self._hooks = hooks
+
+    @property
+    def proxies(self):
+        if self._proxies is None:
+            self._proxies = {}
+        return self._proxies
+
+    @proxies.setter
+    def proxies(self, proxies):
+        self._proxies = proxies
+
+    @property
+    def adapters(self):
+        """Kept for scripts that mount some; requests go through the engine all the same."""
+        if self._adapters is None:
+            self._adapters = OrderedDict()
+        return self._adapters
+
+    def mount(self, prefix, adapter):
+        self.adapters[prefix] = adapter
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exception):
+        self.close()
+
+    def close(self):
+        """Closes connections that are kept."""
+        if self._engine_client is not None:
+            self._engine_client.close()
+
+    def _refuse_proxies(self, proxies):
+        if any((proxies or {}).values()) or any((self._proxies or {}).values()):
+            raise NotImplementedError(_NO_PROXIES)
+
+    def _authorize(self, auth, target, request, headers):
+        """Adds credentials to `headers`, makes them the request's, or lets `auth` change it."""
+        if auth is None:
+            auth = self.auth
+        if auth is None and target.user:
+            auth = (target.user, target.password)
+        is_digest = bool(auth) and http_auth.is_digest(auth)
+        if is_digest or self._digest is not None:
+            self._prove(auth if is_digest else None)
+        basic = http_auth.basic_of(auth) if auth else None
+        if basic is not None:
+            headers["authorization"] = ("Authorization", basic)
+        request.pairs = list(headers.values())
+        if auth and basic is None and not is_digest:
+            request = auth(request)
+            request.pairs = list(request.headers.items())
+        return request
+
+    def _prove(self, digest):
+        """The engine answers the challenges of a Digest."""
+        if digest is not self._digest:
+            self._digest = digest
+            if digest is None:
+                self._client.set_auth(None, "", "")
+            else:
+                self._client.set_auth("digest", digest.username, digest.password)
+
+    def _prepared(self, method, target, headers, body, auth):
+        request = SentRequest(method.upper(), target.url, body=body.content,
+                              path_url=target.path_url)
+        headers = merged_headers(self._headers, headers)
+        if "accept-encoding" not in headers:
+            headers = {"accept-encoding": ("Accept-Encoding", "identity"), **headers}
+        if body.content_type and "content-type" not in headers:
+            headers["content-type"] = ("Content-Type", body.content_type)
+        return self._authorize(auth, target, request, headers)
+
+    def _ask(self, kind, method, url, name, stream, *, params=None, data=None, headers=None,
+             cookies=None, files=None, auth=None, timeout=None, allow_redirects=True, proxies=None,
+             verify=None, cert=None, json=None):
+        """One request; `kind` is the class of the response, which may be one of a failure."""
+        if proxies or self._proxies:
+            self._refuse_proxies(proxies)
+        timeouts = timeouts_of(timeout)
+        params = params_of(self.params, params) if params or self.params else ""
+        target = target_of(url, params)
+        try:
+            body = body_of(data, json, files) if data or files or json is not None else NO_BODY
+            request = self._prepared(method, target, headers, body, auth)
+            if request.url != target.url:
+                target = target_of(request.url)
+                request.path_url = target.path_url
+            limit = self.max_redirects if allow_redirects else 0
+            native = self._send(request, target, name, stream, timeouts, limit, cookies,
+                                self.verify if verify is None else verify, cert or self.cert)
+        except (MissingSchema, InvalidSchema, InvalidURL):
+            raise
+        except RequestException as error:
+            return kind(None, SentRequest(method, url, path_url=target.path_url), Failure(error))
+        return kind(native, request, failure_of(native, target, timeouts, limit))
+
+    def _send(self, request, target, name, stream, timeouts, limit, cookies, verify, cert):
+        client = self._client
+        self._body_errors.pool_key = target.pool_key
+        extra = ""
+        if cookies or self._everywhere:
+            extra = http_cookies.cookie_text(self._everywhere, cookies, target.pool_key,
+                                             target.path_url)
+        # The engine writes the length itself.
+        pairs = [(text_of(name), text_of(value)) for name, value in request.pairs
+                 if name.lower() not in _WRITTEN_BY_ENGINE]
+        try:
+            return client.request(
+                request.method, target.wire_url, pairs, sent_bytes(request.method, request.body),
+                name=name, stream=stream, connect_timeout=timeouts[0], read_timeout=timeouts[1],
+                max_redirects=limit, verify=verify, cert=cert, cookies=extra)
+        except ValueError as error:
+            if "URL" in str(error):
+                raise InvalidURL(str(error)) from None
+            raise InvalidHeader(str(error)) from None

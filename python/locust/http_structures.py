@@ -1,0 +1,58 @@
+"""Headers as scripts see and set them: a mapping that keeps the case it was given and ignores it."""
+
+from collections.abc import Mapping, MutableMapping
+
+
+class CaseInsensitiveDict(MutableMapping):
+    """Keeps order, and the spelling of the last one who set a name."""
+
+    __slots__ = ("_store",)
+
+    def __init__(self, data=None, **kwargs):
+        self._store = {}
+        self.update(data or {}, **kwargs)
+
+    def __setitem__(self, name, value):
+        self._store[name.lower()] = (name, value)
+
+    def __getitem__(self, name):
+        return self._store[name.lower()][1]
+
+    def __delitem__(self, name):
+        del self._store[name.lower()]
+
+    def __contains__(self, name):
+        return isinstance(name, (str, bytes)) and name.lower() in self._store
+
+    def __iter__(self):
+        return (name for name, _ in self._store.values())
+
+    def __len__(self):
+        return len(self._store)
+
+    def lower_items(self):
+        """Pairs with the names in lower case."""
+        return ((name, pair[1]) for name, pair in self._store.items())
+
+    def copy(self):
+        return CaseInsensitiveDict(self.items())
+
+    def __eq__(self, other):
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        return dict(self.lower_items()) == dict(CaseInsensitiveDict(other).lower_items())
+
+    __hash__ = None
+
+    def __repr__(self):
+        return str(dict(self.items()))
+
+
+def text_of(value):
+    """Header names and values come as text or bytes."""
+    return value.decode("latin-1") if isinstance(value, bytes) else value
+
+
+def spelled(headers):
+    """A mapping's headers by lower-case name, each with its spelling: what requests are made of."""
+    return {text_of(name).lower(): (name, value) for name, value in headers.items()}
