@@ -1,0 +1,67 @@
+"""What a script of these tests tells its test: lines of JSON in the file that PROBE names.
+
+`fact` states something once, `note` adds to a list; when the run ends, the statistics follow.
+"""
+
+import json
+import os
+import time
+
+import gevent
+from locust import events
+
+LIMIT_S = 20.0
+
+
+def _write(kind, name, value):
+    with open(os.environ["PROBE"], "a", encoding="utf-8") as file:
+        file.write(json.dumps([kind, name, value]) + "\n")
+
+
+def fact(name, value):
+    _write("fact", name, value)
+
+
+def note(name, value):
+    _write("note", name, value)
+
+
+def kind_of(error):
+    """The name of an exception's class, with the module it is imported from."""
+    return f"{type(error).__module__.split('.')[0]}.{type(error).__name__}"
+
+
+def raised(call, *words, **options):
+    """The class and text of what a call raises, or None."""
+    try:
+        call(*words, **options)
+    except Exception as error:  # that it is raised is the fact
+        return [kind_of(error), str(error)]
+    return None
+
+
+def end(user):
+    """The script has done what it came for: asks for the end and waits for it."""
+    gevent.spawn(user.environment.runner.quit)
+    gevent.sleep(LIMIT_S)
+
+
+def until(condition):
+    limit = time.monotonic() + LIMIT_S
+    while not condition() and time.monotonic() < limit:
+        gevent.sleep(0.01)
+
+
+@events.quitting.add_listener
+def write_statistics(environment, **_):
+    stats = environment.stats
+    fact("rows", [[row.method, row.name, row.num_requests, row.num_failures,
+                   row.total_content_length, row.num_none_requests]
+                  for row in stats.entries.values()])
+    fact("times", [[row.method, row.name, row.min_response_time, row.max_response_time,
+                    row.median_response_time] for row in stats.entries.values()])
+    fact("total", [stats.total.num_requests, stats.total.num_failures])
+    fact("errors", [[row.method, row.name, type(row).parse_error(row.error), row.occurrences]
+                    for row in stats.errors.values()])
+    fact("exceptions", [[row["msg"], row["count"]]
+                        for row in environment.runner.exceptions.values()])
