@@ -12,11 +12,13 @@ static const double NS_PER_HOUR = 3600e9;
 /* What happened in one second, all endpoints and workers together. */
 struct second {
     struct stat_set *set;
+    struct rows *rows;
     uint64_t length_ns;
 };
 
 struct run_pending {
     struct stat_set *set; /* the second under way */
+    struct rows *rows;    /* likewise */
     struct second ring[RUN_WINDOW_S];
     uint64_t closed_count;
     uint64_t closed_ns; /* end of the last closed second, since the start */
@@ -146,9 +148,15 @@ static void rebuild_window(struct run *run)
     uint64_t length_ns = 0;
 
     stat_set_clear(run->window);
+    rows_clear(run->rows_window);
+    /* Oldest first: a reset forgets what came before it. */
     for (size_t i = 0; i < RUN_WINDOW_S; i++) {
-        stat_set_merge(run->window, run->pending->ring[i].set);
-        length_ns += run->pending->ring[i].length_ns;
+        const struct second *second =
+            &run->pending->ring[(run->pending->closed_count + i) % RUN_WINDOW_S];
+
+        stat_set_merge(run->window, second->set);
+        rows_merge(run->rows_window, second->rows);
+        length_ns += second->length_ns;
     }
     run->window_s = (double)length_ns / (double)CLOCK_NS_PER_S;
 }
@@ -160,6 +168,7 @@ struct run *run_new(size_t worker_count)
     run->stats = stats_new();
     run->total = stat_set_new();
     run->window = stat_set_new();
+    run->rows_window = rows_new();
     run->workers = x_calloc(worker_count > 0 ? worker_count : 1, sizeof *run->workers);
     run->worker_count = worker_count;
     for (size_t i = 0; i < worker_count; i++) {
@@ -169,8 +178,11 @@ struct run *run_new(size_t worker_count)
     }
     run->pending = x_calloc(1, sizeof *run->pending);
     run->pending->set = stat_set_new();
-    for (size_t i = 0; i < RUN_WINDOW_S; i++)
+    run->pending->rows = rows_new();
+    for (size_t i = 0; i < RUN_WINDOW_S; i++) {
         run->pending->ring[i].set = stat_set_new();
+        run->pending->ring[i].rows = rows_new();
+    }
     return run;
 }
 
@@ -199,6 +211,7 @@ void run_free(struct run *run)
     stats_free(run->stats);
     stat_set_free(run->total);
     stat_set_free(run->window);
+    rows_free(run->rows_window);
     for (size_t i = 0; i < run->worker_count; i++) {
         free(run->workers[i].host);
         stat_set_free(run->workers[i].own);
@@ -206,8 +219,11 @@ void run_free(struct run *run)
     free(run->workers);
     free_series(&run->series);
     stat_set_free(run->pending->set);
-    for (size_t i = 0; i < RUN_WINDOW_S; i++)
+    rows_free(run->pending->rows);
+    for (size_t i = 0; i < RUN_WINDOW_S; i++) {
         stat_set_free(run->pending->ring[i].set);
+        rows_free(run->pending->ring[i].rows);
+    }
     free(run->pending);
     free(run);
 }
@@ -222,6 +238,7 @@ void run_add_tick(struct run *run, size_t worker_index, const struct run_tick *t
     stats_merge(run->stats, delta);
     stats_total(delta, run->pending->set);
     stat_set_merge(run->pending->set, stats_worker_set(delta));
+    rows_merge(run->pending->rows, stats_rows(delta));
     stat_set_merge(worker->own, stats_worker_set(delta));
 
     /* Between two ticks the number of open streams is taken to move evenly. */
@@ -247,11 +264,15 @@ void run_close_second(struct run *run, uint64_t elapsed_ns)
     struct run_pending *pending = run->pending;
     struct second *second = &pending->ring[pending->closed_count % RUN_WINDOW_S];
     struct stat_set *oldest = second->set;
+    struct rows *oldest_rows = second->rows;
 
     second->set = pending->set;
+    second->rows = pending->rows;
     second->length_ns = elapsed_ns > pending->closed_ns ? elapsed_ns - pending->closed_ns : 0;
     stat_set_clear(oldest);
+    rows_clear(oldest_rows);
     pending->set = oldest;
+    pending->rows = oldest_rows;
     pending->closed_count++;
     pending->closed_ns = elapsed_ns;
 
@@ -291,10 +312,12 @@ void run_finish(struct run *run, uint64_t elapsed_ns)
     }
     last = &pending->ring[(pending->closed_count - 1) % RUN_WINDOW_S];
     stat_set_merge(last->set, pending->set);
+    rows_merge(last->rows, pending->rows);
     last->length_ns += rest_ns;
     stat_set_merge(run->total, pending->set);
     add_to_point(&run->series, run->series.count - 1, pending->set);
     stat_set_clear(pending->set);
+    rows_clear(pending->rows);
     pending->closed_ns += rest_ns;
     run->info.duration_ns = pending->closed_ns;
     set_disconnect_rate(run);

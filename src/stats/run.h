@@ -77,10 +77,11 @@ struct run_pending;
  */
 struct run {
     struct run_info info;
-    struct stats *stats;     /* the whole run, by endpoint; gauges hold sums over workers */
-    struct stat_set *total;  /* all endpoints and the worker-level metrics together */
-    struct stat_set *window; /* the same over the last RUN_WINDOW_S seconds */
-    double window_s;         /* how long that window is by now */
+    struct stats *stats;      /* the whole run, by endpoint; gauges hold sums over workers */
+    struct stat_set *total;   /* all endpoints and the worker-level metrics together */
+    struct stat_set *window;  /* the same over the last RUN_WINDOW_S seconds */
+    struct rows *rows_window; /* what scripts counted in it, rows long quiet stand there empty */
+    double window_s;          /* how long that window is by now */
     struct run_worker *workers;
     size_t worker_count;
     struct run_series series;

@@ -4,7 +4,8 @@ cicada_unit_test(test_report_hdr LINK cicada_report PkgConfig::ZLIB)
 cicada_unit_test(test_report_json SOURCES report_sample.c LINK cicada_report PkgConfig::JANSSON)
 cicada_unit_test(test_report_live SOURCES report_sample.c LINK cicada_report)
 cicada_unit_test(test_report_summary SOURCES report_sample.c LINK cicada_report)
-set_tests_properties(unit/test_report_summary PROPERTIES WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+cicada_unit_test(test_report_locust SOURCES rows_sample.c LINK cicada_report PkgConfig::JANSSON)
+set_tests_properties(unit/test_report_summary unit/test_report_locust PROPERTIES WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
 
 # Some systems have more than one Python 3; the module belongs to the system's own.
 set(python_with_jsonschema "")
