@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "report/figures.h"
+#include "report/live_rows.h"
 #include "verdict/findings.h"
 
 #include <inttypes.h>
@@ -76,6 +77,13 @@ static void put_progress(struct buf *out, const struct run *run, const struct li
              format_seconds(info->planned_ns, planned), left);
 }
 
+/* Until a script has opened a stream, what it counts says more. */
+static bool has_streams(const struct run *run)
+{
+    return rows_count(stats_rows(run->stats)) == 0 ||
+           stat_get_count(run->total, METRIC_SSE_ATTEMPTS, NULL) > 0;
+}
+
 static void put_load(struct buf *out, const struct run *run, const struct live_view *view)
 {
     char users[UNITS_TEXT_BYTES], planned[UNITS_TEXT_BYTES], open[UNITS_TEXT_BYTES];
@@ -85,6 +93,8 @@ static void put_load(struct buf *out, const struct run *run, const struct live_v
     put_line(out, view, colour_plain, "users", "%s of %s",
              units_format_count(figures_users(run), users),
              units_format_count(run->info.users_planned, planned));
+    if (!has_streams(run))
+        return;
     put_line(out, view, colour_green, "open streams", "%s",
              units_format_count(figures_open(run), open));
     put_line(out, view, colour_plain, "events", "%s/s, %s in all",
@@ -161,10 +171,12 @@ static void put_failures(struct buf *out, const struct run *run, const struct li
     char causes[FIGURES_DISCONNECTS_BYTES];
     struct buf classes = {0};
 
-    (void)figures_causes(run->total, causes);
-    put_line(out, view, ends > 0 ? colour_yellow : colour_plain, "disconnects", "%" PRIu64 "%s%s%s",
-             ends, *causes ? " (" : "", causes, *causes ? ")" : "");
-    put_line(out, view, colour_plain, "reconnects", "%" PRIu64, again);
+    if (has_streams(run)) {
+        (void)figures_causes(run->total, causes);
+        put_line(out, view, ends > 0 ? colour_yellow : colour_plain, "disconnects",
+                 "%" PRIu64 "%s%s%s", ends, *causes ? " (" : "", causes, *causes ? ")" : "");
+        put_line(out, view, colour_plain, "reconnects", "%" PRIu64, again);
+    }
     errors = top_classes(run, &classes);
     put_line(out, view, errors > 0 ? colour_red : colour_plain, "errors", "%" PRIu64 "%s%s%s",
              errors, errors > 0 ? " (" : "", buf_text(&classes), errors > 0 ? ")" : "");
@@ -199,7 +211,9 @@ void live_view_render(struct buf *out, const struct run *run, const struct live_
     put_title(out, run, view);
     put_progress(out, run, view);
     put_load(out, run, view);
-    put_times(out, run, view);
+    live_rows_render(out, run, view);
+    if (has_streams(run))
+        put_times(out, run, view);
     put_failures(out, run, view);
     put_workers(out, run, view);
 }
@@ -217,6 +231,7 @@ void live_view_render_line(struct buf *out, const struct run *run)
                       format_seconds(run->info.duration_ns, elapsed), figures_users(run),
                       run->info.users_planned, figures_open(run),
                       figures_number(figures_per_s(recent, run->window_s), rate));
+    live_rows_render_line(out, run);
     if (hist)
         (void)buf_appendf(out, ", first event p95 %s ms",
                           figures_number(figures_trend(hist_percentile(hist, 95)), p95));

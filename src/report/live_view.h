@@ -15,7 +15,7 @@ struct live_view {
     bool has_colour;
 };
 
-/* Appends the picture for a terminal: a dozen lines. */
+/* Appends the picture for a terminal: a dozen lines, a few more where a script counts requests. */
 void live_view_render(struct buf *out, const struct run *run, const struct live_view *view);
 /* Appends one line of key figures, for logs. */
 void live_view_render_line(struct buf *out, const struct run *run);

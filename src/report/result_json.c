@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "report/figures.h"
 #include "report/hdr.h"
+#include "report/result_rows.h"
 #include "report/result_save.h"
 
 #include <math.h>
@@ -351,7 +352,7 @@ void result_json_write(struct buf *out, const struct run *run, const struct outc
     put_run(&json, run, outcome);
     put_metrics(&json, run->total, seconds_of(run), true);
     put_endpoints(&json, run);
-    put_empty_array(&json, "requests");
+    result_rows_write(&json, run);
     put_errors(&json, run);
     put_empty_array(&json, "thresholds");
     put_empty_array(&json, "storms");

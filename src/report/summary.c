@@ -295,13 +295,21 @@ static void put_tail(struct buf *out, const char *json_path)
 void summary_write(struct buf *out, const struct run *run, const struct outcome *outcome,
                    const char *json_path, bool has_colour)
 {
+    bool has_rows = rows_count(stats_rows(run->stats)) > 0;
+    bool has_streams = stat_get_count(run->total, METRIC_SSE_ATTEMPTS, NULL) > 0;
+
     summary_title(out, "cicada " CICADA_VERSION, has_colour);
     put_head(out, run, outcome, has_colour);
-    put_streams(out, run, has_colour);
-    summary_times(out, run, has_colour);
-    put_events(out, run, has_colour);
-    summary_endpoints(out, run, has_colour);
-    summary_requests(out, run, has_colour);
+    summary_rows(out, run, has_colour);
+    if (has_streams || !has_rows) {
+        put_streams(out, run, has_colour);
+        summary_times(out, run, has_colour);
+        put_events(out, run, has_colour);
+        summary_endpoints(out, run, has_colour);
+    }
+    /* A script's requests stand in its own table. */
+    if (!has_rows)
+        summary_requests(out, run, has_colour);
     summary_errors(out, run, has_colour);
     put_findings(out, outcome, has_colour);
     put_workers(out, run, has_colour);

@@ -1,5 +1,6 @@
 /*
- * report/summary.h - the final summary: fits 100 columns, reads well without colour.
+ * report/summary.h - the final summary: fits 100 columns but for a script's table, reads well
+ * without colour.
  */
 #ifndef CICADA_REPORT_SUMMARY_H
 #define CICADA_REPORT_SUMMARY_H

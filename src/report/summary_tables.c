@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "report/figures.h"
+#include "report/locust_tables.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -234,6 +235,27 @@ void summary_requests(struct buf *out, const struct run *run, bool has_colour)
     summary_title(out, buf_text(&title), has_colour);
     buf_fini(&title);
     put_rows(out, run, true, put_request);
+}
+
+void summary_rows(struct buf *out, const struct run *run, bool has_colour)
+{
+    const struct rows *rows = stats_rows(run->stats);
+    size_t width = locust_tables_fit(run);
+
+    if (rows_count(rows) > 0) {
+        summary_title(out, "Requests of the script, times in ms", has_colour);
+        locust_tables_requests(out, run, width, false);
+        (void)buf_append_byte(out, '\n');
+        locust_tables_percentiles(out, run, width);
+    }
+    if (rows_error_count(rows) > 0) {
+        (void)buf_append_byte(out, '\n');
+        locust_tables_errors(out, run, width);
+    }
+    if (rows_exception_count(rows) > 0) {
+        (void)buf_append_byte(out, '\n');
+        locust_tables_exceptions(out, run);
+    }
 }
 
 /* More often first; equally often in order of sighting, which is that of the addresses. */

@@ -1,6 +1,7 @@
 /*
  * report/summary_tables.h - the tables of the final summary. Each appends whole lines of at most
- * SUMMARY_COLUMNS columns, or nothing when there is nothing to show.
+ * SUMMARY_COLUMNS columns (summary_rows: as wide as names and errors are), or nothing when there is
+ * nothing to show.
  */
 #ifndef CICADA_REPORT_SUMMARY_TABLES_H
 #define CICADA_REPORT_SUMMARY_TABLES_H
@@ -20,6 +21,8 @@ void summary_times(struct buf *out, const struct run *run, bool has_colour);
 void summary_endpoints(struct buf *out, const struct run *run, bool has_colour);
 /* One row for each endpoint that is no stream: logins. */
 void summary_requests(struct buf *out, const struct run *run, bool has_colour);
+/* What a script counted: Locust's tables. */
+void summary_rows(struct buf *out, const struct run *run, bool has_colour);
 /* The most frequent errors first. */
 void summary_errors(struct buf *out, const struct run *run, bool has_colour);
 

@@ -1,6 +1,7 @@
 #include "report/result_json.h"
 
 #include "report_sample.h"
+#include "rows_sample.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -177,9 +178,40 @@ static void series_and_workers_are_whole(void **state)
 }
 
 /* For the check of docs/result.schema.json that runs after this program. */
+static struct run *sample_script(void)
+{
+    return sample_rows(NULL, NULL);
+}
+
+static void what_a_script_counted_stands_apart(void **state)
+{
+    json_t *result = result_of(sample_script()), *requests, *row, *failure, *exception;
+
+    (void)state;
+    requests = json_object_get(result, "requests");
+    assert_int_equal(json_array_size(requests), 4);
+    row = json_array_get(requests, 2);
+    assert_string_equal(text_of(row, "type"), "POST");
+    assert_string_equal(text_of(row, "name"), "/login, \"x\"");
+    assert_true(number_of(row, "num_requests") == 46 && number_of(row, "num_failures") == 18);
+    assert_true(number_of(row, "avg_content_size") == 120 && number_of(row, "rps") > 2.8);
+    assert_true(number_of(json_object_get(row, "percentiles"), "50%") == 1800);
+    row = json_array_get(requests, 3);
+    assert_true(number_of(row, "num_none_requests") == 37 && number_of(row, "med") == 0);
+    assert_true(json_is_null(json_object_get(row, "min")));
+    failure = json_array_get(json_object_get(result, "failures"), 0);
+    assert_string_equal(text_of(failure, "error"), "CatchResponseError('Login failed: 503')");
+    assert_true(number_of(failure, "occurrences") == 18);
+    exception = json_array_get(json_object_get(result, "exceptions"), 0);
+    assert_true(number_of(exception, "count") == 3);
+    assert_int_equal(json_array_size(json_object_get(result, "errors")), 0);
+    json_decref(result);
+}
+
 static void samples_are_written_for_the_schema(void **state)
 {
-    static struct run *(*const samples[])(void) = {sample_pass, sample_trouble, sample_empty};
+    static struct run *(*const samples[])(void) = {sample_pass, sample_trouble, sample_empty,
+                                                   sample_script};
     const char *prefix = getenv("CICADA_SAMPLE_RESULT");
 
     (void)state;
@@ -328,6 +360,7 @@ int main(void)
         cmocka_unit_test(tagged_metrics_stand_beside_their_whole),
         cmocka_unit_test(endpoints_errors_and_findings_are_listed),
         cmocka_unit_test(series_and_workers_are_whole),
+        cmocka_unit_test(what_a_script_counted_stands_apart),
         cmocka_unit_test(samples_are_written_for_the_schema),
         cmocka_unit_test_setup_teardown(a_checked_path_is_left_as_it_was, make_place, drop_place),
         cmocka_unit_test_setup_teardown(a_file_is_replaced_whole, make_place, drop_place),

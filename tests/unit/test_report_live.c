@@ -4,6 +4,7 @@
 #include "report/figures.h"
 #include "report/live_view.h"
 #include "report_sample.h"
+#include "rows_sample.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -94,6 +95,30 @@ static void trouble_is_named_with_causes_and_warnings(void **state)
     assert_non_null(strstr(text, "! 2 of 2 workers saturated"));
     assert_non_null(strstr(text, "! 1 of 2 workers died"));
     free(text);
+    run_free(run);
+}
+
+static void what_a_script_counts_is_shown(void **state)
+{
+    struct run *run = sample_rows(NULL, NULL);
+    char *text = render(run, 100, false);
+    struct buf line = {0};
+
+    (void)state;
+    assert_non_null(strstr(text, "requests      15.4/s, 236 in all, 32 failed\n"));
+    assert_non_null(strstr(text, "  GET /api/v1/events/stream"));
+    assert_non_null(strstr(text, "46       18 failed     3.00/s  p50 1800 p95 3400\n"));
+    assert_null(strstr(text, "open streams"));
+    assert_null(strstr(text, "first event"));
+    free(text);
+    for (size_t columns = 19; columns < 200; columns++) {
+        text = render(run, columns, true);
+        check_width(text, columns + strlen("\x1b[31m\x1b[0m"));
+        free(text);
+    }
+    live_view_render_line(&line, run);
+    assert_non_null(strstr(buf_text(&line), ", 236 requests, 32 failed, 15.4/s"));
+    buf_fini(&line);
     run_free(run);
 }
 
@@ -263,6 +288,7 @@ int main(void)
         cmocka_unit_test(no_line_is_wider_than_the_terminal),
         cmocka_unit_test(the_view_shows_the_key_figures),
         cmocka_unit_test(trouble_is_named_with_causes_and_warnings),
+        cmocka_unit_test(what_a_script_counts_is_shown),
         cmocka_unit_test(a_run_without_samples_and_end_can_be_shown),
         cmocka_unit_test(colour_is_an_option),
         cmocka_unit_test(a_target_cannot_send_control_characters),

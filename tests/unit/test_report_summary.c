@@ -2,6 +2,7 @@
 
 #include "report/summary_tables.h"
 #include "report_sample.h"
+#include "rows_sample.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -96,6 +97,25 @@ static void a_run_without_figures_reads_as_expected(void **state)
     (void)state;
     run->info.interrupted_by = SIGINT;
     check_summary("tests/golden/summary_empty.txt", run);
+}
+
+/* The script's table is as wide as its names: its shape is Locust's. */
+static void a_script_reads_as_locust_would_put_it(void **state)
+{
+    struct run *run = sample_rows(NULL, NULL);
+    struct outcome *outcome = outcome_judge(run, EXIT_FAILURES);
+    struct buf text = {0}, table = {0};
+
+    (void)state;
+    summary_rows(&table, run, false);
+    check_golden("tests/golden/summary_script.txt", &table);
+    summary_write(&text, run, outcome, NULL, false);
+    assert_non_null(strstr(buf_text(&text), buf_text(&table)));
+    assert_null(strstr(buf_text(&text), "Streams"));
+    buf_fini(&text);
+    buf_fini(&table);
+    outcome_free(outcome);
+    run_free(run);
 }
 
 static void many_errors_are_cut_and_sorted(void **state)
@@ -200,6 +220,7 @@ int main(void)
         cmocka_unit_test(a_good_run_reads_as_expected),
         cmocka_unit_test(a_run_in_trouble_reads_as_expected),
         cmocka_unit_test(a_run_without_figures_reads_as_expected),
+        cmocka_unit_test(a_script_reads_as_locust_would_put_it),
         cmocka_unit_test(many_errors_are_cut_and_sorted),
         cmocka_unit_test(colour_only_adds_escape_sequences),
         cmocka_unit_test(the_last_line_says_where_the_result_is),
