@@ -192,7 +192,7 @@ static void a_wrong_route_names_its_option_and_opens_nothing(void **state)
 
     (void)state;
     plan_list_add(&plan->network.resolves, "nowhere");
-    assert_null(network_routes(&plan->network, false, &err));
+    assert_null(network_routes(&plan->network, &err));
     assert_non_null(strstr(err.text, "--resolve"));
     assert_non_null(strstr(err.text, "nowhere"));
     assert_int_equal(network_open(&network, loop, &plan->network, false, &err), -1);

@@ -1,0 +1,326 @@
+#include "script/engine.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "load/plan.h"
+#include "load/reporter.h"
+#include "net/loop.h"
+#include "script/networks.h"
+#include "stats/rows.h"
+#include "wire/channel.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+struct engine {
+    const struct engine_handlers *handlers;
+    void *ctx;
+    struct loop *loop;
+    struct channel *channel; /* NULL: none */
+    struct plan *plan;
+    struct networks *networks;
+    struct stats *stats;
+    struct rows *rows;
+    struct exchange_host host;
+    struct reporter reporter;
+    struct reporter_gauges last; /* when the end began */
+    uint64_t order_sequence;     /* of the last order taken */
+    uint32_t users;
+    bool is_ready, is_ending, is_closed;
+};
+
+/* --- what the controller says --- */
+
+static void send_log(void *ctx, enum log_level level, const char *line)
+{
+    struct engine *engine = ctx;
+
+    frame_put_log(channel_out(engine->channel), level, line);
+    channel_flush(engine->channel);
+}
+
+static int set_up(struct engine *engine, struct err *err)
+{
+    engine->networks = networks_new(engine->loop, &engine->plan->network, err);
+    if (!engine->networks)
+        return -1;
+    exchange_host_init(&engine->host, engine->loop, engine->stats,
+                       ~(engine->plan->seed + engine->plan->worker_index));
+    return 0;
+}
+
+static void fail(struct engine *engine, const struct err *err)
+{
+    frame_put_fail(channel_out(engine->channel), err->text);
+    channel_flush(engine->channel);
+}
+
+static void take_plan(struct engine *engine, const struct frame *frame)
+{
+    struct err err = {0};
+    const uint8_t *bytes;
+    size_t len;
+
+    if (engine->plan || frame_get_plan(frame, &bytes, &len, &err) < 0)
+        return; /* a frame that comes twice does no harm */
+    engine->plan = plan_decode(bytes, len, &err);
+    if (!engine->plan || set_up(engine, &err) < 0) {
+        fail(engine, &err);
+        return;
+    }
+    log_set_level((enum log_level)engine->plan->log_level);
+    engine->handlers->on_plan(engine->ctx, engine->plan->script ? engine->plan->script : "{}");
+}
+
+static void take_users(struct engine *engine, const struct frame *frame)
+{
+    struct frame_users users;
+    struct err err = {0};
+
+    if (frame_get_users(frame, &users, &err) < 0 || users.sequence <= engine->order_sequence)
+        return;
+    engine->order_sequence = users.sequence;
+    engine->handlers->on_users(engine->ctx, &users);
+}
+
+static void take_stop(struct engine *engine, const struct frame *frame)
+{
+    struct err err = {0};
+    uint64_t timeout_ns;
+
+    if (frame_get_stop(frame, &timeout_ns, &err) == 0)
+        engine->handlers->on_stop(engine->ctx, timeout_ns);
+}
+
+static void take_message(struct engine *engine, const struct frame *frame)
+{
+    struct frame_message message;
+    struct err err = {0};
+
+    if (frame_get_message(frame, &message, &err) == 0)
+        engine->handlers->on_message(engine->ctx, &message);
+}
+
+static void on_frame(void *ctx, const struct frame *frame)
+{
+    struct engine *engine = ctx;
+
+    switch (frame->kind) {
+    case FRAME_PLAN:
+        take_plan(engine, frame);
+        break;
+    case FRAME_USERS:
+        take_users(engine, frame);
+        break;
+    case FRAME_STOP:
+        take_stop(engine, frame);
+        break;
+    case FRAME_MESSAGE:
+        take_message(engine, frame);
+        break;
+    case FRAME_NONE:
+    case FRAME_PING:
+    case FRAME_READY:
+    case FRAME_TICK:
+    case FRAME_LOG:
+    case FRAME_DONE:
+    case FRAME_TARGET:
+    case FRAME_QUIT:
+    case FRAME_FAIL:
+        break;
+    }
+}
+
+static void on_closed(void *ctx, const char *reason)
+{
+    struct engine *engine = ctx;
+
+    (void)reason; /* the controller is gone: whom to tell? */
+    engine->is_closed = true;
+    engine->handlers->on_closed(engine->ctx);
+}
+
+static const struct channel_handlers channel_handlers = {.on_frame = on_frame,
+                                                         .on_closed = on_closed};
+
+/* --- start and end --- */
+
+/* Without a controller: the defaults, and no timeouts but the script's own. */
+static int set_up_alone(struct engine *engine, struct err *err)
+{
+    engine->plan = plan_new();
+    engine->plan->network.connect_timeout_ns = CLOCK_NEVER_NS;
+    engine->plan->network.headers_timeout_ns = CLOCK_NEVER_NS;
+    engine->plan->seed = clock_now_ns();
+    return set_up(engine, err);
+}
+
+struct engine *engine_new(int fd, const struct engine_handlers *handlers, void *ctx,
+                          struct err *err)
+{
+    struct engine *engine = x_calloc(1, sizeof *engine);
+
+    engine->handlers = handlers;
+    engine->ctx = ctx;
+    engine->loop = loop_new(err);
+    if (!engine->loop) {
+        free(engine);
+        return NULL;
+    }
+    engine->stats = stats_new();
+    engine->rows = rows_new();
+    rows_start(engine->rows, clock_unix_ms());
+    if (fd >= 0) {
+        engine->channel = channel_new(engine->loop, fd, &channel_handlers, engine);
+        log_set_sink(send_log, engine);
+    } else if (set_up_alone(engine, err) < 0) {
+        engine_free(engine);
+        return NULL;
+    }
+    return engine;
+}
+
+void engine_free(struct engine *engine)
+{
+    if (!engine)
+        return;
+    reporter_stop(&engine->reporter);
+    networks_free(engine->networks);
+    exchange_host_fini(&engine->host);
+    if (engine->channel)
+        log_set_sink(NULL, NULL);
+    channel_free(engine->channel);
+    rows_free(engine->rows);
+    stats_free(engine->stats);
+    plan_free(engine->plan);
+    loop_free(engine->loop);
+    free(engine);
+}
+
+int engine_fd(const struct engine *engine)
+{
+    return loop_fd(engine->loop);
+}
+
+void engine_turn(struct engine *engine)
+{
+    (void)loop_turn(engine->loop, 0, ENGINE_BATCH);
+}
+
+struct loop *engine_loop(const struct engine *engine)
+{
+    return engine->loop;
+}
+
+struct exchange_host *engine_host(struct engine *engine)
+{
+    return &engine->host;
+}
+
+struct networks *engine_networks(const struct engine *engine)
+{
+    return engine->networks;
+}
+
+struct rows *engine_rows(const struct engine *engine)
+{
+    return engine->rows;
+}
+
+struct rows *engine_rows_delta(const struct engine *engine)
+{
+    return engine->channel ? stats_rows(engine->stats) : NULL;
+}
+
+void engine_reset_rows(struct engine *engine)
+{
+    double unix_ms = clock_unix_ms();
+
+    rows_reset(engine->rows, unix_ms);
+    if (engine->channel)
+        rows_reset(stats_rows(engine->stats), unix_ms);
+}
+
+uint32_t engine_users(const struct engine *engine)
+{
+    return engine->users;
+}
+
+void engine_set_users(struct engine *engine, uint32_t users)
+{
+    engine->users = users;
+}
+
+void engine_note_turn(struct engine *engine, uint64_t took_ns)
+{
+    if (engine->is_ready && took_ns > ENGINE_LAG_MS * CLOCK_NS_PER_MS)
+        reporter_note_lag(&engine->reporter, took_ns);
+}
+
+/* --- to the controller --- */
+
+static void read_gauges(void *ctx, struct reporter_gauges *gauges, uint64_t now_ns)
+{
+    const struct engine *engine = ctx;
+
+    (void)now_ns;
+    *gauges = (struct reporter_gauges){.users = engine->users,
+                                       .open = engine->host.open_count,
+                                       .connecting = engine->host.asking_count};
+}
+
+void engine_ready(struct engine *engine)
+{
+    struct frame_ready ready = {.pid = (uint32_t)getpid()};
+
+    if (!engine->channel || engine->is_ready)
+        return;
+    ready.file_limit = reporter_raise_file_limit();
+    engine->is_ready = true;
+    reporter_start(&engine->reporter, &(struct reporter_config){.loop = engine->loop,
+                                                                .channel = engine->channel,
+                                                                .stats = engine->stats,
+                                                                .read = read_gauges,
+                                                                .ctx = engine});
+    frame_put_ready(channel_out(engine->channel), &ready);
+    channel_flush(engine->channel);
+}
+
+struct buf *engine_out(struct engine *engine)
+{
+    return engine->channel ? channel_out(engine->channel) : NULL;
+}
+
+void engine_send(struct engine *engine)
+{
+    if (engine->channel)
+        channel_flush(engine->channel);
+}
+
+void engine_end_streams(struct engine *engine)
+{
+    if (engine->is_ending)
+        return;
+    engine->is_ending = true;
+    engine->host.is_ending = true;
+    read_gauges(engine, &engine->last, 0);
+    engine->last.connecting = 0;
+}
+
+void engine_done(struct engine *engine, const struct frame_done *done)
+{
+    if (!engine->is_ready)
+        return;
+    engine_end_streams(engine);
+    reporter_stop(&engine->reporter);
+    reporter_send_last(&engine->reporter, &engine->last);
+    frame_put_done(channel_out(engine->channel), done);
+    channel_flush(engine->channel);
+    engine->is_ready = false;
+}
+
+bool engine_is_drained(const struct engine *engine)
+{
+    return !engine->channel || engine->is_closed || channel_queued_bytes(engine->channel) == 0;
+}

@@ -1,0 +1,361 @@
+/*
+ * script/engine_object.c - Engine: the one of the process, under gevent's hub.
+ */
+#include <Python.h>
+
+#include "base/clock.h"
+#include "script/objects.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Of user code between two looks at the sockets: MEASURED, 16 to 32 streams a pass keep timers. */
+static const uint64_t TURN_BUDGET_NS = 4000000;
+
+struct engine_object {
+    PyObject_HEAD struct engine_core core;
+    PyObject *handlers; /* owned; NULL: none */
+    unsigned long thread;
+    bool is_turning;
+};
+
+/* The engine of the process, owned: sockets and users of a process share one loop. Python gives a
+ * module that is initialised once no other place that every call could reach as quickly. */
+static struct engine_object *the_engine;
+
+struct engine_core *engine_core_require(void)
+{
+    if (!the_engine) {
+        PyErr_SetString(PyExc_RuntimeError, "there is no engine yet: make an Engine first");
+        return NULL;
+    }
+    if (the_engine->thread != PyThread_get_thread_ident()) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "requests are made in the thread that runs the users, not in another one");
+        return NULL;
+    }
+    return &the_engine->core;
+}
+
+/* --- what the controller says, handed on --- */
+
+static void call(struct engine_object *self, const char *method, PyObject *args)
+{
+    PyObject *function =
+        args && self->handlers ? PyObject_GetAttrString(self->handlers, method) : NULL;
+    PyObject *result = function ? PyObject_CallObject(function, args) : NULL;
+
+    if (!result && PyErr_Occurred())
+        PyErr_WriteUnraisable(function ? function : (PyObject *)self);
+    Py_XDECREF(result);
+    Py_XDECREF(function);
+    Py_XDECREF(args);
+}
+
+static void on_plan(void *ctx, const char *script)
+{
+    call(ctx, "on_plan", Py_BuildValue("(s)", script));
+}
+
+static void on_users(void *ctx, const struct frame_users *users)
+{
+    PyObject *counts = PyList_New((Py_ssize_t)users->class_count);
+
+    for (size_t i = 0; counts && i < users->class_count; i++) {
+        PyObject *count = PyLong_FromUnsignedLong(users->classes[i]);
+
+        if (count)
+            PyList_SET_ITEM(counts, (Py_ssize_t)i, count);
+        else
+            Py_CLEAR(counts);
+    }
+    call(ctx, "on_users",
+         counts ? Py_BuildValue("(NN)", counts, PyBool_FromLong(users->is_final)) : NULL);
+}
+
+static void on_stop(void *ctx, uint64_t timeout_ns)
+{
+    call(ctx, "on_stop", Py_BuildValue("(d)", (double)timeout_ns / 1e9));
+}
+
+static void on_message(void *ctx, const struct frame_message *message)
+{
+    call(ctx, "on_message",
+         Py_BuildValue("(s#y#I)", message->type, (Py_ssize_t)message->type_bytes, message->data,
+                       (Py_ssize_t)message->data_bytes, (unsigned)message->source));
+}
+
+static void on_closed(void *ctx)
+{
+    call(ctx, "on_closed", PyTuple_New(0));
+}
+
+static const struct engine_handlers engine_handlers = {.on_plan = on_plan,
+                                                       .on_users = on_users,
+                                                       .on_stop = on_stop,
+                                                       .on_message = on_message,
+                                                       .on_closed = on_closed};
+
+/* --- life --- */
+
+static int engine_init(PyObject *object, PyObject *args, PyObject *named)
+{
+    static const char *const names[] = {"fd", "handlers", NULL};
+    struct engine_object *self = (struct engine_object *)object;
+    PyObject *handlers = NULL;
+    struct err err = {0};
+    int fd;
+
+    if (!PyArg_ParseTupleAndKeywords(args, named, "i|O", (char **)(uintptr_t)names, &fd, &handlers))
+        return -1;
+    if (the_engine) {
+        PyErr_SetString(PyExc_RuntimeError, "this process has an engine already");
+        return -1;
+    }
+    if (park_lot_init(&self->core.lot) < 0)
+        return -1;
+    self->core.engine = engine_new(fd, &engine_handlers, self, &err);
+    if (!self->core.engine) {
+        PyErr_SetString(PyExc_OSError, err.text);
+        return -1;
+    }
+    self->core.event_parsers = events_parsers_new();
+    self->thread = PyThread_get_thread_ident();
+    Py_XINCREF(handlers);
+    self->handlers = handlers == Py_None ? NULL : handlers;
+    Py_INCREF(object); /* it stays until the process ends: responses and clients point to it */
+    the_engine = self;
+    return 0;
+}
+
+static PyObject *engine_fileno(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    return PyLong_FromLong(engine_fd(((struct engine_object *)object)->core.engine));
+}
+
+/* The hub calls again when user code is left to be switched to. */
+static int come_back(struct engine_object *self)
+{
+    PyObject *loop = PyObject_GetAttrString(self->core.lot.hub, "loop");
+    PyObject *turn = loop ? PyObject_GetAttrString((PyObject *)self, "turn") : NULL;
+    PyObject *result = turn ? PyObject_CallMethod(loop, "run_callback", "O", turn) : NULL;
+
+    Py_XDECREF(loop);
+    Py_XDECREF(turn);
+    Py_XDECREF(result);
+    return result ? 0 : -1;
+}
+
+static PyObject *engine_turn_method(PyObject *object, PyObject *unused)
+{
+    struct engine_object *self = (struct engine_object *)object;
+    struct engine_core *core = &self->core;
+    uint64_t began_ns = clock_now_ns();
+    bool is_more;
+
+    (void)unused;
+    if (self->is_turning) {
+        PyErr_SetString(PyExc_RuntimeError, "the engine's turn is under way already");
+        return NULL;
+    }
+    self->is_turning = true;
+    if (list_empty(&core->lot.ready))
+        engine_turn(core->engine);
+    is_more = park_run(&core->lot, TURN_BUDGET_NS);
+    self->is_turning = false;
+    engine_note_turn(core->engine, clock_now_ns() - began_ns);
+    if (is_more && come_back(self) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+/* --- to the controller --- */
+
+static struct engine *engine_of(PyObject *object)
+{
+    return ((struct engine_object *)object)->core.engine;
+}
+
+static PyObject *engine_ready_method(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    engine_ready(engine_of(object));
+    Py_RETURN_NONE;
+}
+
+static PyObject *engine_log_method(PyObject *object, PyObject *line)
+{
+    const char *text = PyUnicode_AsUTF8(line);
+    struct buf *out = engine_out(engine_of(object));
+
+    if (!text)
+        return NULL;
+    if (out)
+        frame_put_log(out, LOG_NONE, text);
+    engine_send(engine_of(object));
+    Py_RETURN_NONE;
+}
+
+static PyObject *engine_fail_method(PyObject *object, PyObject *sentence)
+{
+    const char *text = PyUnicode_AsUTF8(sentence);
+    struct buf *out = engine_out(engine_of(object));
+
+    if (!text)
+        return NULL;
+    if (out)
+        frame_put_fail(out, text);
+    engine_send(engine_of(object));
+    Py_RETURN_NONE;
+}
+
+static PyObject *engine_quit_method(PyObject *object, PyObject *unused)
+{
+    struct buf *out = engine_out(engine_of(object));
+
+    (void)unused;
+    if (out)
+        frame_put_quit(out);
+    engine_send(engine_of(object));
+    Py_RETURN_NONE;
+}
+
+static PyObject *engine_message_method(PyObject *object, PyObject *args)
+{
+    struct frame_message message = {0};
+    struct buf *out = engine_out(engine_of(object));
+    const char *data;
+    Py_ssize_t type_len, data_len;
+    unsigned destination;
+
+    if (!PyArg_ParseTuple(args, "s#y#I", &message.type, &type_len, &data, &data_len, &destination))
+        return NULL;
+    if (type_len > FRAME_TYPE_LIMIT_BYTES || data_len > FRAME_MESSAGE_LIMIT_BYTES)
+        return PyErr_Format(PyExc_ValueError, "a message of %zd bytes is over its limit", data_len);
+    message.type_bytes = (size_t)type_len;
+    message.data = (const uint8_t *)data;
+    message.data_bytes = (size_t)data_len;
+    message.destination = destination;
+    if (out)
+        frame_put_message(out, &message);
+    engine_send(engine_of(object));
+    Py_RETURN_NONE;
+}
+
+/* The names of classes; NULL with an exception. The caller frees the array; texts are borrowed. */
+static char **class_names(PyObject *list, size_t *count)
+{
+    Py_ssize_t len = PyList_Check(list) ? PyList_GET_SIZE(list) : -1;
+    char **names;
+
+    if (len < 0 || len > FRAME_CLASS_LIMIT) {
+        PyErr_SetString(PyExc_TypeError, "classes are a list of names, at most 1000");
+        return NULL;
+    }
+    names = calloc((size_t)len + 1, sizeof *names);
+    if (!names)
+        return (char **)PyErr_NoMemory();
+    for (Py_ssize_t i = 0; i < len; i++) {
+        names[i] = (char *)(uintptr_t)PyUnicode_AsUTF8(PyList_GET_ITEM(list, i));
+        if (!names[i]) {
+            free(names);
+            return NULL;
+        }
+    }
+    *count = (size_t)len;
+    return names;
+}
+
+static PyObject *engine_target_method(PyObject *object, PyObject *args)
+{
+    struct frame_target target = {0};
+    struct buf *out = engine_out(engine_of(object));
+    unsigned users;
+    PyObject *classes;
+
+    if (!PyArg_ParseTuple(args, "IdO", &users, &target.spawn_rate_per_s, &classes))
+        return NULL;
+    target.users = users;
+    target.classes = class_names(classes, &target.class_count);
+    if (!target.classes)
+        return NULL;
+    if (out)
+        frame_put_target(out, &target);
+    free(target.classes);
+    engine_send(engine_of(object));
+    Py_RETURN_NONE;
+}
+
+static PyObject *engine_end_streams_method(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    engine_end_streams(engine_of(object));
+    Py_RETURN_NONE;
+}
+
+static PyObject *engine_done_method(PyObject *object, PyObject *args)
+{
+    struct frame_done done = {0};
+    int had_unhandled;
+
+    if (!PyArg_ParseTuple(args, "ip", &done.exit_code, &had_unhandled))
+        return NULL;
+    done.had_unhandled = had_unhandled;
+    engine_done(engine_of(object), &done);
+    Py_RETURN_NONE;
+}
+
+static PyObject *get_users(PyObject *object, void *closure)
+{
+    (void)closure;
+    return PyLong_FromUnsignedLong(engine_users(engine_of(object)));
+}
+
+static int set_users(PyObject *object, PyObject *value, void *closure)
+{
+    unsigned long users = value ? PyLong_AsUnsignedLong(value) : 0;
+
+    (void)closure;
+    if (PyErr_Occurred())
+        return -1;
+    engine_set_users(engine_of(object), (uint32_t)users);
+    return 0;
+}
+
+static PyObject *get_is_drained(PyObject *object, void *closure)
+{
+    (void)closure;
+    return PyBool_FromLong(engine_is_drained(engine_of(object)));
+}
+
+static PyMethodDef engine_methods[] = {
+    {"fileno", engine_fileno, METH_NOARGS, "Readable when turn has something to do."},
+    {"turn", engine_turn_method, METH_NOARGS, "Hands on what is ready; from the hub."},
+    {"ready", engine_ready_method, METH_NOARGS, "The script is loaded: the run may begin."},
+    {"log", engine_log_method, METH_O, "A line of the script's log."},
+    {"fail", engine_fail_method, METH_O, "The script cannot be run, in a sentence."},
+    {"quit", engine_quit_method, METH_NOARGS, "Asks for the end of the run."},
+    {"message", engine_message_method, METH_VARARGS, "A custom message: type, data, destination."},
+    {"target", engine_target_method, METH_VARARGS, "Asks for users, spawn rate, classes."},
+    {"end_streams", engine_end_streams_method, METH_NOARGS, "The run ends."},
+    {"done", engine_done_method, METH_VARARGS, "The last tick, exit code, unhandled exceptions."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef engine_getset[] = {
+    {"users", get_users, set_users, "how many users run now", NULL},
+    {"is_drained", get_is_drained, NULL, "everything has left", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+PyTypeObject EngineType = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "_cicada.Engine",
+    .tp_basicsize = sizeof(struct engine_object),
+    .tp_flags = Py_TPFLAGS_DEFAULT,
+    .tp_doc = "The engine of this process.",
+    .tp_methods = engine_methods,
+    .tp_getset = engine_getset,
+    .tp_init = engine_init,
+    .tp_new = PyType_GenericNew,
+};

@@ -1,0 +1,577 @@
+#include "script/exchange.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "load/answer.h"
+#include "load/exchange_stats.h"
+#include "sse/parser.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EXCHANGE_MESSAGE_BYTES = 256, EXCHANGE_KEPT_BYTES = 4096 };
+
+/* What a response that is an event stream has beside the bytes. */
+struct exchange_stream {
+    struct exchange *exchange; /* borrowed: the owner */
+    struct stream_record record;
+    struct sse_parser parser;
+    bool is_open;
+    bool is_blind; /* past the parser's limit: the script reads on, nothing more is counted */
+};
+
+/* --- the figures of a stream --- */
+
+static void on_event(struct sse_parser *parser, const struct sse_event *event, uint64_t now_ns)
+{
+    struct exchange_stream *stream = CONTAINER_OF(parser, struct exchange_stream, parser);
+
+    stream_stats_event(&stream->exchange->order.place, &stream->record, event, now_ns);
+}
+
+static void on_comment(struct sse_parser *parser, const uint8_t *text, size_t len, uint64_t now_ns)
+{
+    const struct exchange_stream *stream = CONTAINER_OF(parser, struct exchange_stream, parser);
+
+    (void)text;
+    (void)len;
+    (void)now_ns;
+    stat_count(stream->exchange->order.place.set, METRIC_SSE_COMMENTS, NULL, 1);
+}
+
+static const struct sse_handlers parser_handlers = {.on_event = on_event, .on_comment = on_comment};
+
+void exchange_host_init(struct exchange_host *host, struct loop *loop, struct stats *stats,
+                        uint64_t seed)
+{
+    *host = (struct exchange_host){.loop = loop, .stats = stats};
+    host->parsers = sse_shared_new(&parser_handlers, SSE_LIMIT_DEFAULT_BYTES);
+    rng_init(&host->rng, seed);
+}
+
+void exchange_host_fini(struct exchange_host *host)
+{
+    sse_shared_free(host->parsers);
+    host->parsers = NULL;
+}
+
+void exchange_user_fini(struct exchange_user *user)
+{
+    http_session_close(&user->session, true);
+    free(user->memory);
+    user->memory = NULL;
+}
+
+static struct exchange_memory *recall(const struct exchange_user *user, size_t endpoint)
+{
+    for (size_t i = 0; user->memory && i < EXCHANGE_MEMORY_LIMIT; i++) {
+        struct exchange_memory *memory = &user->memory[i];
+
+        if (memory->record.attempt_count > 0 && memory->endpoint == endpoint)
+            return memory;
+    }
+    return NULL;
+}
+
+static void remember(struct exchange_user *user, size_t endpoint,
+                     const struct stream_record *record)
+{
+    struct exchange_memory *memory = recall(user, endpoint);
+
+    if (!user->memory)
+        user->memory = x_calloc(EXCHANGE_MEMORY_LIMIT, sizeof *user->memory);
+    if (!memory)
+        memory = &user->memory[user->memory_turn++ % EXCHANGE_MEMORY_LIMIT];
+    *memory = (struct exchange_memory){.endpoint = endpoint, .record = *record};
+}
+
+/* A stream is asked for, or has come unasked. Whoever says Last-Event-ID resumes the last one that
+ * this user had there. */
+static void begin_stream(struct exchange *exchange, uint64_t began_ns)
+{
+    struct exchange_stream *stream = x_calloc(1, sizeof *stream);
+    const struct exchange_memory *memory =
+        exchange->order.is_resuming ? recall(exchange->user, exchange->order.place.endpoint) : NULL;
+
+    stream->exchange = exchange;
+    if (memory)
+        stream->record = memory->record;
+    sse_parser_init(&stream->parser, exchange->host->parsers);
+    stream_stats_attempt(&exchange->order.place, &stream->record, began_ns);
+    exchange->stream = stream;
+    exchange->host->asking_count++;
+}
+
+static void open_stream(struct exchange *exchange, uint64_t now_ns)
+{
+    struct exchange_stream *stream = exchange->stream;
+
+    exchange->host->asking_count--;
+    exchange->host->open_count++;
+    stream->is_open = true;
+    stream_stats_connected(&exchange->order.place, &stream->record, &exchange->fetch.exchange,
+                           now_ns);
+}
+
+/* The figures are complete: what the next one needs is kept with the user. */
+static void end_stream(struct exchange *exchange, uint64_t now_ns)
+{
+    struct exchange_stream *stream = exchange->stream;
+
+    if (stream->is_open)
+        exchange->host->open_count--;
+    else
+        exchange->host->asking_count--;
+    if (stream->is_open)
+        stream->record.ended_ns = now_ns;
+    remember(exchange->user, exchange->order.place.endpoint, &stream->record);
+    sse_parser_fini(&stream->parser);
+    free(stream);
+    exchange->stream = NULL;
+}
+
+static void refuse_stream(struct exchange *exchange, enum error_class error_class,
+                          const char *message, uint64_t now_ns)
+{
+    stream_stats_refused(&exchange->order.place, &exchange->stream->record, error_class, message);
+    end_stream(exchange, now_ns);
+}
+
+static void add_error(const struct exchange *exchange, enum error_class error_class,
+                      const char *message)
+{
+    stats_add_error(exchange->order.place.stats, exchange->order.place.endpoint, error_class,
+                    message, clock_unix_ms());
+}
+
+/* --- the request --- */
+
+static void append_headers(const struct exchange_order *order, const struct fetch_hop *hop,
+                           struct buf *out)
+{
+    const char *at = order->headers, *end = at ? at + order->headers_bytes : NULL;
+
+    if (!hop->url) {
+        (void)buf_append(out, order->headers, order->headers_bytes);
+        return;
+    }
+    while (at < end) {
+        const char *next = (const char *)memchr(at, '\n', (size_t)(end - at)) + 1;
+        char *line = x_strndup(at, (size_t)(next - at) - 2);
+
+        if (redirect_keeps(&hop->effect, line))
+            (void)buf_append(out, at, (size_t)(next - at));
+        free(line);
+        at = next;
+    }
+}
+
+static void append_cookies(const struct exchange_order *order, const struct fetch_hop *hop,
+                           struct buf *out)
+{
+    const char *own = order->cookies && !hop->effect.is_elsewhere ? order->cookies : NULL;
+
+    if (!own && !hop->cookies)
+        return;
+    (void)buf_appendf(out, "Cookie: %s%s%s\r\n", hop->cookies ? hop->cookies : "",
+                      own && hop->cookies ? "; " : "", own ? own : "");
+}
+
+/* RFC 9110, section 8.6: these say a length also where there is no body. */
+static bool expects_body(const char *method)
+{
+    return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
+           strcmp(method, "PATCH") == 0;
+}
+
+static struct exchange *exchange_of(struct fetch *fetch)
+{
+    return CONTAINER_OF(fetch, struct exchange, fetch);
+}
+
+static void on_timeout(struct timer *timer, uint64_t now_ns);
+
+/* From now on silence counts. */
+static void watch_silence(struct exchange *exchange, uint64_t timeout_ns, uint64_t now_ns)
+{
+    exchange->moved_ns = now_ns;
+    exchange->is_awaited = true;
+    /* One that is set looks at the time of the last move when it expires. */
+    if (timeout_ns != CLOCK_NEVER_NS && !timer_is_set(&exchange->timer))
+        loop_set_timer(exchange->host->loop, &exchange->timer, clock_add_ns(now_ns, timeout_ns),
+                       on_timeout);
+}
+
+static void write_request(struct fetch *fetch, const struct fetch_hop *hop, struct buf *out,
+                          const struct http_body **body)
+{
+    struct exchange *exchange = exchange_of(fetch);
+    const struct exchange_order *order = &exchange->order;
+    const char *method = fetch_current_method(fetch);
+    const struct url *url = fetch_current_url(fetch);
+    bool has_body = !hop->effect.is_turned_to_get && (order->body || expects_body(method));
+
+    (void)body;
+    (void)buf_appendf(out, "%s %s HTTP/1.1\r\n", method, url->target);
+    if (!order->has_host || hop->effect.is_redirected) {
+        char *authority = url_authority(url);
+
+        (void)buf_appendf(out, "Host: %s\r\n", authority);
+        free(authority);
+    }
+    append_headers(order, hop, out);
+    append_cookies(order, hop, out);
+    if (hop->authorization)
+        (void)buf_append_text(out, hop->authorization);
+    if (has_body)
+        (void)buf_appendf(out, "Content-Length: %zu\r\n", order->body_bytes);
+    (void)buf_append_text(out, "\r\n");
+    if (has_body)
+        (void)buf_append(out, order->body, order->body_bytes);
+    exchange->is_connected = true;
+    loop_cancel_timer(exchange->host->loop, &exchange->timer);
+    watch_silence(exchange, order->read_timeout_ns, loop_now_ns(exchange->host->loop));
+}
+
+/* --- the answer --- */
+
+static char *copy_headers(const struct http_head *head, size_t *len)
+{
+    struct buf text = {0};
+
+    for (size_t i = 0; i < head->field_count; i++) {
+        size_t name_len, value_len;
+        const char *name = http_head_name_at(head, i, &name_len);
+        const char *value = http_head_value_at(head, i, &value_len);
+
+        (void)buf_appendf(&text, "%.*s: ", (int)name_len, name);
+        (void)buf_append(&text, value, value_len);
+        (void)buf_append(&text, "\r\n", 2);
+    }
+    *len = text.len;
+    return (char *)x_realloc(text.bytes, text.len > 0 ? text.len : 1);
+}
+
+static char *url_text(const struct url *url)
+{
+    struct buf text = {0};
+    char *result;
+
+    (void)url_append(&text, url);
+    result = x_strdup(buf_text(&text));
+    buf_fini(&text);
+    return result;
+}
+
+static void add_hop(struct exchange *exchange, const struct http_head *head)
+{
+    struct exchange_hop *hop;
+
+    if (exchange->hop_count == EXCHANGE_HISTORY_LIMIT)
+        return;
+    exchange->hops = x_realloc(exchange->hops, (exchange->hop_count + 1) * sizeof *exchange->hops);
+    hop = &exchange->hops[exchange->hop_count++];
+    hop->status = head->status;
+    hop->url = url_text(fetch_current_url(&exchange->fetch));
+    hop->headers = copy_headers(head, &hop->headers_bytes);
+}
+
+static bool is_stream_head(const struct http_head *head)
+{
+    return head->status == 200 && http_head_is_event_stream(head);
+}
+
+static void on_answer(struct fetch *fetch, const struct http_head *head, bool is_hop,
+                      uint64_t now_ns)
+{
+    struct exchange *exchange = exchange_of(fetch);
+    const struct stat_place *place = &exchange->order.place;
+
+    if (!exchange->stream && !is_hop && is_stream_head(head))
+        begin_stream(exchange, exchange->began_ns);
+    if (exchange->stream) {
+        exchange->stream->record.has_head = !is_hop;
+        stream_stats_answer(place, &exchange->stream->record, &fetch->exchange, head->status,
+                            is_hop);
+    } else {
+        exchange_stats_answer(place->set, &fetch->exchange, head->status, is_hop, NULL);
+    }
+    if (is_hop || exchange->stream || exchange->order.is_streamed)
+        exchange_stats_time(place->set, &fetch->exchange, now_ns);
+    if (is_hop)
+        add_hop(exchange, head);
+}
+
+static void judge_stream(struct exchange *exchange, const struct http_head *head, uint64_t now_ns)
+{
+    char message[EXCHANGE_MESSAGE_BYTES], type[ANSWER_TEXT_BYTES];
+
+    if (is_stream_head(head)) {
+        open_stream(exchange, now_ns);
+    } else if (head->status == 200) {
+        (void)snprintf(message, sizeof message, "content type '%s'",
+                       answer_header(head, "content-type", type));
+        refuse_stream(exchange, CLASS_CONTENT_TYPE, type[0] ? message : "no content type", now_ns);
+    } else if (head->status == 204) {
+        stream_stats_stopped(&exchange->order.place, &exchange->stream->record);
+        end_stream(exchange, now_ns);
+    } else {
+        (void)snprintf(message, sizeof message, "status %d", head->status);
+        refuse_stream(exchange, answer_class_of_status(head->status), message, now_ns);
+    }
+}
+
+/* What only the request needed. */
+static void drop_request(struct exchange *exchange)
+{
+    free(exchange->order.headers);
+    exchange->order.headers = NULL;
+    free(exchange->order.cookies);
+    exchange->order.cookies = NULL;
+    exchange->order.body = NULL;
+}
+
+static void on_head(struct fetch *fetch, const struct http_head *head, uint64_t now_ns)
+{
+    struct exchange *exchange = exchange_of(fetch);
+
+    exchange->status = head->status;
+    exchange->headers = copy_headers(head, &exchange->headers_bytes);
+    exchange->answered_ns = now_ns;
+    exchange->final_method = fetch_current_method(fetch);
+    if (fetch_current_url(fetch) != &exchange->order.url)
+        exchange->final_url = url_text(fetch_current_url(fetch));
+    exchange->state = EXCHANGE_OPEN;
+    exchange->is_awaited = !exchange->order.is_streamed;
+    exchange->moved_ns = now_ns;
+    drop_request(exchange);
+    if (exchange->stream) {
+        judge_stream(exchange, head, now_ns);
+    } else if (head->status >= 400) {
+        char message[EXCHANGE_MESSAGE_BYTES];
+
+        (void)snprintf(message, sizeof message, "status %d", head->status);
+        add_error(exchange, answer_class_of_status(head->status), message);
+    }
+    exchange->on_progress(exchange);
+}
+
+/* --- the end --- */
+
+static void finish(struct exchange *exchange, enum error_class error_class, const char *message,
+                   uint64_t now_ns)
+{
+    bool was_answered = exchange_is_answered(exchange);
+
+    loop_cancel_timer(exchange->host->loop, &exchange->timer);
+    drop_request(exchange);
+    exchange->state = EXCHANGE_DONE;
+    exchange->ended_ns = now_ns;
+    exchange->error_class = error_class;
+    exchange->message = error_class == CLASS_NONE ? NULL : x_strdup(message);
+    if (exchange->stream && exchange->stream->is_open) {
+        stream_stats_disconnect(&exchange->order.place, &exchange->stream->record,
+                                error_class == CLASS_NONE ? CLASS_CLOSED : error_class,
+                                error_class == CLASS_NONE ? "the server ended the stream" : message,
+                                now_ns);
+        end_stream(exchange, now_ns);
+    } else if (exchange->stream) {
+        refuse_stream(exchange, error_class, message, now_ns);
+    } else {
+        if (!was_answered)
+            exchange_stats_unanswered(exchange->order.place.set);
+        else if (!exchange->order.is_streamed)
+            exchange_stats_time(exchange->order.place.set, &exchange->fetch.exchange, now_ns);
+        if (error_class != CLASS_NONE)
+            add_error(exchange, error_class, message);
+    }
+    exchange->on_progress(exchange);
+}
+
+static void on_timeout(struct timer *timer, uint64_t now_ns)
+{
+    struct exchange *exchange = CONTAINER_OF(timer, struct exchange, timer);
+    const struct exchange_order *order = &exchange->order;
+    uint64_t due_ns = clock_add_ns(exchange->moved_ns, order->read_timeout_ns);
+
+    if (!exchange->is_connected) {
+        fetch_cancel(&exchange->fetch, true);
+        finish(exchange, CLASS_CONNECT_TIMEOUT, "no connection in time", now_ns);
+        return;
+    }
+    if (!exchange->is_awaited)
+        return;
+    if (now_ns < due_ns) {
+        loop_set_timer(exchange->host->loop, timer, due_ns, on_timeout);
+        return;
+    }
+    fetch_cancel(&exchange->fetch, true);
+    if (exchange_is_answered(exchange))
+        finish(exchange, CLASS_TIMEOUT_READ, "silence longer than the read timeout", now_ns);
+    else
+        finish(exchange, CLASS_TIMEOUT_HEADERS, "no complete response head in time", now_ns);
+}
+
+static void on_end(struct fetch *fetch, const struct http_end *end, uint64_t now_ns)
+{
+    finish(exchange_of(fetch), end->error_class, end->message, now_ns);
+}
+
+/* --- the body --- */
+
+static void watch_stream(struct exchange *exchange, const uint8_t *bytes, size_t len,
+                         uint64_t now_ns)
+{
+    struct exchange_stream *stream = exchange->stream;
+
+    stream_stats_body(&exchange->order.place, &stream->record, len, now_ns);
+    if (stream->is_blind)
+        return;
+    if (sse_parser_feed(&stream->parser, bytes, len, now_ns) != SSE_TOO_LARGE)
+        return;
+    stream->is_blind = true;
+    add_error(exchange, CLASS_TOO_LARGE, "a line or an event over the limit");
+}
+
+/* What was read makes room before the buffer has to grow. */
+static void make_room(struct exchange *exchange)
+{
+    if (exchange->body_at == 0)
+        return;
+    buf_drop(&exchange->body, exchange->body_at);
+    exchange->body_at = 0;
+}
+
+static void on_body(struct fetch *fetch, const uint8_t *bytes, size_t len, uint64_t now_ns)
+{
+    struct exchange *exchange = exchange_of(fetch);
+
+    exchange->moved_ns = now_ns;
+    if (exchange->stream)
+        watch_stream(exchange, bytes, len, now_ns);
+    if (exchange->order.is_streamed) {
+        exchange->is_awaited = false;
+    }
+    make_room(exchange);
+    if (len > EXCHANGE_BODY_LIMIT_BYTES - exchange->body.len) {
+        fetch_cancel(fetch, true);
+        finish(exchange, CLASS_TOO_LARGE, "more than 256 MiB to be held at once", now_ns);
+        return;
+    }
+    (void)buf_append(&exchange->body, bytes, len);
+    if (exchange->order.is_streamed && exchange->body.len > EXCHANGE_PAUSE_BYTES) {
+        exchange->is_paused = true;
+        http_exchange_pause(&fetch->exchange);
+    }
+    if (exchange->order.is_streamed)
+        exchange->on_progress(exchange);
+}
+
+static const struct fetch_handlers fetch_handlers = {.write = write_request,
+                                                     .on_answer = on_answer,
+                                                     .on_head = on_head,
+                                                     .on_body = on_body,
+                                                     .on_end = on_end};
+
+/* --- public --- */
+
+void exchange_start(struct exchange *exchange, struct exchange_host *host,
+                    struct exchange_user *user, struct exchange_order *order)
+{
+    assert(exchange->state == EXCHANGE_NEW);
+    exchange->host = host;
+    exchange->user = user;
+    exchange->order = *order;
+    *order = (struct exchange_order){0};
+    exchange->state = EXCHANGE_ASKING;
+    exchange->began_ns = loop_refresh_ns(host->loop);
+    exchange->started_unix_ms = clock_unix_ms();
+    exchange->fetch_order = (struct fetch_order){
+        .client = exchange->order.client,
+        .loop = host->loop,
+        .rng = &host->rng,
+        .handlers = &fetch_handlers,
+        .url = &exchange->order.url,
+        .origin = http_origin_of(&exchange->order.url),
+        .method = exchange->order.method,
+        .auth_place = SESSION_AUTH_STREAM,
+        .wants_decoding = exchange->order.wants_decoding,
+        .redirect_limit = exchange->order.redirect_limit,
+    };
+    if (exchange->order.asks_for_stream)
+        begin_stream(exchange, exchange->began_ns);
+    loop_set_timer(host->loop, &exchange->timer,
+                   clock_add_ns(exchange->began_ns, exchange->order.connect_timeout_ns),
+                   on_timeout);
+    fetch_start(&exchange->fetch, &exchange->fetch_order, &user->session);
+}
+
+void exchange_close(struct exchange *exchange, bool with_reset)
+{
+    uint64_t now_ns;
+
+    if (exchange->state == EXCHANGE_NEW || exchange->state == EXCHANGE_DONE)
+        return;
+    now_ns = loop_refresh_ns(exchange->host->loop);
+    loop_cancel_timer(exchange->host->loop, &exchange->timer);
+    if (exchange->stream && exchange->stream->is_open)
+        stream_stats_closed_by_us(&exchange->order.place, &exchange->stream->record,
+                                  exchange->host->is_ending, now_ns);
+    else if (exchange->stream)
+        stream_stats_pending(&exchange->order.place);
+    if (exchange->stream)
+        end_stream(exchange, now_ns);
+    fetch_cancel(&exchange->fetch, with_reset);
+    drop_request(exchange);
+    exchange->state = EXCHANGE_DONE;
+    exchange->ended_ns = now_ns;
+}
+
+void exchange_fini(struct exchange *exchange)
+{
+    exchange_close(exchange, exchange->host && !exchange->host->is_ending);
+    for (uint32_t i = 0; i < exchange->hop_count; i++) {
+        free(exchange->hops[i].url);
+        free(exchange->hops[i].headers);
+    }
+    free(exchange->hops);
+    free(exchange->final_url);
+    free(exchange->headers);
+    free(exchange->message);
+    free(exchange->order.method);
+    free(exchange->order.headers);
+    free(exchange->order.cookies);
+    url_fini(&exchange->order.url);
+    buf_fini(&exchange->body);
+}
+
+static void resume(struct exchange *exchange)
+{
+    if (!exchange->is_paused)
+        return;
+    exchange->is_paused = false;
+    http_exchange_resume(&exchange->fetch.exchange);
+}
+
+void exchange_take(struct exchange *exchange, size_t len)
+{
+    assert(len <= exchange_buffered(exchange));
+    exchange->body_at += len;
+    if (exchange->body_at < exchange->body.len)
+        return;
+    exchange->body_at = 0;
+    /* A burst should not leave every stream with a large buffer. */
+    if (exchange->body.cap > EXCHANGE_KEPT_BYTES)
+        buf_fini(&exchange->body);
+    else
+        buf_clear(&exchange->body);
+    resume(exchange);
+}
+
+void exchange_await(struct exchange *exchange)
+{
+    resume(exchange); /* all there is was not enough: a line without an end */
+    watch_silence(exchange, exchange->order.read_timeout_ns, loop_refresh_ns(exchange->host->loop));
+}

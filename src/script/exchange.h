@@ -1,0 +1,163 @@
+/*
+ * script/exchange.h - one request of a script and its response: what was asked, what came, how far
+ * it is. Every response that is an event stream is watched by the same parser and gives the same
+ * figures as a stream of URL mode, also when the script reads it by hand.
+ *
+ * No Python in it: the module's objects are wrapped around this, and tests run it by itself.
+ *
+ * Runs on: the worker's loop.
+ */
+#ifndef CICADA_SCRIPT_EXCHANGE_H
+#define CICADA_SCRIPT_EXCHANGE_H
+
+#include "base/rng.h"
+#include "http/fetch.h"
+#include "load/stream_stats.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct exchange;
+struct exchange_stream;
+struct sse_shared;
+
+enum {
+    /* A streamed body that nobody reads: beyond it the rest stays in the kernel. */
+    EXCHANGE_PAUSE_BYTES = 256 * 1024,
+    /* A body that is read whole, or a line without an end: beyond it too_large. */
+    EXCHANGE_BODY_LIMIT_BYTES = 256 * 1024 * 1024,
+    /* Endpoints of a user whose last stream is remembered, for the next one that resumes it. */
+    EXCHANGE_MEMORY_LIMIT = 8,
+    EXCHANGE_HISTORY_LIMIT = 256
+};
+
+/* What all exchanges of a process share. */
+struct exchange_host {
+    struct loop *loop;   /* borrowed */
+    struct stats *stats; /* borrowed */
+    struct sse_shared *parsers;
+    struct rng rng;
+    uint32_t asking_count; /* streams asked for and not answered */
+    uint32_t open_count;   /* streams open now */
+    bool is_ending;        /* the run ends: streams that close now were open at its end */
+};
+
+void exchange_host_init(struct exchange_host *host, struct loop *loop, struct stats *stats,
+                        uint64_t seed);
+/* After the last exchange has ended. */
+void exchange_host_fini(struct exchange_host *host);
+
+/* The last stream of a user on an endpoint, for the one that resumes it. */
+struct exchange_memory {
+    size_t endpoint;
+    struct stream_record record; /* attempt_count 0: this place is free */
+};
+
+/* What a user keeps between its requests. Zero is empty. */
+struct exchange_user {
+    struct http_session session;
+    struct exchange_memory *memory; /* owned: EXCHANGE_MEMORY_LIMIT places; NULL until needed */
+    uint32_t memory_turn;
+};
+
+/* After the last exchange of the user. */
+void exchange_user_fini(struct exchange_user *user);
+
+/* What is asked; exchange_start takes it over, url, method, headers and cookies with it. */
+struct exchange_order {
+    struct http_client *client; /* borrowed */
+    struct stat_place place;
+    char *method;
+    struct url url;
+    char *headers; /* "Name: value\r\n" each, as they are to be sent; NULL: none */
+    size_t headers_bytes;
+    char *cookies;    /* "a=b", beside those of the session; NULL: none */
+    const void *body; /* borrowed until exchange_is_answered; NULL: none */
+    size_t body_bytes;
+    uint64_t connect_timeout_ns; /* CLOCK_NEVER_NS: none, as below */
+    uint64_t read_timeout_ns;    /* silence before the head, and between two pieces of the body */
+    uint8_t redirect_limit;      /* 0: a redirect is an answer like any other */
+    bool has_host;               /* a header says Host */
+    bool is_streamed;            /* the body is read by the script as it comes */
+    bool wants_decoding;
+    bool asks_for_stream; /* a header says Accept: text/event-stream */
+    bool is_resuming;     /* a header says Last-Event-ID */
+};
+
+enum exchange_state { EXCHANGE_NEW = 0, EXCHANGE_ASKING, EXCHANGE_OPEN, EXCHANGE_DONE };
+
+/* An answer that led to another request. */
+struct exchange_hop {
+    int status;
+    char *url;     /* that was asked */
+    char *headers; /* "Name: value\r\n" each */
+    size_t headers_bytes;
+};
+
+/* Embedded; callers read it. Zero is new. */
+struct exchange {
+    struct fetch fetch;
+    struct exchange_host *host;
+    struct exchange_user *user;
+    struct exchange_order order; /* url, method and headers stay; the rest goes once answered */
+    struct fetch_order fetch_order;
+    struct timer timer;
+    struct exchange_stream *stream;                 /* owned; NULL: no event stream */
+    void (*on_progress)(struct exchange *exchange); /* the head, bytes or the end came */
+    struct exchange_hop *hops;                      /* owned */
+    uint32_t hop_count;
+    int status;      /* 0: no answer */
+    char *final_url; /* owned; NULL: the order's */
+    const char *final_method;
+    char *headers; /* owned: of the answer */
+    size_t headers_bytes;
+    struct buf body; /* what nobody has taken yet */
+    size_t body_at;
+    double started_unix_ms;
+    uint64_t began_ns, answered_ns, ended_ns;
+    uint64_t moved_ns;            /* the silence that a timeout measures began */
+    enum error_class error_class; /* why it ended; CLASS_NONE: whole, or not ended */
+    char *message;                /* owned; of the error */
+    uint8_t state;                /* enum exchange_state */
+    bool is_paused : 1;
+    bool is_connected : 1; /* the request went out */
+    bool is_awaited : 1;   /* silence counts against read_timeout_ns */
+};
+
+/* `exchange` is zeroed but for on_progress, which may run before this returns. */
+void exchange_start(struct exchange *exchange, struct exchange_host *host,
+                    struct exchange_user *user, struct exchange_order *order);
+/* Ends it by our choice; what came stays readable. No-op when it has ended. */
+void exchange_close(struct exchange *exchange, bool with_reset);
+/* Closes, and frees what it owns. */
+void exchange_fini(struct exchange *exchange);
+
+static inline bool exchange_is_answered(const struct exchange *exchange)
+{
+    return exchange->state >= EXCHANGE_OPEN;
+}
+
+static inline bool exchange_is_done(const struct exchange *exchange)
+{
+    return exchange->state == EXCHANGE_DONE;
+}
+
+/* Bytes that wait to be read. Borrowed until the exchange goes on. */
+static inline size_t exchange_buffered(const struct exchange *exchange)
+{
+    return exchange->body.len - exchange->body_at;
+}
+
+static inline const uint8_t *exchange_bytes(const struct exchange *exchange)
+{
+    return exchange->body.bytes + exchange->body_at;
+}
+
+/* The first `len` of them were read. */
+void exchange_take(struct exchange *exchange, size_t len);
+/* Somebody waits from now on: fails as timeout_read unless something comes within the order's
+ * read_timeout_ns. */
+void exchange_await(struct exchange *exchange);
+
+#endif
