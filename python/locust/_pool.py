@@ -1,0 +1,91 @@
+"""The users that run in this process: starting them, and the ways they are stopped."""
+
+import logging
+
+import gevent
+from gevent import getcurrent
+from gevent.pool import Group
+
+from .user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
+
+logger = logging.getLogger("locust.runners")
+
+
+class UserPool:
+    """`greenlets` holds every user that is alive; `by_class` those that nobody asked to stop."""
+
+    def __init__(self, on_change):
+        """`on_change(count)` is called whenever a user has begun or ended."""
+        self.greenlets = Group()
+        self.by_class = {}  # {class name: {id: user}}, oldest first
+        self._on_change = on_change
+
+    def __len__(self):
+        return len(self.greenlets)
+
+    def count(self, name):
+        return len(self.by_class.get(name, ()))
+
+    def start(self, user_class, environment):
+        """Make one user and start it. What its constructor raises goes to the caller."""
+        user = user_class(environment)
+        user.start(self.greenlets)
+        self.by_class.setdefault(user_class.__name__, {})[id(user)] = user
+        self._on_change(len(self.greenlets))
+        return user
+
+    def ended(self, user):
+        """Called in the user's greenlet when its run() is over."""
+        self._forget(user)
+        self._on_change(len(self.greenlets) - (user.greenlet in self.greenlets))
+
+    def take(self, name, count):
+        """The `count` users of a class that came last; from now on they count as stopping."""
+        users = self.by_class.get(name, {})
+        return [users.popitem()[1] for _ in range(min(count, len(users)))]
+
+    def take_all(self):
+        """All users that are alive, those that are stopping already among them."""
+        self.by_class = {}
+        return [each.args[0] for each in self.greenlets if each.args]
+
+    def holds_current(self):
+        """Does one of the users run this very code?"""
+        return getcurrent() in self.greenlets
+
+    def stop(self, users, timeout, before_kill=None):
+        """Stop `users` and wait until they have ended, their on_stop methods included.
+
+        With a timeout (s) those in the middle of a task may end it. Who takes longer is killed, and
+        so is, at once, who waits or has not begun. Not to be called by a user.
+        """
+        busy = [user for user in users if timeout and _finishes_its_task(user)]
+        if busy:
+            chosen = {id(user) for user in busy}
+            self._kill(user for user in users if id(user) not in chosen)
+            gevent.joinall([user.greenlet for user in busy], timeout=timeout)
+            users = [user for user in users if not user.greenlet.ready()]
+            if users:
+                logger.info("Not all users finished their tasks & terminated in %g seconds. "
+                            "Stopping them...", timeout)
+        if before_kill is not None:
+            before_kill()
+        self._kill(users)
+        gevent.joinall([user.greenlet for user in users])
+        for user in users:
+            self._forget(user)  # who never began does not say that it ended
+        self._on_change(len(self.greenlets))
+
+    def _kill(self, users):
+        for user in users:
+            self.greenlets.killone(user.greenlet, block=False)
+
+    def _forget(self, user):
+        self.by_class.get(type(user).__name__, {}).pop(id(user), None)
+
+
+def _finishes_its_task(user):
+    """Asks a user to end after its current task; False if it is in none."""
+    if user._state == LOCUST_STATE_RUNNING:
+        user._state = LOCUST_STATE_STOPPING
+    return user._state == LOCUST_STATE_STOPPING

@@ -1,0 +1,252 @@
+"""The statistics of a run: what scripts read as `environment.stats`.
+
+The engine counts (`_cicada`); LiveStats and its entries are views, so reading them always gives
+what holds now. In the process that leads several workers the figures that the workers report are
+added. RequestStats counts by itself, for scripts that make one of their own.
+"""
+
+import time
+
+import _cicada
+
+from ._missing import absent
+from .stats_entry import (  # noqa: F401: scripts import these names from here
+    CURRENT_RESPONSE_TIME_PERCENTILE_WINDOW,
+    PERCENTILES_TO_REPORT,
+    CachedResponseTimes,
+    StatsEntry,
+    StatsError,
+    add_figures,
+    avg,
+    blank_figures,
+    calculate_response_time_percentile,
+    diff_response_time_dicts,
+    median_from_dict,
+)
+from .stats_print import (  # noqa: F401
+    CONSOLE_STATS_INTERVAL_SEC,
+    HISTORY_STATS_INTERVAL_SEC,
+    STATS_NAME_WIDTH,
+    STATS_TYPE_WIDTH,
+    console_logger,
+    get_error_report_summary,
+    get_percentile_stats_summary,
+    get_readable_percentiles,
+    get_stats_summary,
+    print_error_report,
+    print_percentile_stats,
+    print_stats,
+    sort_stats,
+    stats_history,
+    stats_printer,
+)
+
+CSV_STATS_INTERVAL_SEC = 1
+CSV_STATS_FLUSH_INTERVAL_SEC = 10
+CACHED_ROWS = 50  # so many rows at most are copied each second for their current percentiles
+TOTAL_NAME = "Aggregated"
+
+
+class RequestStatsAdditionError(Exception):
+    """Kept for scripts that import it."""
+
+
+class _Totals:
+    """The attributes that the statistics as a whole share with their total."""
+
+    num_requests = property(lambda self: self.total.num_requests)
+    num_none_requests = property(lambda self: self.total.num_none_requests)
+    num_failures = property(lambda self: self.total.num_failures)
+    last_request_timestamp = property(lambda self: self.total.last_request_timestamp)
+    start_time = property(lambda self: self.total.start_time)
+
+    def serialize_errors(self):
+        return {key: error.serialize() for key, error in self.errors.items()}
+
+
+class RequestStats(_Totals):
+    """Statistics that count by themselves."""
+
+    def __init__(self, use_response_times_cache=True):
+        self.use_response_times_cache = use_response_times_cache
+        self.history = []
+        self.clear_all()
+
+    def clear_all(self):
+        self.entries = {}  # {(name, method): StatsEntry}
+        self.errors = {}  # {key: StatsError}
+        self.total = StatsEntry(self, TOTAL_NAME, "", self.use_response_times_cache)
+        self.history.clear()
+
+    def reset_all(self):
+        self.total.reset()
+        for entry in self.entries.values():
+            entry.reset()
+        self.errors = {}
+        self.history.clear()
+
+    def get(self, name, method):
+        key = (name, method)
+        if key not in self.entries:
+            self.entries[key] = StatsEntry(self, name, method, self.use_response_times_cache)
+        return self.entries[key]
+
+    def log_request(self, method, name, response_time, content_length):
+        self.total.log(response_time, content_length)
+        self.get(name, method).log(response_time, content_length)
+
+    def log_error(self, method, name, error):
+        self.total.log_error(error)
+        self.get(name, method).log_error(error)
+        text = StatsError.parse_error(error)
+        key = StatsError.create_key(method, name, text)
+        self.errors.setdefault(key, StatsError(method, name, error)).occurred()
+
+    def serialize_stats(self):
+        return [entry.get_stripped_report() for entry in self.entries.values()
+                if entry.num_requests or entry.num_failures]
+
+
+class LiveStats(_Totals):
+    """Views over what the engine has counted in this process, and over what workers reported."""
+
+    use_response_times_cache = True
+
+    def __init__(self):
+        self.history = []
+        self.remote = {}  # {client id: {(name, method): figures}}: a lead's workers
+        self.remote_errors = {}  # {client id: {(method, name, text): occurrences}}
+        self.remote_exceptions = {}  # {client id: {(message, traceback): count}}
+        self._views = {}  # {(name, method): StatsEntry}
+        self._begin()
+
+    def _begin(self):
+        self._began = time.time()
+        self._views = {}
+        self.total = StatsEntry(self, TOTAL_NAME, "", True, self._total_figures)
+        self.total.cache_response_times(int(self._began))
+
+    def clear_all(self):
+        """Forget everything that was counted; the total's time starts anew."""
+        if _cicada.rows() or _cicada.errors():
+            _cicada.reset_rows()
+        self.remote = {}
+        self.remote_errors = {}
+        self.remote_exceptions = {}
+        self.history.clear()
+        self._begin()
+
+    reset_all = clear_all
+
+    @property
+    def entries(self):
+        """{(name, method): StatsEntry} of all rows that there are now."""
+        return {key: self.get(*key) for key in self._keys()}
+
+    @property
+    def errors(self):
+        """{key: StatsError} of all errors that there are now."""
+        counts = {(method, name, error): count for method, name, error, count in _cicada.errors()}
+        for table in self.remote_errors.values():
+            for key, count in table.items():
+                counts[key] = counts.get(key, 0) + count
+        return {StatsError.create_key(*key): StatsError(*key, count)
+                for key, count in counts.items()}
+
+    def exceptions(self, node_id):
+        """{key: {"count", "msg", "traceback", "nodes"}}; `node_id` stands for this process."""
+        found = {}
+        own = {(message, text): count for message, text, count in _cicada.exceptions()}
+        for node, table in [(node_id, own), *self.remote_exceptions.items()]:
+            for (message, text), count in table.items():
+                row = found.setdefault(
+                    hash(text), {"count": 0, "msg": message, "traceback": text, "nodes": set()})
+                row["count"] += count
+                row["nodes"].add(node)
+        return found
+
+    def get(self, name, method):
+        """The entry of a row, also of one that nothing was counted for yet."""
+        key = (name, method)
+        if key not in self._views:
+            self._views[key] = StatsEntry(
+                self, name, method, True, lambda: self._row_figures(name, method))
+        return self._views[key]
+
+    def _keys(self):
+        keys = {(name, method): None for method, name in _cicada.rows()}
+        for table in self.remote.values():
+            keys.update(dict.fromkeys(table))
+        return keys
+
+    def _row_figures(self, name, method):
+        figures = _cicada.row(method, name)
+        remote = [table[name, method] for table in self.remote.values() if (name, method) in table]
+        if not remote:
+            return figures if figures is not None else blank_figures()
+        return _sum(([figures] if figures is not None else []) + remote)
+
+    def _total_figures(self):
+        figures = _cicada.total()
+        remote = [each for table in self.remote.values() for each in table.values()]
+        if remote:
+            figures = _sum(([figures] if figures["num_requests"] else []) + remote)
+        figures["start_time"] = self._began
+        return figures
+
+    def log_request(self, method, name, response_time, content_length):
+        """Count one request, as the `request` event does."""
+        record(method, name, response_time, content_length)
+
+    def log_error(self, method, name, error):
+        """Count one failure of a request that log_request() has counted: not possible apart."""
+        raise NotImplementedError("fire events.request with an exception to count a failure")
+
+    def sample(self):
+        """Once a second, by the runner: keep what "current" percentiles are measured against."""
+        second = int(time.time())
+        self.total.cache_response_times(second)
+        for entry in list(self.entries.values())[:CACHED_ROWS]:
+            entry.cache_response_times(second)
+
+    def serialize_stats(self):
+        return [entry.serialize() for entry in self.entries.values()]
+
+
+def _sum(tables):
+    whole = blank_figures()
+    whole["start_time"] = tables[0]["start_time"]
+    for each in tables:
+        add_figures(whole, each)
+    return whole
+
+
+def record(request_type, name, response_time, response_length, exception=None, **_others):
+    """The listener of the `request` event that counts: all runners add it.
+
+    A response time that is no number, or a length that is none, raises TypeError, which the event
+    logs and which makes the run end with status 2, as in Locust.
+    """
+    error = StatsError.parse_error(exception) if exception else None
+    try:
+        _cicada.record(request_type, name, response_time, response_length, error)
+    except TypeError:
+        # What is not text or a whole number is made so here, off the fast path.
+        _cicada.record(
+            str(request_type), str(name), None if response_time is None else response_time + 0.0,
+            int(response_length + 0), error)
+
+
+def record_exception(message, traceback):
+    """Count an exception of a task; those with the same traceback are one."""
+    _cicada.record_exception(message, traceback)
+
+
+__getattr__ = absent(__name__, {
+    "StatsCSV": "use --csv",
+    "StatsCSVFileWriter": "use --csv",
+    "setup_distributed_stats_event_listeners": None,
+    "update_stats_history": None,
+    "print_stats_json": "use --json",
+    "save_html_report": "use --html",
+})

@@ -1,0 +1,4 @@
+from .task import TaskSet, tag, task
+from .users import HttpUser, User
+
+__all__ = ("HttpUser", "TaskSet", "User", "tag", "task")
