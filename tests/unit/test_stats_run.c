@@ -203,9 +203,37 @@ static void finish_takes_in_what_came_late(void **state)
     run_free(run);
 }
 
+static void rows_leave_the_window_after_ten_seconds(void **state)
+{
+    struct run *run = run_new(1);
+    struct stats *delta = stats_new();
+    struct run_tick tick = {.interval_ns = 1000000000};
+
+    (void)state;
+    for (uint64_t second = 1; second <= 12; second++) {
+        rows_record(stats_rows(delta), "GET", second <= 2 ? "/early" : "/late", 5, 0, NULL,
+                    1767225600000.0 + (double)second * 1000);
+        run_add_tick(run, 0, &tick, delta);
+        stats_clear(delta);
+        run_close_second(run, second * 1000000000);
+    }
+    assert_true(rows_find(stats_rows(run->stats), "GET", "/early")->request_count == 2);
+    assert_true(rows_find(stats_rows(run->stats), "GET", "/late")->request_count == 10);
+    assert_true(rows_find(run->rows_window, "GET", "/early")->request_count == 0);
+    assert_true(rows_find(run->rows_window, "GET", "/late")->request_count == 10);
+    rows_reset(stats_rows(delta), 1767225613000.0);
+    run_add_tick(run, 0, &tick, delta);
+    run_finish(run, 12100000000);
+    assert_true(rows_find(stats_rows(run->stats), "GET", "/late")->request_count == 0);
+    assert_true(rows_find(run->rows_window, "GET", "/late")->request_count == 0);
+    stats_free(delta);
+    run_free(run);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows_leave_the_window_after_ten_seconds),
         cmocka_unit_test(a_fresh_run_is_empty),
         cmocka_unit_test(seconds_add_up_to_the_total),
         cmocka_unit_test(the_window_holds_the_last_ten_seconds),
