@@ -226,6 +226,7 @@ def main(words):
     while len(words) > 1 and words[0].startswith("--cicada-"):
         if words[0] == "--cicada-fd":
             fd = int(words[1])
+            os.set_inheritable(fd, False)
         else:
             request = json.loads(words[1])
         words = words[2:]

@@ -3,14 +3,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "fleet/local.h"
+#include "fleet/controller_internal.h"
 #include "load/plan.h"
-#include "net/loop.h"
 #include "report/live.h"
-#include "wire/channel.h"
 
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,46 +16,14 @@
 #include <unistd.h>
 
 enum {
-    CONTROLLER_READY_LIMIT_S = 20, /* from the start of the workers to their first word */
-    CONTROLLER_TICKS_MS = 250,     /* after a second's end, for its ticks to arrive */
-    CONTROLLER_PACE_MS = 100,      /* between two orders of a ramp */
-    CONTROLLER_STOP_GRACE_S = 5,   /* above --stop-timeout, for the last ticks to arrive */
+    CONTROLLER_READY_LIMIT_S = 20,         /* from the start of the workers to their first word */
+    CONTROLLER_SCRIPT_READY_LIMIT_S = 120, /* the same for a script, which may load much */
+    CONTROLLER_TICKS_MS = 250,             /* after a second's end, for its ticks to arrive */
+    CONTROLLER_PACE_MS = 100,              /* between two orders of a ramp */
+    CONTROLLER_STOP_GRACE_S = 5,           /* above --stop-timeout, for the last ticks to arrive */
+    CONTROLLER_SCRIPT_STOP_GRACE_S = 60,   /* the same for a script, whose hooks may take a while */
     CONTROLLER_REASON_BYTES = 96
 };
-
-enum controller_state { CONTROLLER_STARTING = 0, CONTROLLER_RUNNING, CONTROLLER_STOPPING };
-
-struct controller_worker {
-    struct controller *controller;
-    size_t index;
-    struct local_worker process;
-    struct channel *channel;
-    uint64_t tick_sequence; /* of the last tick taken */
-    uint32_t finished;      /* users that have run all their iterations */
-    bool is_ready, is_done, is_lost;
-};
-
-struct controller {
-    const struct controller_config *config;
-    struct loop *loop;
-    struct run *run;
-    struct live *live; /* NULL: none */
-    struct controller_worker *workers;
-    size_t worker_count;
-    enum controller_state state;
-    struct watch signal_watch;
-    int signal_fd;
-    sigset_t old_mask;
-    struct timer pace_timer, second_timer, deadline_timer;
-    uint64_t started_ns, stopped_ns;
-    uint64_t second_count; /* closed so far */
-    uint64_t order_sequence;
-    uint32_t ordered_users; /* the last order, all workers together */
-    struct err *err;
-    bool has_failed; /* before the start: nothing was measured */
-};
-
-static void begin_stop(struct controller *controller);
 
 /* --- words on the screen --- */
 
@@ -97,6 +62,11 @@ static uint32_t share_of(const struct controller *controller, uint32_t users, ui
     return users / count + (index < users % count);
 }
 
+bool controller_is_present(const struct controller_worker *member)
+{
+    return !member->is_lost && !member->is_done;
+}
+
 static void order_users(struct controller *controller, uint32_t users, uint32_t over_ms)
 {
     uint32_t count = (uint32_t)controller->worker_count;
@@ -104,12 +74,12 @@ static void order_users(struct controller *controller, uint32_t users, uint32_t 
     controller->order_sequence++;
     controller->ordered_users = users;
     for (uint32_t i = 0; i < count; i++) {
-        struct controller_worker *worker = &controller->workers[i];
+        struct controller_worker *worker = &controller->members[i];
         struct frame_users order = {.sequence = controller->order_sequence,
                                     .users = share_of(controller, users, i),
                                     .over_ms = over_ms};
 
-        if (worker->is_lost || worker->is_done)
+        if (!controller_is_present(worker))
             continue;
         frame_put_users(channel_out(worker->channel), &order);
         channel_flush(worker->channel);
@@ -117,22 +87,26 @@ static void order_users(struct controller *controller, uint32_t users, uint32_t 
 }
 
 /* The order before has been carried out by now: that many users have run. */
-static void note_users(struct controller *controller)
+void controller_note_users(struct controller *controller)
 {
     if (controller->ordered_users > controller->run->info.users_max)
         controller->run->info.users_max = controller->ordered_users;
 }
 
-static void on_pace(struct timer *timer, uint64_t now_ns)
+void controller_on_pace(struct timer *timer, uint64_t now_ns)
 {
     struct controller *controller = CONTAINER_OF(timer, struct controller, pace_timer);
     uint64_t ahead_ns = now_ns - controller->started_ns + CONTROLLER_PACE_MS * CLOCK_NS_PER_MS;
 
-    note_users(controller);
+    controller_note_users(controller);
+    if (controller->config->script) {
+        script_pace(controller, now_ns);
+        return;
+    }
     order_users(controller, users_at(controller, ahead_ns), CONTROLLER_PACE_MS);
     if (controller->ordered_users < controller->config->users)
         loop_set_timer(controller->loop, timer, now_ns + CONTROLLER_PACE_MS * CLOCK_NS_PER_MS,
-                       on_pace);
+                       controller_on_pace);
 }
 
 /* --- the course of the run --- */
@@ -145,6 +119,8 @@ static void on_second(struct timer *timer, uint64_t now_ns)
     (void)now_ns;
     if (controller->state == CONTROLLER_RUNNING)
         run_close_second(controller->run, ++controller->second_count * CLOCK_NS_PER_S);
+    if (controller->config->on_second && controller->state == CONTROLLER_RUNNING)
+        controller->config->on_second(controller->config->ctx, controller->run);
     if (controller->live)
         live_draw(controller->live, controller->run);
 }
@@ -152,7 +128,7 @@ static void on_second(struct timer *timer, uint64_t now_ns)
 static void on_run_time(struct timer *timer, uint64_t now_ns)
 {
     (void)now_ns;
-    begin_stop(CONTAINER_OF(timer, struct controller, deadline_timer));
+    controller_begin_stop(CONTAINER_OF(timer, struct controller, deadline_timer));
 }
 
 static void begin_run(struct controller *controller)
@@ -166,15 +142,19 @@ static void begin_run(struct controller *controller)
                    clock_add_ns(now_ns, controller->config->run_time_ns), on_run_time);
     loop_set_timer(controller->loop, &controller->second_timer,
                    now_ns + CLOCK_NS_PER_S + CONTROLLER_TICKS_MS * CLOCK_NS_PER_MS, on_second);
+    if (controller->config->script) {
+        script_begin(controller);
+        return;
+    }
     order_users(controller, 1, 0);
-    on_pace(&controller->pace_timer, now_ns);
+    controller_on_pace(&controller->pace_timer, now_ns);
 }
 
 static void kill_rest(struct controller *controller)
 {
-    for (size_t i = 0; i < controller->worker_count; i++) {
-        if (!controller->workers[i].is_done)
-            local_worker_kill(&controller->workers[i].process);
+    for (size_t i = 0; i < controller->member_count; i++) {
+        if (!controller->members[i].is_done)
+            local_worker_kill(&controller->members[i].process);
     }
 }
 
@@ -186,7 +166,12 @@ static void on_stop_limit(struct timer *timer, uint64_t now_ns)
     kill_rest(CONTAINER_OF(timer, struct controller, deadline_timer));
 }
 
-static void begin_stop(struct controller *controller)
+static uint64_t stop_grace_s(const struct controller *controller)
+{
+    return controller->config->script ? CONTROLLER_SCRIPT_STOP_GRACE_S : CONTROLLER_STOP_GRACE_S;
+}
+
+void controller_begin_stop(struct controller *controller)
 {
     uint64_t now_ns = loop_refresh_ns(controller->loop);
 
@@ -197,11 +182,11 @@ static void begin_stop(struct controller *controller)
     controller->run->info.is_stopping = true;
     loop_cancel_timer(controller->loop, &controller->pace_timer);
     loop_set_timer(controller->loop, &controller->deadline_timer,
-                   clock_add_ns(now_ns + CONTROLLER_STOP_GRACE_S * CLOCK_NS_PER_S,
+                   clock_add_ns(now_ns + stop_grace_s(controller) * CLOCK_NS_PER_S,
                                 controller->config->stop_timeout_ns),
                    on_stop_limit);
-    for (size_t i = 0; i < controller->worker_count; i++) {
-        struct controller_worker *worker = &controller->workers[i];
+    for (size_t i = 0; i < controller->member_count; i++) {
+        struct controller_worker *worker = &controller->members[i];
 
         if (worker->is_lost)
             continue;
@@ -210,7 +195,7 @@ static void begin_stop(struct controller *controller)
     }
 }
 
-static void fail_start(struct controller *controller, const char *reason)
+void controller_fail_start(struct controller *controller, const char *reason)
 {
     if (!controller->has_failed)
         err_set(controller->err, ERR_SYSTEM, "%s", reason);
@@ -221,20 +206,23 @@ static void fail_start(struct controller *controller, const char *reason)
 static void on_ready_limit(struct timer *timer, uint64_t now_ns)
 {
     (void)now_ns;
-    fail_start(CONTAINER_OF(timer, struct controller, deadline_timer),
-               "the worker processes did not get ready in time");
+    controller_fail_start(CONTAINER_OF(timer, struct controller, deadline_timer),
+                          "the worker processes did not get ready in time");
 }
 
 /* --- what workers say --- */
 
 static void stop_when_all_ended(struct controller *controller)
 {
-    bool is_any_left = false;
+    size_t left = 0;
 
     for (size_t i = 0; i < controller->worker_count; i++)
-        is_any_left =
-            is_any_left || !(controller->workers[i].is_done || controller->workers[i].is_lost);
-    if (!is_any_left)
+        left += controller_is_present(&controller->members[i]);
+    if (left == 0 && controller->member_count > controller->worker_count)
+        script_end_lead(controller);
+    for (size_t i = controller->worker_count; i < controller->member_count; i++)
+        left += controller_is_present(&controller->members[i]);
+    if (left == 0)
         loop_stop(controller->loop);
 }
 
@@ -247,10 +235,12 @@ static void take_ready(struct controller_worker *worker, const struct frame *fra
     if (frame_get_ready(frame, &ready, &err) < 0 || worker->is_ready)
         return;
     worker->is_ready = true;
-    controller->run->workers[worker->index].pid = ready.pid;
-    controller->run->workers[worker->index].is_ready = true;
-    for (size_t i = 0; i < controller->worker_count; i++) {
-        if (!controller->workers[i].is_ready)
+    if (!worker->is_lead) {
+        controller->run->workers[worker->index].pid = ready.pid;
+        controller->run->workers[worker->index].is_ready = true;
+    }
+    for (size_t i = 0; i < controller->member_count; i++) {
+        if (!controller->members[i].is_ready)
             return;
     }
     if (controller->state == CONTROLLER_STARTING)
@@ -261,14 +251,32 @@ static bool has_finished_all(const struct controller *controller)
 {
     uint64_t finished = 0;
 
-    if (controller->ordered_users < controller->config->users)
+    if (controller->config->script || controller->ordered_users < controller->config->users)
         return false;
     /* The users of a lost worker do nothing any more either. */
     for (uint32_t i = 0; i < controller->worker_count; i++)
-        finished += controller->workers[i].is_lost
+        finished += controller->members[i].is_lost
                         ? share_of(controller, controller->config->users, i)
-                        : controller->workers[i].finished;
+                        : controller->members[i].finished;
     return finished >= controller->config->users;
+}
+
+/* Of the lead only what the script itself counted: it runs no users. */
+static void add_tick(struct controller_worker *worker, const struct frame_tick *tick,
+                     const struct stats *delta)
+{
+    struct run *run = worker->controller->run;
+    struct run_tick sample = {.interval_ns = tick->interval_ns,
+                              .users = tick->users,
+                              .open = tick->open,
+                              .connecting = tick->connecting,
+                              .cpu_ratio = tick->cpu_ratio,
+                              .rss_bytes = tick->rss_bytes};
+
+    if (worker->is_lead)
+        rows_merge(stats_rows(run->stats), stats_rows(delta));
+    else
+        run_add_tick(run, worker->index, &sample, delta);
 }
 
 static void take_tick(struct controller_worker *worker, const struct frame *frame)
@@ -277,7 +285,6 @@ static void take_tick(struct controller_worker *worker, const struct frame *fram
     struct frame_tick tick;
     struct err err = {0};
     struct stats *delta;
-    struct run_tick sample;
 
     if (frame_get_tick_head(frame, &tick, &err) == 0 && tick.sequence <= worker->tick_sequence)
         return;
@@ -285,31 +292,47 @@ static void take_tick(struct controller_worker *worker, const struct frame *fram
     if (frame_get_tick(frame, &tick, delta, &err) == 0) {
         worker->tick_sequence = tick.sequence;
         worker->finished = tick.finished;
-        sample = (struct run_tick){.interval_ns = tick.interval_ns,
-                                   .users = tick.users,
-                                   .open = tick.open,
-                                   .connecting = tick.connecting,
-                                   .cpu_ratio = tick.cpu_ratio,
-                                   .rss_bytes = tick.rss_bytes};
-        run_add_tick(controller->run, worker->index, &sample, delta);
+        add_tick(worker, &tick, delta);
+        if (controller->member_count > controller->worker_count && !worker->is_lead)
+            script_pass_tick(controller, frame);
     } else {
         log_error("worker %zu sent a tick that cannot be read: %s", worker->index, err.text);
     }
     stats_free(delta);
     if (has_finished_all(controller)) {
-        note_users(controller);
-        begin_stop(controller);
+        controller_note_users(controller);
+        controller_begin_stop(controller);
     }
 }
 
-static void take_log(const struct frame *frame)
+/* A line of the script's log, which has its own form. */
+static void show_line(struct controller *controller, const struct frame_log *entry)
+{
+    const struct controller_script *script = controller->config->script;
+    char *line;
+
+    if (script && script->on_line) {
+        script->on_line(script->ctx, entry->line, entry->line_bytes);
+        return;
+    }
+    line = x_strndup(entry->line, entry->line_bytes);
+    if (controller->live)
+        live_print_line(controller->live, line);
+    else
+        (void)fprintf(stderr, "%s\n", line);
+    free(line);
+}
+
+static void take_log(struct controller *controller, const struct frame *frame)
 {
     struct frame_log entry;
     struct err err = {0};
 
     if (frame_get_log(frame, &entry, &err) < 0)
         return;
-    if (entry.level == LOG_ERROR)
+    if (entry.level == LOG_NONE)
+        show_line(controller, &entry);
+    else if (entry.level == LOG_ERROR)
         log_error("%.*s", (int)entry.line_bytes, entry.line);
     else if (entry.level == LOG_WARNING)
         log_warning("%.*s", (int)entry.line_bytes, entry.line);
@@ -327,7 +350,10 @@ static void take_done(struct controller_worker *worker, const struct frame *fram
     if (frame_get_done(frame, &done, &err) < 0)
         return;
     worker->is_done = true;
-    worker->controller->run->workers[worker->index].is_done = true;
+    if (!worker->is_lead)
+        worker->controller->run->workers[worker->index].is_done = true;
+    if (worker->controller->config->script)
+        script_take_done(worker, &done);
     stop_when_all_ended(worker->controller);
 }
 
@@ -343,7 +369,7 @@ static void on_frame(void *ctx, const struct frame *frame)
         take_tick(worker, frame);
         break;
     case FRAME_LOG:
-        take_log(frame);
+        take_log(worker->controller, frame);
         break;
     case FRAME_DONE:
         take_done(worker, frame);
@@ -352,6 +378,9 @@ static void on_frame(void *ctx, const struct frame *frame)
     case FRAME_TARGET:
     case FRAME_QUIT:
     case FRAME_FAIL:
+        if (worker->controller->config->script)
+            script_take(worker, frame);
+        break;
     case FRAME_NONE:
     case FRAME_PLAN:
     case FRAME_USERS:
@@ -359,6 +388,15 @@ static void on_frame(void *ctx, const struct frame *frame)
     case FRAME_PING:
         break;
     }
+}
+
+static void fail_early(struct controller *controller, const char *how)
+{
+    char text[CONTROLLER_REASON_BYTES * 2];
+
+    (void)snprintf(text, sizeof text, "a worker process ended before the run began%s%s",
+                   how[0] ? ": it " : "", how);
+    controller_fail_start(controller, text);
 }
 
 static void on_closed(void *ctx, const char *reason)
@@ -373,7 +411,12 @@ static void on_closed(void *ctx, const char *reason)
     local_worker_kill(&worker->process); /* a worker without a channel must not go on */
     local_worker_reap(&worker->process, how, sizeof how);
     if (controller->state == CONTROLLER_STARTING) {
-        fail_start(controller, "a worker process ended before the run began");
+        fail_early(controller, how);
+        return;
+    }
+    if (worker->is_lead) {
+        script_lose_lead(controller, how[0] ? how : reason);
+        stop_when_all_ended(controller);
         return;
     }
     run_lose_worker(controller->run, worker->index);
@@ -399,12 +442,12 @@ static void on_signal(struct watch *watch, unsigned ready, uint64_t now_ns)
         if (!is_second)
             controller->run->info.interrupted_by = (int)info.ssi_signo;
         if (controller->state == CONTROLLER_STARTING) {
-            fail_start(controller, "interrupted before the run began");
+            controller_fail_start(controller, "interrupted before the run began");
         } else if (is_second) {
             kill_rest(controller);
             loop_stop(controller->loop);
         } else {
-            begin_stop(controller);
+            controller_begin_stop(controller);
         }
     }
 }
@@ -429,33 +472,42 @@ static int watch_signals(struct controller *controller, struct err *err)
 
 /* --- start and end --- */
 
-static int start_workers(struct controller *controller, struct err *err)
+static void send_plan(struct controller_worker *member)
 {
+    struct controller *controller = member->controller;
     struct plan *plan = controller->config->plan;
     struct buf body = {0};
-    int result = 0;
 
-    for (size_t i = 0; i < controller->worker_count && result == 0; i++) {
-        struct controller_worker *worker = &controller->workers[i];
-
-        worker->controller = controller;
-        worker->index = i;
-        result = local_worker_start(&worker->process, err);
-        if (result < 0)
-            break;
-        worker->channel = channel_new(controller->loop, worker->process.fd, &handlers, worker);
-        plan->worker_index = (uint32_t)i;
-        plan->worker_count = (uint32_t)controller->worker_count;
-        buf_clear(&body);
-        plan_encode(plan, &body);
-        frame_put_plan(channel_out(worker->channel), body.bytes, body.len);
-        channel_flush(worker->channel);
+    plan->worker_index = member->is_lead ? 0 : (uint32_t)member->index;
+    plan->worker_count = (uint32_t)controller->worker_count;
+    if (controller->config->script) {
+        free(plan->script);
+        plan->script = script_compose(controller, member);
     }
+    plan_encode(plan, &body);
+    frame_put_plan(channel_out(member->channel), body.bytes, body.len);
+    channel_flush(member->channel);
     buf_fini(&body);
+}
+
+static int start_members(struct controller *controller, struct err *err)
+{
+    const struct controller_script *script = controller->config->script;
+    uint64_t limit_s = script ? CONTROLLER_SCRIPT_READY_LIMIT_S : CONTROLLER_READY_LIMIT_S;
+
+    for (size_t i = 0; i < controller->member_count; i++) {
+        struct controller_worker *member = &controller->members[i];
+
+        *member = (struct controller_worker){
+            .controller = controller, .index = i, .is_lead = i >= controller->worker_count};
+        if (local_worker_start(&member->process, script ? script->program : NULL, err) < 0)
+            return -1;
+        member->channel = channel_new(controller->loop, member->process.fd, &handlers, member);
+        send_plan(member);
+    }
     loop_set_timer(controller->loop, &controller->deadline_timer,
-                   loop_refresh_ns(controller->loop) + CONTROLLER_READY_LIMIT_S * CLOCK_NS_PER_S,
-                   on_ready_limit);
-    return result;
+                   loop_refresh_ns(controller->loop) + limit_s * CLOCK_NS_PER_S, on_ready_limit);
+    return 0;
 }
 
 static struct run *describe_run(const struct controller_config *config)
@@ -483,14 +535,15 @@ static void fini(struct controller *controller)
     char how[CONTROLLER_REASON_BYTES];
 
     kill_rest(controller);
-    for (size_t i = 0; i < controller->worker_count; i++) {
-        struct controller_worker *worker = &controller->workers[i];
+    for (size_t i = 0; i < controller->member_count; i++) {
+        struct controller_worker *worker = &controller->members[i];
 
         /* A worker that is done ends by itself once its channel is closed. */
         channel_free(worker->channel);
         local_worker_reap(&worker->process, how, sizeof how);
     }
-    free(controller->workers);
+    free(controller->members);
+    script_fini(controller);
     log_set_sink(NULL, NULL);
     live_free(controller->live);
     loop_remove(controller->loop, &controller->signal_watch);
@@ -509,13 +562,18 @@ struct run *controller_run(const struct controller_config *config, struct err *e
     if (!controller.loop)
         return NULL;
     controller.worker_count = config->process_count;
-    controller.workers = x_calloc(controller.worker_count, sizeof *controller.workers);
+    /* Of a Locust file over several processes one more has the master's part. */
+    controller.member_count =
+        controller.worker_count + (config->script && config->process_count > 1);
+    controller.members = x_calloc(controller.member_count, sizeof *controller.members);
     controller.run = describe_run(config);
+    if (config->script)
+        script_init(&controller);
     if (config->wants_live) {
         controller.live = live_new(STDERR_FILENO);
         log_set_sink(log_to_live, controller.live);
     }
-    if (watch_signals(&controller, err) < 0 || start_workers(&controller, err) < 0)
+    if (watch_signals(&controller, err) < 0 || start_members(&controller, err) < 0)
         controller.has_failed = true;
     else
         loop_run(controller.loop);

@@ -11,9 +11,24 @@
 #include "stats/run.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+struct class_spec;
+struct local_program;
 struct plan;
+
+/* What a run of a Locust file has in addition. Everything is borrowed. */
+struct controller_script {
+    const struct class_spec *classes; /* sorted by name */
+    size_t class_count;
+    bool has_shape;          /* the script says how many users there are, and when */
+    const char *description; /* members of a JSON object that every process is told */
+    const struct local_program *program;
+    /* A line of the script's own log, as it is; NULL: to standard error. */
+    void (*on_line)(void *ctx, const char *line, size_t len);
+    void *ctx;
+};
 
 struct controller_config {
     struct plan *plan; /* borrowed; worker_index and worker_count are set for each worker */
@@ -23,8 +38,12 @@ struct controller_config {
     double spawn_rate_per_s; /* new users a second */
     uint64_t run_time_ns;    /* from the first user on; CLOCK_NEVER_NS: until stopped */
     uint64_t stop_timeout_ns;
-    uint32_t process_count; /* >= 1 */
-    bool wants_live;        /* the live view on standard error */
+    uint32_t process_count;                 /* >= 1 */
+    bool wants_live;                        /* the live view on standard error */
+    const struct controller_script *script; /* NULL: URL mode */
+    /* Each second, after the figures have moved on; NULL: nobody. */
+    void (*on_second)(void *ctx, const struct run *run);
+    void *ctx;
 };
 
 /*

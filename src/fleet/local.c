@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,34 +12,48 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LOCAL_EXEC_FAILED = 127, LOCAL_REAP_PAUSE_MS = 1, LOCAL_REAP_PAUSES = 2000 };
+enum {
+    LOCAL_EXEC_FAILED = 127,
+    LOCAL_WORDS_LIMIT = 6,
+    LOCAL_REAP_PAUSE_MS = 1,
+    LOCAL_REAP_PAUSES = 2000
+};
 
 /* In the child, between fork and exec: only calls that are safe there. */
-static void become_worker(int fd, const char *program)
+static void become_worker(int fd, const struct local_program *program)
 {
     char number[16];
-    char *const arguments[] = {(char[]){"cicada"}, (char[]){"worker"}, number, NULL};
+    const char *words[LOCAL_WORDS_LIMIT + 2] = {NULL};
+    size_t count = 0;
     sigset_t none;
 
+    for (; program->words[count] && count < LOCAL_WORDS_LIMIT; count++)
+        words[count] = program->words[count];
+    words[count] = number;
     (void)snprintf(number, sizeof number, "%d", fd);
     (void)signal(SIGINT, SIG_IGN);  /* only the controller hears Ctrl-C, from the first moment */
     (void)signal(SIGTERM, SIG_IGN); /* which may go to the whole group likewise */
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
-    (void)fcntl(fd, F_SETFD, 0);     /* the one descriptor that stays */
-    (void)execv(program, arguments); /* by its name, for ps and top */
-    (void)execv("/proc/self/exe", arguments);
+    (void)fcntl(fd, F_SETFD, 0); /* the one descriptor that stays */
+    (void)execve(program->path, (char *const *)(uintptr_t)words, program->environment);
+    if (program->is_own)
+        (void)execve("/proc/self/exe", (char *const *)(uintptr_t)words, program->environment);
     _exit(LOCAL_EXEC_FAILED);
 }
 
-int local_worker_start(struct local_worker *worker, struct err *err)
+int local_worker_start(struct local_worker *worker, const struct local_program *program,
+                       struct err *err)
 {
-    char program[PATH_MAX];
-    ssize_t len = readlink("/proc/self/exe", program, sizeof program - 1);
+    static const char *const own_words[] = {"cicada", "worker", NULL};
+    char own_path[PATH_MAX]; /* by its name, for ps and top */
+    ssize_t len = readlink("/proc/self/exe", own_path, sizeof own_path - 1);
+    struct local_program own = {
+        .path = own_path, .words = own_words, .environment = environ, .is_own = true};
     int pair[2];
     pid_t pid;
 
-    program[len > 0 ? len : 0] = '\0';
+    own_path[len > 0 ? len : 0] = '\0';
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
         err_set(err, ERR_SYSTEM, "cannot make a channel to a worker: %s", strerror(errno));
         return -1;
@@ -51,7 +66,7 @@ int local_worker_start(struct local_worker *worker, struct err *err)
         return -1;
     }
     if (pid == 0)
-        become_worker(pair[1], program);
+        become_worker(pair[1], program ? program : &own);
     (void)close(pair[1]);
     *worker = (struct local_worker){.pid = pid, .fd = pair[0]};
     return 0;

@@ -1,14 +1,16 @@
 /*
  * fleet/local.h - worker processes on this machine, each on a socketpair.
  *
- * A worker is this program started anew (fork and exec) with its end of the pair as the only
- * descriptor besides the standard ones, so that it shares no memory and no loop with its parent.
+ * A worker is this program started anew (fork and exec), or for a Locust file an interpreter, with
+ * its end of the pair as the only descriptor besides the standard ones: it shares no memory and no
+ * loop with its parent.
  */
 #ifndef CICADA_FLEET_LOCAL_H
 #define CICADA_FLEET_LOCAL_H
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct local_worker {
@@ -16,8 +18,17 @@ struct local_worker {
     int fd;    /* our end; the caller takes it (a channel closes it) */
 };
 
-/* 0, or -1 with a sentence. */
-int local_worker_start(struct local_worker *worker, struct err *err);
+/* Another program to be the worker; the number of its descriptor becomes its last word. */
+struct local_program {
+    const char *path;
+    const char *const *words; /* from the program's own name on; ends in NULL, at most 6 */
+    char *const *environment; /* ends in NULL */
+    bool is_own;              /* this program: also when its file was replaced meanwhile */
+};
+
+/* `program` NULL: this program anew. 0, or -1 with a sentence. */
+int local_worker_start(struct local_worker *worker, const struct local_program *program,
+                       struct err *err);
 /* SIGKILL; no-op when there is none. */
 void local_worker_kill(const struct local_worker *worker);
 /* Waits for the process, which has ended, was killed, or is about to end: one that does not within

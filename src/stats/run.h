@@ -31,6 +31,11 @@ struct run_info {
     uint32_t users_max; /* most that ran at once */
     bool is_stopping;   /* no new load; streams are being closed */
     int interrupted_by; /* a signal number, 0 for none */
+    /* Of a Locust file, whose own rules say whether the run failed. */
+    bool is_script;
+    int script_exit_code; /* what the script set, 0 to 255; -1: nothing */
+    bool had_unhandled;   /* an exception outside of tasks, which Locust ends with status 2 */
+    bool has_lost_lead;   /* the process of the script's shape and hooks died */
 };
 
 struct run_worker {

@@ -1,0 +1,99 @@
+/*
+ * fleet/controller_internal.h - what the files of the controller share; for no one else.
+ *
+ * controller.c has the course of a run, script.c what a Locust file adds to it.
+ */
+#ifndef CICADA_FLEET_CONTROLLER_INTERNAL_H
+#define CICADA_FLEET_CONTROLLER_INTERNAL_H
+
+#include "fleet/controller.h"
+#include "fleet/local.h"
+#include "net/loop.h"
+#include "wire/channel.h"
+
+#include <signal.h>
+
+struct classes;
+struct live;
+
+enum controller_state { CONTROLLER_STARTING = 0, CONTROLLER_RUNNING, CONTROLLER_STOPPING };
+
+struct controller_worker {
+    struct controller *controller;
+    size_t index; /* in `members` */
+    struct local_worker process;
+    struct channel *channel;
+    uint64_t tick_sequence; /* of the last tick taken */
+    uint32_t finished;      /* users that have run all their iterations */
+    bool is_ready, is_done, is_lost;
+    bool is_lead; /* of a Locust file: no users, so not among the workers of the run */
+};
+
+/* Where the users of a Locust file are going: `from` at `began_ns`, then in steps of the rate. */
+struct script_ramp {
+    uint32_t from, to;
+    double rate_per_s;
+    uint64_t began_ns;
+};
+
+/* What a run of a Locust file has beside those of URLs; without meaning there. */
+struct script_state {
+    struct classes *classes;
+    struct script_ramp ramp;
+    bool has_target; /* a ramp is under way or complete */
+    bool wants_quit; /* before the run began */
+    bool has_rest;   /* the lead was told that all workers have ended */
+};
+
+struct controller {
+    const struct controller_config *config;
+    struct loop *loop;
+    struct run *run;
+    struct live *live;                 /* NULL: none */
+    struct controller_worker *members; /* the workers, and behind them the lead if there is one */
+    size_t worker_count, member_count;
+    struct script_state script;
+    enum controller_state state;
+    struct watch signal_watch;
+    int signal_fd;
+    sigset_t old_mask;
+    struct timer pace_timer, second_timer, deadline_timer;
+    uint64_t started_ns, stopped_ns;
+    uint64_t second_count; /* closed so far */
+    uint64_t order_sequence;
+    uint32_t ordered_users; /* the last order, all workers together */
+    struct err *err;
+    bool has_failed; /* before the start: nothing was measured */
+};
+
+/* --- controller.c --- */
+/* Takes orders: neither lost nor done. */
+bool controller_is_present(const struct controller_worker *member);
+/* The order before has been carried out by now: that many users have run. */
+void controller_note_users(struct controller *controller);
+/* Of `pace_timer`. */
+void controller_on_pace(struct timer *timer, uint64_t now_ns);
+void controller_begin_stop(struct controller *controller);
+/* Nothing was measured: the sentence becomes the run's error. */
+void controller_fail_start(struct controller *controller, const char *reason);
+
+/* --- script.c --- each only for a Locust file */
+void script_init(struct controller *controller);
+void script_fini(struct controller *controller);
+/* What the plan tells one member, as JSON. The caller frees it. */
+char *script_compose(const struct controller *controller, const struct controller_worker *member);
+/* The first orders, unless the script gives its own. */
+void script_begin(struct controller *controller);
+/* The next step of the ramp. */
+void script_pace(struct controller *controller, uint64_t now_ns);
+/* A frame that only scripts send. */
+void script_take(struct controller_worker *member, const struct frame *frame);
+void script_take_done(struct controller_worker *member, const struct frame_done *done);
+/* A worker's tick, for the figures that the lead shows its hooks. */
+void script_pass_tick(struct controller *controller, const struct frame *frame);
+/* All workers have ended: so may the lead. */
+void script_end_lead(struct controller *controller);
+/* Without its lead the run has no shape and no hooks: it ends, and has failed. */
+void script_lose_lead(struct controller *controller, const char *how);
+
+#endif

@@ -1,0 +1,321 @@
+/*
+ * fleet/script.c - what a Locust file adds to the course of a run: users by class in the steps of
+ * Locust's dispatcher, targets that the script sets itself, messages between its processes, the
+ * lead process, the script's exit code.
+ */
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "fleet/controller_internal.h"
+#include "load/classes.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool has_lead(const struct controller *controller)
+{
+    return controller->member_count > controller->worker_count;
+}
+
+/* The process that speaks for the whole run: the lead, or the only worker. */
+static bool speaks_for_run(const struct controller_worker *member)
+{
+    return member->is_lead || !has_lead(member->controller);
+}
+
+void script_init(struct controller *controller)
+{
+    const struct controller_script *script = controller->config->script;
+
+    controller->script.classes =
+        classes_new(script->classes, script->class_count, (uint32_t)controller->worker_count);
+    controller->run->info.is_script = true;
+    controller->run->info.script_exit_code = FRAME_EXIT_CODE_NONE;
+}
+
+void script_fini(struct controller *controller)
+{
+    classes_free(controller->script.classes);
+    controller->script.classes = NULL;
+}
+
+char *script_compose(const struct controller *controller, const struct controller_worker *member)
+{
+    const struct controller_script *script = controller->config->script;
+    struct buf text = {0};
+    struct json json;
+    char *result;
+
+    json_init(&json, &text, 0);
+    json_begin_object(&json);
+    json_key(&json, "role");
+    json_text(&json, member->is_lead ? "lead" : has_lead(controller) ? "worker" : "local");
+    json_key(&json, "index");
+    json_uint(&json, member->is_lead ? 0 : member->index);
+    json_key(&json, "count");
+    json_uint(&json, controller->worker_count);
+    json_key(&json, "classes");
+    json_begin_array(&json);
+    for (size_t i = 0; i < script->class_count; i++)
+        json_text(&json, script->classes[i].name);
+    json_end_array(&json);
+    (void)buf_appendf(&text, ", %s}", script->description);
+    result = x_strdup(buf_text(&text));
+    buf_fini(&text);
+    return result;
+}
+
+/* --- users --- */
+
+static uint32_t larger(uint32_t left, uint32_t right)
+{
+    return left > right ? left : right;
+}
+
+/* Users that come or go at once, and how long until the next ones: 10 each second, 1 each 4 s. */
+static uint32_t step_users(const struct script_ramp *ramp)
+{
+    return ramp->rate_per_s < UINT32_MAX ? larger(1, (uint32_t)floor(ramp->rate_per_s))
+                                         : UINT32_MAX;
+}
+
+static double step_ns(const struct script_ramp *ramp)
+{
+    return (double)step_users(ramp) / ramp->rate_per_s * (double)CLOCK_NS_PER_S;
+}
+
+/* The first step is taken at once, as in Locust. */
+static uint32_t users_after(const struct script_ramp *ramp, uint64_t spent_ns)
+{
+    double moved = (floor((double)spent_ns / step_ns(ramp)) + 1) * (double)step_users(ramp);
+    double distance = fabs((double)ramp->to - (double)ramp->from);
+
+    if (moved >= distance)
+        return ramp->to;
+    return ramp->to > ramp->from ? ramp->from + (uint32_t)moved : ramp->from - (uint32_t)moved;
+}
+
+/* All workers together, for the lead. */
+static void sum_orders(const struct controller *controller, struct frame_users *order)
+{
+    for (uint32_t i = 0; i < controller->worker_count; i++) {
+        const uint32_t *counts = classes_on_worker(controller->script.classes, i);
+
+        for (size_t class = 0; class < order->class_count; class ++)
+            order->classes[class] += counts[class];
+    }
+}
+
+static void send_order(const struct controller_worker *member, bool is_final)
+{
+    const struct controller *controller = member->controller;
+    struct frame_users order = {.sequence = controller->order_sequence,
+                                .class_count = classes_count(controller->script.classes),
+                                .is_final = is_final};
+
+    if (!controller_is_present(member))
+        return;
+    if (member->is_lead)
+        sum_orders(controller, &order);
+    else
+        memcpy(order.classes,
+               classes_on_worker(controller->script.classes, (uint32_t)member->index),
+               order.class_count * sizeof order.classes[0]);
+    for (size_t i = 0; i < order.class_count; i++)
+        order.users += order.classes[i];
+    frame_put_users(channel_out(member->channel), &order);
+    channel_flush(member->channel);
+}
+
+void script_pace(struct controller *controller, uint64_t now_ns)
+{
+    struct script_state *script = &controller->script;
+    uint64_t spent_ns = now_ns - script->ramp.began_ns;
+    uint32_t wanted = users_after(&script->ramp, spent_ns);
+    uint32_t users = classes_set_users(script->classes, wanted);
+    bool is_final = wanted == script->ramp.to || users < wanted;
+    double step = step_ns(&script->ramp), next = (floor((double)spent_ns / step) + 1) * step;
+
+    controller->order_sequence++;
+    controller->ordered_users = users;
+    for (size_t i = 0; i < controller->member_count; i++)
+        send_order(&controller->members[i], is_final);
+    if (!is_final)
+        loop_set_timer(
+            controller->loop, &controller->pace_timer,
+            clock_add_ns(script->ramp.began_ns, next < 1e18 ? (uint64_t)next : (uint64_t)1e18),
+            controller_on_pace);
+    else
+        loop_cancel_timer(controller->loop, &controller->pace_timer);
+    controller_note_users(controller);
+}
+
+static void begin_ramp(struct controller *controller, uint32_t users, double rate_per_s)
+{
+    struct script_state *script = &controller->script;
+    uint64_t now_ns = loop_refresh_ns(controller->loop);
+
+    script->ramp = (struct script_ramp){
+        .from = controller->ordered_users,
+        .to = users,
+        .rate_per_s = rate_per_s > 0 ? rate_per_s : 1,
+        .began_ns = now_ns,
+    };
+    script->has_target = true;
+    script_pace(controller, now_ns);
+}
+
+void script_begin(struct controller *controller)
+{
+    const struct controller_config *config = controller->config;
+
+    if (controller->script.wants_quit)
+        controller_begin_stop(controller);
+    else if (!config->script->has_shape)
+        begin_ramp(controller, config->users, config->spawn_rate_per_s);
+}
+
+/* The same again, as a shape says each second, leaves the ramp alone. */
+static bool is_same_target(const struct script_state *script, const struct frame_target *target)
+{
+    return script->has_target && script->ramp.to == target->users &&
+           script->ramp.rate_per_s == target->spawn_rate_per_s;
+}
+
+static void take_target(struct controller_worker *member, const struct frame *frame)
+{
+    struct controller *controller = member->controller;
+    struct script_state *script = &controller->script;
+    struct frame_target target;
+    struct err err = {0};
+    bool is_same;
+
+    if (!speaks_for_run(member) || controller->state != CONTROLLER_RUNNING ||
+        frame_get_target(frame, &target, &err) < 0)
+        return;
+    is_same = is_same_target(script, &target);
+    if (classes_restrict(script->classes, target.classes, target.class_count, &err) < 0) {
+        log_error("the script asks for users that there are not: %s", err.text);
+    } else if (!is_same) {
+        controller->run->info.users_planned = target.users;
+        begin_ramp(controller, target.users, target.spawn_rate_per_s);
+    }
+    frame_target_fini(&target);
+}
+
+/* --- messages --- */
+
+static void pass_message(struct controller_worker *member, const struct frame_message *message)
+{
+    if (!controller_is_present(member))
+        return;
+    frame_put_message(channel_out(member->channel), message);
+    channel_flush(member->channel);
+}
+
+static void take_message(struct controller_worker *member, const struct frame *frame)
+{
+    struct controller *controller = member->controller;
+    struct frame_message message;
+    struct err err = {0};
+
+    if (frame_get_message(frame, &message, &err) < 0) {
+        log_error("worker %zu sent a message that cannot be read: %s", member->index, err.text);
+        return;
+    }
+    message.source = member->is_lead ? FRAME_LEAD : (uint32_t)member->index;
+    for (size_t i = 0; i < controller->member_count; i++) {
+        struct controller_worker *other = &controller->members[i];
+        bool is_meant = message.destination == FRAME_LEAD ? speaks_for_run(other)
+                        : message.destination == FRAME_ALL_WORKERS
+                            ? !other->is_lead
+                            : !other->is_lead && other->index == message.destination;
+
+        if (is_meant)
+            pass_message(other, &message);
+    }
+}
+
+void script_pass_tick(struct controller *controller, const struct frame *frame)
+{
+    for (size_t i = controller->worker_count; i < controller->member_count; i++) {
+        struct controller_worker *lead = &controller->members[i];
+
+        if (!controller_is_present(lead) || !lead->is_ready)
+            continue;
+        frame_put_again(channel_out(lead->channel), frame);
+        channel_flush(lead->channel);
+    }
+}
+
+/* --- the end --- */
+
+static void take_quit(struct controller_worker *member)
+{
+    struct controller *controller = member->controller;
+
+    controller->script.wants_quit = true;
+    controller_begin_stop(controller); /* nothing yet while it is starting */
+}
+
+static void take_fail(struct controller_worker *member, const struct frame *frame)
+{
+    struct controller *controller = member->controller;
+    struct err err = {0};
+    char *sentence;
+
+    if (frame_get_fail(frame, &sentence, &err) < 0)
+        return;
+    if (controller->state == CONTROLLER_STARTING)
+        controller_fail_start(controller, sentence);
+    else
+        log_error("%s", sentence);
+    free(sentence);
+}
+
+void script_take(struct controller_worker *member, const struct frame *frame)
+{
+    if (frame->kind == FRAME_MESSAGE)
+        take_message(member, frame);
+    else if (frame->kind == FRAME_TARGET)
+        take_target(member, frame);
+    else if (frame->kind == FRAME_QUIT)
+        take_quit(member);
+    else if (frame->kind == FRAME_FAIL)
+        take_fail(member, frame);
+}
+
+/* The master's exit code is that of the run; without one, the first that a worker set. */
+void script_take_done(struct controller_worker *member, const struct frame_done *done)
+{
+    struct run_info *info = &member->controller->run->info;
+
+    info->had_unhandled = info->had_unhandled || done->had_unhandled;
+    if (done->exit_code == FRAME_EXIT_CODE_NONE)
+        return;
+    if (speaks_for_run(member) || info->script_exit_code == FRAME_EXIT_CODE_NONE)
+        info->script_exit_code = done->exit_code;
+}
+
+void script_end_lead(struct controller *controller)
+{
+    struct controller_worker *lead = &controller->members[controller->worker_count];
+
+    if (controller->script.has_rest || controller->state != CONTROLLER_STOPPING)
+        return;
+    controller->script.has_rest = true;
+    (void)classes_set_users(controller->script.classes, 0);
+    controller->order_sequence++;
+    send_order(lead, true);
+}
+
+void script_lose_lead(struct controller *controller, const char *how)
+{
+    log_error("the process of the script's hooks was lost: %s; the run ends", how);
+    controller->run->info.has_lost_lead = true;
+    controller_begin_stop(controller);
+}
