@@ -208,13 +208,21 @@ def examine(file, words, request):
     runnable = [each for each in entries if each["weight"] > 0 or each["fixed_count"] > 0]
     if not runnable:
         raise Unusable("usage", "'%s': every user class has the weight 0" % base)
-    answer.update(classes=runnable, named=names, options=options, words=words,
+    answer.update(classes=runnable, options=options,
                   shape=shape and {"name": shape.__name__, "use_common_options":
                                    bool(getattr(shape, "use_common_options", False))},
-                  custom=_custom_json(custom),
                   settings=[{"name": name, "values": _listed(value), "origin": origin}
-                            for name, value, origin in settings])
+                            for name, value, origin in settings],
+                  worker=_members({"file": files[0], "files": files, "named": names,
+                                   "shape": shape and shape.__name__, "words": words,
+                                   "custom": _custom_json(custom),
+                                   "settings": {name: value for name, value, _ in settings}}))
     return answer
+
+
+def _members(table):
+    """What cicada hands on to the workers as it is: the members of a JSON object."""
+    return json.dumps(table)[1:-1]
 
 
 def _listed(value):

@@ -11,11 +11,12 @@
 #include <stddef.h>
 
 struct command_input {
-    const struct options *options;
+    struct options *options;
     void *settings;        /* of the command's own type */
     const char **operands; /* borrowed */
     size_t operand_count;
-    int argc; /* the whole command line, for reports */
+    const char *script; /* a Locust file: the operands are its user classes and arguments */
+    int argc;           /* the whole command line, for reports */
     char **argv;
 };
 
@@ -36,6 +37,8 @@ struct command {
     size_t operand_min, operand_max;
     const struct option *table;
     size_t settings_bytes;
+    bool takes_script;                      /* an operand may be a Locust file */
+    bool is_for_scripts;                    /* there are only Locust files, by an option */
     bool has_sources;                       /* options also from cicada.conf and CICADA_… */
     bool is_hidden;                         /* not for people */
     const struct command_example *examples; /* the last has no line; NULL: none */

@@ -38,6 +38,8 @@ static int print_help(const struct command *command)
 
 static int check_operands(const struct command *command, const struct words *words, struct err *err)
 {
+    if (words->script || command->is_for_scripts)
+        return 0;
     if (words->operand_count < command->operand_min) {
         err_set(err, ERR_USAGE, "'%s' needs %s: cicada %s %s", command->name, command->operand,
                 command->name, command->usage);
@@ -80,6 +82,38 @@ static int apply_sources(const struct command *command, struct options *options,
     return options_apply_words(options, words, err);
 }
 
+/* The Locust file that stands on the command line, as an operand or with -f; NULL: none. */
+static const char *find_script(const struct words *words)
+{
+    const char *script = words->script;
+
+    for (size_t i = 0; !script && i < words->assignment_count; i++) {
+        if (strcmp(words->assignments[i].option->name, "locustfile") == 0)
+            script = words->assignments[i].text;
+    }
+    return script;
+}
+
+/* For a Locust file, words that the table does not know are the script's own affair. */
+static int split(const struct command *command, struct words *words, int argc, char **argv,
+                 struct err *err)
+{
+    enum words_mode mode = command->is_for_scripts ? WORDS_SCRIPT : WORDS_STRICT;
+
+    if (command->takes_script) {
+        int result = words_split(words, command->table, WORDS_DETECT, argc, argv, err);
+
+        if (result == 0 && find_script(words))
+            mode = WORDS_SCRIPT;
+        words_fini(words);
+    }
+    if (words_split(words, command->table, mode, argc, argv, err) < 0)
+        return -1;
+    if (mode == WORDS_SCRIPT)
+        words->script = find_script(words);
+    return 0;
+}
+
 /* `argv` is the whole command line; the command's own words start at index 2. */
 static int run_command(const struct command *command, int argc, char **argv)
 {
@@ -89,7 +123,7 @@ static int run_command(const struct command *command, int argc, char **argv)
     void *settings = x_calloc(1, command->settings_bytes);
     int status = -1;
 
-    if (words_split(&words, command->table, argc - 2, argv + 2, &err) < 0)
+    if (split(command, &words, argc - 2, argv + 2, &err) < 0)
         goto out;
     if (words.wants_help) {
         status = print_help(command);
@@ -102,6 +136,7 @@ static int run_command(const struct command *command, int argc, char **argv)
                                       .settings = settings,
                                       .operands = words.operands,
                                       .operand_count = words.operand_count,
+                                      .script = words.script,
                                       .argc = argc,
                                       .argv = argv};
 

@@ -96,7 +96,54 @@ int options_set(struct options *options, const struct option *option, const char
     return 0;
 }
 
+int options_offer(struct options *options, const struct option *option, const char *text,
+                  enum option_source source, struct err *err)
+{
+    if (options->sources[option - options->table] > source)
+        return 0;
+    return options_set(options, option, text, source, err);
+}
+
+int options_check_scope(const struct options *options, enum option_scope scope, struct err *err)
+{
+    for (const struct option *option = options->table; option->name; option++) {
+        if (option->scope == SCOPE_ANY || option->scope == scope ||
+            options->sources[option - options->table] == SOURCE_NONE)
+            continue;
+        err_set(err, ERR_USAGE, "option '--%s' is for %s", option->name,
+                option->scope == SCOPE_URL ? "URLs, not for Locust files"
+                                           : "Locust files, not for URLs");
+        return -1;
+    }
+    return 0;
+}
+
 /* --- the command line --- */
+
+/* What stands between the steps of splitting. */
+struct splitter {
+    struct words *words;
+    const struct option *table;
+    enum words_mode mode;
+    struct err *err;
+};
+
+static bool is_known(const struct splitter *splitter, const struct option *option)
+{
+    return option && !(splitter->mode == WORDS_SCRIPT && option->scope == SCOPE_URL);
+}
+
+static void add_operand(struct words *words, const char *word)
+{
+    words->operands[words->operand_count++] = word;
+}
+
+bool words_is_script(const char *word)
+{
+    size_t len = strlen(word);
+
+    return len > 3 && strcmp(word + len - 3, ".py") == 0 && !strstr(word, "://");
+}
 
 static void add_assignment(struct words *words, const struct option *option, const char *text,
                            const char *written)
@@ -124,16 +171,34 @@ static int fail_unknown_long(const struct option *table, const char *name, size_
     return -1;
 }
 
-/* How many words the option took from `rest` (0 or 1), or -1. */
-static int split_long(struct words *words, const struct option *table, char **argv, int rest,
-                      struct err *err)
+/* Every word up to the next option; a Locust file ends them too. How many. */
+static int take_many(struct words *words, const struct option *option, char **argv, int rest)
 {
+    int taken = 0;
+
+    while (taken < rest && argv[taken + 1][0] != '-' &&
+           (taken == 0 || !words_is_script(argv[taken + 1]))) {
+        add_assignment(words, option, argv[taken + 1], argv[0]);
+        taken++;
+    }
+    return taken;
+}
+
+/* How many words the option took from `rest`, or -1. */
+static int split_long(const struct splitter *splitter, char **argv, int rest)
+{
+    struct words *words = splitter->words;
+    struct err *err = splitter->err;
     const char *name = argv[0] + 2, *equals = strchr(name, '=');
     size_t len = equals ? (size_t)(equals - name) : strlen(name);
-    const struct option *option = options_find(table, name, len);
+    const struct option *option = options_find(splitter->table, name, len);
 
-    if (!option)
-        return fail_unknown_long(table, name, len, err);
+    if (!is_known(splitter, option)) {
+        if (splitter->mode == WORDS_STRICT)
+            return fail_unknown_long(splitter->table, name, len, err);
+        add_operand(words, argv[0]);
+        return 0;
+    }
     if (!option->value_name) {
         if (equals) {
             err_set(err, ERR_USAGE, "option '--%s' takes no value", option->name);
@@ -151,6 +216,8 @@ static int split_long(struct words *words, const struct option *table, char **ar
                 option->value_name);
         return -1;
     }
+    if (option->takes_many)
+        return take_many(words, option, argv, rest);
     add_assignment(words, option, argv[1], argv[0]);
     return 1;
 }
@@ -165,12 +232,19 @@ static const struct option *find_short(const struct option *table, char name)
 }
 
 /* A group such as -qu50. Answers as split_long. */
-static int split_short(struct words *words, const struct option *table, char **argv, int rest,
-                       struct err *err)
+static int split_short(const struct splitter *splitter, char **argv, int rest)
 {
-    for (const char *at = argv[0] + 1; *at != '\0'; at++) {
-        const struct option *option = find_short(table, *at);
+    struct words *words = splitter->words;
+    struct err *err = splitter->err;
 
+    for (const char *at = argv[0] + 1; *at != '\0'; at++) {
+        const struct option *option = find_short(splitter->table, *at);
+
+        if (!is_known(splitter, option) && *at != 'h' && at == argv[0] + 1 &&
+            splitter->mode != WORDS_STRICT) {
+            add_operand(words, argv[0]);
+            return 0;
+        }
         if (!option && *at == 'h') {
             words->wants_help = true;
             continue;
@@ -192,15 +266,27 @@ static int split_short(struct words *words, const struct option *table, char **a
                     option->value_name);
             return -1;
         }
+        if (option->takes_many)
+            return take_many(words, option, argv, rest);
         add_assignment(words, option, argv[1], argv[0]);
         return 1;
     }
     return 0;
 }
 
-int words_split(struct words *words, const struct option *table, int argc, char **argv,
-                struct err *err)
+/* A word that is no option: an operand, or the Locust file itself. */
+static void split_operand(const struct splitter *splitter, const char *word)
 {
+    if (splitter->mode != WORDS_STRICT && !splitter->words->script && words_is_script(word))
+        splitter->words->script = word;
+    else
+        add_operand(splitter->words, word);
+}
+
+int words_split(struct words *words, const struct option *table, enum words_mode mode, int argc,
+                char **argv, struct err *err)
+{
+    struct splitter splitter = {.words = words, .table = table, .mode = mode, .err = err};
     bool is_open = true; /* no "--" so far */
 
     *words = (struct words){.operands = x_calloc((size_t)argc + 1, sizeof *words->operands)};
@@ -209,15 +295,15 @@ int words_split(struct words *words, const struct option *table, int argc, char 
         int taken = 0;
 
         if (!is_open || word[0] != '-' || word[1] == '\0')
-            words->operands[words->operand_count++] = word;
+            split_operand(&splitter, word);
         else if (strcmp(word, "--") == 0)
             is_open = false;
         else if (strcmp(word, "--help") == 0)
             words->wants_help = true;
         else if (word[1] == '-')
-            taken = split_long(words, table, argv + i, argc - i - 1, err);
+            taken = split_long(&splitter, argv + i, argc - i - 1);
         else
-            taken = split_short(words, table, argv + i, argc - i - 1, err);
+            taken = split_short(&splitter, argv + i, argc - i - 1);
         if (taken < 0)
             return words->wants_help ? 0 : -1;
         i += taken;

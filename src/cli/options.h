@@ -22,6 +22,9 @@ typedef int (*option_parse_fn)(const struct option *option, const char *text, vo
 /* What a shell may offer behind an option. */
 enum option_completion { COMPLETE_NONE = 0, COMPLETE_FILE };
 
+/* What a command's target must be for an option to make sense. */
+enum option_scope { SCOPE_ANY = 0, SCOPE_URL, SCOPE_SCRIPT };
+
 struct option {
     const char *name;           /* "run-time"; NULL ends a table */
     const char *value_name;     /* "D"; NULL: a switch, its field is a bool */
@@ -35,6 +38,9 @@ struct option {
     enum option_completion completion;
     char short_name; /* 't'; 0: none */
     bool is_list;    /* may be given more than once; its field is a struct text_list */
+    bool takes_many; /* a list that takes every word up to the next option, as Locust's tags */
+    bool is_locust;  /* one of Locust's: for a Locust file also from LOCUST_… and locust.conf */
+    enum option_scope scope;
 };
 
 enum { OPTION_LIST_LIMIT = 1000 }; /* how often one may be repeated: what a plan carries */
@@ -51,13 +57,15 @@ struct span {
 };
 
 enum option_source {
-    SOURCE_NONE = 0, /* nobody gave it: the default stands */
+    SOURCE_NONE = 0,    /* nobody gave it: the default stands */
+    SOURCE_LOCUST_FILE, /* locust.conf and its kin */
     SOURCE_FILE,
+    SOURCE_LOCUST_ENVIRONMENT,
     SOURCE_ENVIRONMENT,
     SOURCE_COMMAND_LINE
 };
 
-enum { OPTIONS_MAX = 64 };
+enum { OPTIONS_MAX = 96 };
 
 /* A settings struct being filled. Text fields are owned by it: options_fini frees them. */
 struct options {
@@ -84,6 +92,19 @@ bool options_given(const struct options *options, const char *name);
 int options_set(struct options *options, const struct option *option, const char *text,
                 enum option_source source, struct err *err);
 
+/* The same unless a stronger source gave it already. */
+int options_offer(struct options *options, const struct option *option, const char *text,
+                  enum option_source source, struct err *err);
+/* -1 with a sentence for an option that was given and is of the other scope. */
+int options_check_scope(const struct options *options, enum option_scope scope, struct err *err);
+
+/* What to make of words that are not in the table. */
+enum words_mode {
+    WORDS_STRICT = 0, /* an error */
+    WORDS_DETECT,     /* operands: to see whether one is a Locust file */
+    WORDS_SCRIPT      /* operands, and options of URLs too: the script may know them */
+};
+
 /* What the command line holds, in order; read before the other sources, applied after them. */
 struct words {
     struct assignment {
@@ -94,12 +115,15 @@ struct words {
     size_t assignment_count;
     const char **operands; /* borrowed from argv */
     size_t operand_count;
-    bool wants_help; /* -h or --help stood there: nothing else counts */
+    const char *script; /* the first operand that is a Locust file; not one of `operands` */
+    bool wants_help;    /* -h or --help stood there: nothing else counts */
 };
 
 /* Splits the arguments (without program and command). words_fini in either case. */
-int words_split(struct words *words, const struct option *table, int argc, char **argv,
-                struct err *err);
+int words_split(struct words *words, const struct option *table, enum words_mode mode, int argc,
+                char **argv, struct err *err);
+/* "tests/load.py", but no URL. */
+bool words_is_script(const char *word);
 void words_fini(struct words *words);
 /* 0, or -1 with "option '--users': …". */
 int options_apply_words(struct options *options, const struct words *words, struct err *err);

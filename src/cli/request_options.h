@@ -49,6 +49,7 @@ int connection_settings_apply(const struct connection_settings *settings,
 /* Rows of a table for `struct type` with a struct request_settings called `request`. */
 #define REQUEST_ROWS(type)                                                                         \
     {.name = "form",                                                                               \
+     .scope = SCOPE_URL,                                                                           \
      .value_name = "NAME=VALUE",                                                                   \
      .is_list = true,                                                                              \
      .help =                                                                                       \
@@ -57,17 +58,19 @@ int connection_settings_apply(const struct connection_settings *settings,
      .parse = option_parse_list,                                                                   \
      .offset = offsetof(type, request.forms)},                                                     \
         {.name = "compressed",                                                                     \
+         .scope = SCOPE_URL,                                                                       \
          .parse = option_parse_switch,                                                             \
          .help = "ask for gzip, deflate or br, and decode what comes as it comes",                 \
          .offset = offsetof(type, request.wants_compressed)},                                      \
         {.name = "auth",                                                                           \
+         .scope = SCOPE_URL,                                                                       \
          .value_name = "USER:PASSWORD",                                                            \
          .help = "credentials; those in a URL come before these",                                  \
          .parse = option_parse_text,                                                               \
          .offset = offsetof(type, request.auth)},                                                  \
     {                                                                                              \
-        .name = "auth-scheme", .value_name = "NAME", .choices = request_auth_choices,              \
-        .preset = "basic",                                                                         \
+        .name = "auth-scheme", .scope = SCOPE_URL, .value_name = "NAME",                           \
+        .choices = request_auth_choices, .preset = "basic",                                        \
         .help =                                                                                    \
             "how they are sent: basic, at once; digest, after the server's challenge; any, the "   \
             "strongest that it offers",                                                            \

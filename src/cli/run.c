@@ -159,7 +159,7 @@ static double choose_rate(const struct run_settings *settings)
     return rate < 1 ? 1 : rate;
 }
 
-static void announce_ramp(const struct run_settings *settings, double rate)
+void run_announce_ramp(const struct run_settings *settings, double rate)
 {
     double ramp_s = (double)settings->users / rate;
     uint64_t ramp_ns = ramp_s < 1e9 ? (uint64_t)(ramp_s * 1e9) : CLOCK_NEVER_NS;
@@ -200,7 +200,7 @@ static int status_without_report(int status, const struct err *err)
 }
 
 /* The exit status. */
-static int report(const struct run_settings *settings, const struct run *run)
+int run_report(const struct run_settings *settings, const struct run *run)
 {
     struct outcome *outcome = outcome_judge(run, (int)settings->exit_code_on_error);
     const char *json_path = settings->json;
@@ -240,11 +240,11 @@ static int start(const struct command_input *input, struct plan *plan, size_t fe
 
     if (run_limits_choose_processes(settings, &config.process_count, err) == 0) {
         announce_feed(settings, feed_rows);
-        announce_ramp(settings, config.spawn_rate_per_s);
+        run_announce_ramp(settings, config.spawn_rate_per_s);
         run = controller_run(&config, err);
     }
     if (run)
-        status = report(settings, run);
+        status = run_report(settings, run);
     run_free(run);
     free(target);
     free(command);
@@ -260,8 +260,13 @@ static int run_execute(const struct command_input *input, struct err *err)
     int status = -1;
 
     log_set_level(log_level_find(run_log_choices[settings->log_level]));
+    if (input->script) {
+        plan_free(plan);
+        return run_script_execute(input, err);
+    }
     /* A wrong target is the first thing to hear of. */
-    if (check_host(settings, err) == 0 && make_plan(input, plan, &feed_rows, err) == 0 &&
+    if (options_check_scope(input->options, SCOPE_URL, err) == 0 &&
+        check_host(settings, err) == 0 && make_plan(input, plan, &feed_rows, err) == 0 &&
         check_settings(input, err) == 0 && run_targets_resolve(plan, &reach, err) == 0 &&
         run_limits_check_ports(settings, &reach, err) == 0 &&
         ask_for_public(settings, &reach, err) == 0)
@@ -294,6 +299,7 @@ const struct command command_run = {
     .operand = "a URL",
     .operand_min = 1,
     .operand_max = 10000,
+    .takes_script = true,
     .table = run_table,
     .settings_bytes = sizeof(struct run_settings),
     .has_sources = true,

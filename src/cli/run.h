@@ -18,6 +18,16 @@ struct source_pool;
 
 static const uint64_t RUN_PROCESS_A_CORE = UINT64_MAX; /* --processes -1 */
 
+/* What only a Locust file takes. */
+struct script_settings {
+    char *file, *python, *log_path; /* NULL: not given */
+    struct text_list tags, exclude_tags;
+    bool wants_list, wants_ratio, wants_ratio_json;
+    bool resets_stats, skips_log_setup;
+    char *csv; /* NULL: not given */
+    bool has_full_history;
+};
+
 /* As the option table fills it. */
 struct run_settings {
     uint64_t users;
@@ -43,6 +53,7 @@ struct run_settings {
     bool is_quiet, has_no_progress;
     uint64_t log_level; /* index in run_log_choices */
     uint64_t exit_code_on_error;
+    struct script_settings script;
 };
 
 extern const struct option run_table[];
@@ -79,6 +90,17 @@ int run_targets_check(const struct plan *plan, const struct feed *feed, struct e
 /* Resolves each host once. */
 int run_targets_resolve(const struct plan *plan, struct run_reach *reach, struct err *err);
 
+struct command_input;
+struct controller_config;
+struct run;
+/* --- cli/run.c --- for Locust files too */
+/* The exit status; writes result and summary. */
+int run_report(const struct run_settings *settings, const struct run *run);
+void run_announce_ramp(const struct run_settings *settings, double rate);
+
+/* --- cli/run_script.c --- a run of a Locust file. As a command's execute. */
+int run_script_execute(const struct command_input *input, struct err *err);
+
 /* --- cli/run_limits.c --- */
 /* May all users hold a connection at once, as far as local ports go? */
 int run_limits_check_ports(const struct run_settings *settings, const struct run_reach *reach,
@@ -86,5 +108,7 @@ int run_limits_check_ports(const struct run_settings *settings, const struct run
 /* How many worker processes: as asked for, or as cores and open files demand. */
 int run_limits_choose_processes(const struct run_settings *settings, uint32_t *count,
                                 struct err *err);
+/* The same for a Locust file, which says itself how many files it opens: one unless asked. */
+uint32_t run_limits_script_processes(const struct run_settings *settings);
 
 #endif

@@ -147,3 +147,10 @@ int run_limits_choose_processes(const struct run_settings *settings, uint32_t *c
     *count = (uint32_t)chosen;
     return 0;
 }
+
+uint32_t run_limits_script_processes(const struct run_settings *settings)
+{
+    if (settings->process_count == RUN_PROCESS_A_CORE)
+        return (uint32_t)smaller(count_cores(), RUN_PROCESS_LIMIT);
+    return settings->process_count > 0 ? (uint32_t)settings->process_count : 1;
+}

@@ -1,0 +1,151 @@
+/*
+ * cli/run_script.c - `cicada run FILE.py`: a Locust file on worker processes in Python.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "cli/run.h"
+#include "cli/script.h"
+#include "fleet/controller.h"
+#include "fleet/local.h"
+#include "load/plan.h"
+#include "report/result_json.h"
+#include "stats/run.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+static int check_file(const char *file, const struct run_settings *settings, struct err *err)
+{
+    if (settings->script.file && strcmp(settings->script.file, file) != 0) {
+        err_set(err, ERR_USAGE, "there are two Locust files, '%.200s' and '%.200s': give one", file,
+                settings->script.file);
+        return -1;
+    }
+    if (access(file, R_OK) == 0)
+        return 0;
+    err_set(err, ERR_USAGE, "cannot read '%.200s': %s", file, strerror(errno));
+    return -1;
+}
+
+/* Locust's -H is a URL; what looks like curl's gets a hint. */
+static int check_host(const struct run_settings *settings, struct err *err)
+{
+    if (!settings->host || strstr(settings->host, "://"))
+        return 0;
+    err_set(err, ERR_USAGE,
+            "option '--host' takes a URL such as http://%.100s; a script sets headers itself",
+            strchr(settings->host, ' ') ? "127.0.0.1:8080" : settings->host);
+    return -1;
+}
+
+/* Unlike URLs, a script has no limits of time that it did not set. */
+static int fill_plan(const struct command_input *input, struct plan *plan, struct err *err)
+{
+    const struct run_settings *settings = input->settings;
+    struct connection_settings connection = settings->connection;
+
+    if (!options_given(input->options, "connect-timeout"))
+        connection.connect_timeout_ns = CLOCK_NEVER_NS;
+    if (!options_given(input->options, "headers-timeout"))
+        connection.headers_timeout_ns = CLOCK_NEVER_NS;
+    plan->network.local_addresses =
+        settings->local_address ? x_strdup(settings->local_address) : NULL;
+    plan->log_level = (uint8_t)log_level_find(run_log_choices[settings->log_level]);
+    if (getrandom(&plan->seed, sizeof plan->seed, 0) != (ssize_t)sizeof plan->seed)
+        plan->seed = clock_now_ns();
+    return connection_settings_apply(&connection, &plan->network, err);
+}
+
+static void warn_of_shape(const struct command_input *input, const struct script *script)
+{
+    static const char *const names[] = {"users", "spawn-rate", "run-time"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (script->has_shape && !script->shape_takes_options &&
+            options_given(input->options, names[i]) && strcmp(names[i], "run-time") != 0)
+            log_warning("--%s has no effect: the Locust file has a load shape of its own",
+                        names[i]);
+    }
+}
+
+static struct run *run(const struct script_source *source, const struct script *script,
+                       struct plan *plan, struct err *err)
+{
+    const char *const words[] = {script->python.interpreter, "-m", "cicada.worker", NULL};
+    const struct run_settings *settings = source->settings;
+    char *command = run_redact_command(source->input->argc, source->input->argv);
+    struct local_program program = {.path = script->python.interpreter,
+                                    .words = words,
+                                    .environment = script->python.environment};
+    struct buf description = {0};
+    struct controller_script part = {.classes = script->classes,
+                                     .class_count = script->class_count,
+                                     .has_shape = script->has_shape,
+                                     .program = &program};
+    struct controller_config config = {
+        .plan = plan,
+        .target = source->file,
+        .command = command,
+        .users = (uint32_t)settings->users,
+        .spawn_rate_per_s = settings->spawn_rate_per_s > 0 ? settings->spawn_rate_per_s : 1,
+        .run_time_ns = settings->run_time_ns,
+        .stop_timeout_ns = settings->stop_timeout_ns,
+        .process_count = run_limits_script_processes(settings),
+        .wants_live = !settings->is_quiet && !settings->has_no_progress,
+        .script = &part,
+    };
+    struct run *result;
+
+    script_describe(script, source, plan->seed, &description);
+    part.description = buf_text(&description);
+    if (!script->has_shape)
+        run_announce_ramp(settings, config.spawn_rate_per_s);
+    result = controller_run(&config, err);
+    buf_fini(&description);
+    free(command);
+    return result;
+}
+
+static int start(const struct script_source *source, const struct script *script, struct err *err)
+{
+    const struct run_settings *settings = source->settings;
+    struct plan *plan = plan_new();
+    struct run *result = NULL;
+    int status = -1;
+
+    if (fill_plan(source->input, plan, err) == 0 && check_host(settings, err) == 0 &&
+        (!settings->json || result_json_check_path(settings->json, err) == 0)) {
+        warn_of_shape(source->input, script);
+        result = run(source, script, plan, err);
+    }
+    if (result)
+        status = run_report(settings, result);
+    run_free(result);
+    plan_free(plan);
+    return status;
+}
+
+int run_script_execute(const struct command_input *input, struct err *err)
+{
+    struct run_settings *settings = input->settings;
+    struct script_source source = {.input = input, .settings = settings, .file = input->script};
+    struct script script = {0};
+    int status = -1;
+
+    if (!options_given(input->options, "stop-timeout"))
+        settings->stop_timeout_ns = 0; /* as in Locust: tasks are not waited for */
+    if (options_check_scope(input->options, SCOPE_SCRIPT, err) == 0 &&
+        check_file(input->script, settings, err) == 0)
+        status = script_open(&script, &source, err);
+    if (status == 0)
+        status = start(&source, &script, err);
+    else if (status == 1)
+        status = EXIT_SUCCESS; /* what was asked for has been shown */
+    script_close(&script);
+    return status;
+}

@@ -1,0 +1,49 @@
+/*
+ * cli/script.h - a Locust file before its run: what it holds, which settings it brings along, and
+ * what its workers are told.
+ */
+#ifndef CICADA_CLI_SCRIPT_H
+#define CICADA_CLI_SCRIPT_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "cli/command.h"
+#include "fleet/python.h"
+#include "load/classes.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct json_document;
+struct run_settings;
+
+/* What to look at. All borrowed. */
+struct script_source {
+    const struct command_input *input; /* its options take up what the script's settings say */
+    const struct run_settings *settings;
+    const char *file;   /* "-": as Locust finds one that is not named */
+    const char *config; /* one more locust.conf; NULL: none */
+};
+
+struct script {
+    struct python python;
+    struct json_document *document;
+    struct class_spec *classes; /* names borrowed from the document */
+    size_t class_count;
+    bool has_shape, shape_takes_options;
+    const char *members; /* JSON for the workers; borrowed likewise */
+};
+
+/*
+ * Finds the interpreter, has it inspect the file, takes up LOCUST_… and locust.conf. 1: something
+ * was only to be shown, and stands on standard output. -1 with a sentence; what Python said of the
+ * script stands on standard error then. script_close in any case.
+ */
+int script_open(struct script *script, const struct script_source *source, struct err *err);
+void script_close(struct script *script);
+/* The members of a JSON object for every worker of a run. */
+void script_describe(const struct script *script, const struct script_source *source, uint64_t seed,
+                     struct buf *out);
+
+#endif
