@@ -36,6 +36,8 @@ def _check_interpreter():
         except ImportError as error:
             raise Unusable("interpreter", "%s cannot import %s (%s): install it there, or give "
                            "another interpreter with --python" % (place, name, error)) from None
+    from gevent import monkey
+    monkey.patch_all()
     _check_engine(place)
 
 

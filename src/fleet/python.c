@@ -177,7 +177,7 @@ static void become_python(const struct python *python, const struct inspection *
 
 /* The caller frees the array, not what it points to. */
 static char **make_words(const struct python *python, const struct python_question *question,
-                         char *number)
+                         const char *number)
 {
     const char *const before[PYTHON_WORDS_BEFORE] = {
         python->interpreter, "-m",           "cicada.inspect",
