@@ -153,10 +153,10 @@ static void append_headers(const struct exchange_order *order, const struct fetc
 {
     const char *at = order->headers, *end = at ? at + order->headers_bytes : NULL;
 
-    if (!hop->url) {
+    if (!hop->url && order->headers_bytes > 0)
         (void)buf_append(out, order->headers, order->headers_bytes);
+    if (!hop->url)
         return;
-    }
     while (at < end) {
         const char *next = (const char *)memchr(at, '\n', (size_t)(end - at)) + 1;
         char *line = x_strndup(at, (size_t)(next - at) - 2);
@@ -300,8 +300,13 @@ static void on_answer(struct fetch *fetch, const struct http_head *head, bool is
     }
     if (is_hop || exchange->stream || exchange->order.is_streamed)
         exchange_stats_time(place->set, &fetch->exchange, now_ns);
-    if (is_hop)
+    if (is_hop) {
         add_hop(exchange, head);
+        return;
+    }
+    exchange->final_method = fetch_current_method(fetch);
+    if (fetch_current_url(fetch) != &exchange->order.url)
+        exchange->final_url = url_text(fetch_current_url(fetch));
 }
 
 static void judge_stream(struct exchange *exchange, const struct http_head *head, uint64_t now_ns)
@@ -340,9 +345,6 @@ static void on_head(struct fetch *fetch, const struct http_head *head, uint64_t 
     exchange->status = head->status;
     exchange->headers = copy_headers(head, &exchange->headers_bytes);
     exchange->answered_ns = now_ns;
-    exchange->final_method = fetch_current_method(fetch);
-    if (fetch_current_url(fetch) != &exchange->order.url)
-        exchange->final_url = url_text(fetch_current_url(fetch));
     exchange->state = EXCHANGE_OPEN;
     exchange->is_awaited = !exchange->order.is_streamed;
     exchange->moved_ns = now_ns;
@@ -531,7 +533,8 @@ void exchange_close(struct exchange *exchange, bool with_reset)
 
 void exchange_fini(struct exchange *exchange)
 {
-    exchange_close(exchange, exchange->host && !exchange->host->is_ending);
+    if (exchange->host)
+        exchange_close(exchange, !exchange->host->is_ending);
     for (uint32_t i = 0; i < exchange->hop_count; i++) {
         free(exchange->hops[i].url);
         free(exchange->hops[i].headers);

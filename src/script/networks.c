@@ -154,11 +154,11 @@ static bool is_for(const struct way *way, const struct networks_choice *choice)
 struct http_client *networks_find(struct networks *networks, const struct networks_choice *choice,
                                   struct err *err)
 {
-    struct way *way;
+    struct way **at, *way;
 
-    for (way = networks->first; way; way = way->next) {
-        if (is_for(way, choice))
-            return way->network.client;
+    for (at = &networks->first; *at; at = &(*at)->next) {
+        if (is_for(*at, choice))
+            return (*at)->network.client;
     }
     if (networks->count == NETWORKS_LIMIT) {
         err_set(err, ERR_LIMIT, "more than %d different settings of verify and cert",
@@ -168,8 +168,7 @@ struct http_client *networks_find(struct networks *networks, const struct networ
     way = way_new(networks, choice, err);
     if (!way)
         return NULL;
-    way->next = networks->first->next;
-    networks->first->next = way;
+    *at = way;
     networks->count++;
     return way->network.client;
 }
