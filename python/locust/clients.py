@@ -9,91 +9,22 @@ import weakref
 from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
-from locust.exception import CatchResponseError, LocustError, ResponseError
 from locust.http_auth import HTTPBasicAuth
+from locust.http_report import REPORTED_SLOTS, Reported, RequestMeta
 from locust.http_response import LocustResponse
 from locust.http_session import SessionSettings
+from locust.http_sse import EventSource
 from locust.http_url import is_absolute
 
 __all__ = ["HttpSession", "LocustResponse", "ResponseContextManager"]
 
-_OUTSIDE_WITH = (
-    "success() and failure() decide about a request inside its with block: write "
-    "`with self.client.get(..., catch_response=True) as response:` and call them there")
-
-
-class RequestMeta(dict):
-    """What will be reported about a request. Knows its response without holding it."""
-
-    __slots__ = ("_owner",)
-
-    def __init__(self, owner, **values):
-        super().__init__(values)
-        self._owner = owner
-
-    def __missing__(self, name):
-        if name == "response":
-            return self._owner()
-        raise KeyError(name)
-
-    def __contains__(self, name):
-        return name == "response" or super().__contains__(name)
-
-    def get(self, name, default=None):
-        return self[name] if name in self else default
-
-
-class ResponseContextManager(LocustResponse):
+class ResponseContextManager(Reported, LocustResponse):
     """The response of a request with catch_response=True: reported when its with block is left.
 
     Leaving the block also closes a stream.
     """
 
-    __slots__ = ("request_meta", "_request_event", "_manual_result", "_entered")
-
-    def _watch(self, request_event, request_meta):
-        self._request_event = request_event
-        self.request_meta = request_meta
-        self._manual_result = None
-        self._entered = False
-
-    def __enter__(self):
-        self._entered = True
-        return self
-
-    def __exit__(self, kind, value, traceback):
-        try:
-            return self._conclude(value)
-        finally:
-            self.close()
-
-    def _conclude(self, raised):
-        manual = self._manual_result
-        if manual is not None:
-            self.request_meta["exception"] = None if manual is True else manual
-        elif raised is None:
-            self.request_meta["exception"] = self._fault(self.request_meta["name"])
-        elif isinstance(raised, ResponseError):
-            self.request_meta["exception"] = raised
-        else:
-            return False
-        self._report_request()
-        return raised is None or manual is None
-
-    def _report_request(self):
-        self._request_event.fire(**{**self.request_meta, "response": self})
-
-    def success(self):
-        """Whatever the status says: a success."""
-        if not self._entered:
-            raise LocustError(_OUTSIDE_WITH)
-        self._manual_result = True
-
-    def failure(self, exc):
-        """A failure; `exc` is an exception, or a text that says why."""
-        if not self._entered:
-            raise LocustError(_OUTSIDE_WITH)
-        self._manual_result = exc if isinstance(exc, Exception) else CatchResponseError(exc)
+    __slots__ = REPORTED_SLOTS
 
 
 class HttpSession(SessionSettings):
@@ -154,6 +85,22 @@ class HttpSession(SessionSettings):
     def delete(self, url, **kwargs):
         return self.request("DELETE", url, **kwargs)
 
+    def sse(self, url, *, until=None, timeout=None, reconnect=False, last_event_id=None,
+            headers=None, name=None, duration=None, method="GET", **kwargs):
+        """The events of a stream, to iterate over; cicada's own addition to Locust.
+
+        until: the last event: how many, the name of its type, or a function that knows it
+        timeout: longest silence in seconds, or (connect, silence)
+        reconnect: True, or how often: ask again with Last-Event-ID when the stream ends
+        last_event_id: where an earlier stream ended
+        duration: seconds after which there are no more events
+        Other arguments are those of request(). See EventSource for rows and errors.
+        """
+        return EventSource(
+            self, url, until=until, timeout=timeout, reconnect=reconnect,
+            last_event_id=last_event_id, headers=headers, name=name, duration=duration,
+            method=method, **kwargs)
+
     def request(self, method, url, name=None, catch_response=False, context=None, *, stream=None,
                 hooks=None, **kwargs):
         """Sends a request and returns its response. See the stub file for all arguments.
@@ -189,15 +136,15 @@ class HttpSession(SessionSettings):
         if catch_response:
             response._watch(self.request_event, meta)
         else:
-            meta["exception"] = response._fault(meta["name"])
+            meta["exception"] = response._fault(name or response.url)
             self.request_event.fire(**meta, response=response)
         return response
 
     def _call_hooks(self, hooks, response, kwargs):
-        """Those of the session, of the request and of its credentials, in this order."""
-        sources = [self._hooks, hooks]
+        """Those of the request, else of the session, and those of its credentials."""
+        sources = [hooks if hooks and hooks.get("response") else self._hooks]
         if response._sent.has_hooks:
-            sources.append(response._sent.hooks)
+            sources.insert(0, response._sent.hooks)
         for source in sources:
             found = (source or {}).get("response") or ()
             for hook in (found,) if callable(found) else tuple(found):

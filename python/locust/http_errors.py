@@ -110,6 +110,22 @@ def _root_of(kind, message):
     return None
 
 
+def _inner(name):
+    """Errors of the library below requests; scripts meet them in texts alone."""
+    return type(name, (Exception,), {"__module__": __name__})
+
+
+_ReadTimeoutError = _inner("ReadTimeoutError")
+_ConnectTimeoutError = _inner("ConnectTimeoutError")
+_NewConnectionError = _inner("NewConnectionError")
+_MaxRetryError = _inner("MaxRetryError")
+_ProtocolError = _inner("ProtocolError")
+
+
+def _too_often(pool, path, cause):
+    return _MaxRetryError(f"{pool}: Max retries exceeded with url: {path} (Caused by {cause!r})")
+
+
 def pool_text(is_tls, host, port):
     """How requests names a server in its messages."""
     return f"HTTP{'S' if is_tls else ''}ConnectionPool(host={host!r}, port={port})"
@@ -133,41 +149,42 @@ def _seconds(timeout):
 
 def failure_before_head(kind, message, pool, path, timeouts):
     """An error of the engine before any head: `kind` is its class, `pool` of pool_text."""
-    if kind == "connect_timeout":
-        return Failure(ConnectTimeout(
-            f"{pool}: Max retries exceeded with url: {path} (Caused by a connection that timed "
-            f"out. (connect timeout={_seconds(timeouts[0])}))"))
     if kind in ("timeout_headers", "timeout_read"):
-        return Failure(ReadTimeout(
-            f"{pool}: Read timed out. (read timeout={_seconds(timeouts[1])})"))
+        return Failure(ReadTimeout(_ReadTimeoutError(
+            f"{pool}: Read timed out. (read timeout={_seconds(timeouts[1])})")))
     if kind == "decode":
         return Failure(ContentDecodingError(message))
     if kind == "proxy":
         return Failure(ProxyError(message))
+    if kind == "connect_timeout":
+        host = pool.partition("host='")[2].partition("'")[0]
+        root = _ConnectTimeoutError(
+            f"Connection to {host} timed out. (connect timeout={_seconds(timeouts[0])})")
+        return Failure(ConnectTimeout(_too_often(pool, path, root)), root)
     root = _root_of(kind, message)
     if kind in ("reset", "closed", "closed_early"):
-        return Failure(ConnectionError("Connection aborted.", root), root)
-    if kind == "http_protocol":
-        return Failure(ConnectionError("Connection aborted.", message))
+        return Failure(ConnectionError(_ProtocolError("Connection aborted.", root)), root)
     if root is None:
-        return Failure(ConnectionError(f"{pool}: {message}"))
-    kind_of_error = SSLError if kind == "tls" else ConnectionError
-    return Failure(kind_of_error(
-        f"{pool}: Max retries exceeded with url: {path} (Caused by {root!r})"), root)
+        root = _ProtocolError("Connection aborted.", message)
+        return Failure(ConnectionError(root), root)
+    if kind == "tls":
+        return Failure(SSLError(_too_often(pool, path, root)), root)
+    cause = _NewConnectionError(f"Failed to establish a new connection: {root}")
+    return Failure(ConnectionError(_too_often(pool, path, cause)), root)
 
 
 def body_error(kind, message, pool):
     """An error of the engine while a body is read, as requests raises it from iter_lines."""
     if kind in ("timeout_read", "timeout_headers"):
-        return ConnectionError(f"{pool}: Read timed out.")
+        return ConnectionError(_ReadTimeoutError(f"{pool}: Read timed out."))
     if kind == "decode":
         return ContentDecodingError(message)
     if kind == "tls":
         return SSLError(message)
     if kind == "reset":
         root = _root_of(kind, message)
-        return ChunkedEncodingError(f"Connection broken: {root!r}", root)
-    return ChunkedEncodingError(f"Connection broken: {message}")
+        return ChunkedEncodingError(_ProtocolError(f"Connection broken: {root!r}", root))
+    return ChunkedEncodingError(_ProtocolError(f"Connection broken: {message}"))
 
 
 class BodyErrors:

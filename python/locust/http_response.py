@@ -8,13 +8,11 @@ from locust import http_text
 from locust.exception import LocustError
 from locust.http_cookies import cookies_set_by
 from locust.http_errors import (JSONDecodeError, StreamConsumedError, requests, status_error)
+from locust.http_report import NEEDS_CATCH
 from locust.http_request import SentRequest
 from locust.http_structures import CaseInsensitiveDict
 
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
-_NEEDS_CATCH = (
-    "success() and failure() decide about a request that was made with catch_response=True, "
-    "inside its with block")
 _UNREAD = object()  # the content was not asked for yet
 
 
@@ -300,7 +298,7 @@ class LocustResponse(requests.Response if requests is not None else object):
             self._native.close()
 
     def success(self):
-        raise LocustError(_NEEDS_CATCH)
+        raise LocustError(NEEDS_CATCH)
 
     def failure(self, exc=None):
-        raise LocustError(_NEEDS_CATCH)
+        raise LocustError(NEEDS_CATCH)

@@ -5,7 +5,7 @@ from collections import OrderedDict
 
 import _cicada
 
-from locust import http_auth, http_cookies, http_errors
+from locust import _engine, http_auth, http_cookies, http_errors
 from locust.http_body import NO_BODY, body_of, sent_bytes
 from locust.http_errors import (Failure, InvalidHeader, InvalidSchema, InvalidURL, MissingSchema,
                                 RequestException, TooManyRedirects, requests)
@@ -14,8 +14,9 @@ from locust.http_structures import CaseInsensitiveDict, spelled, text_of
 from locust.http_url import params_of, target_of
 
 REDIRECT_LIMIT = 30
+AGENT = f"cicada/{_cicada.__version__}"
 _DEFAULT_HEADERS = {
-    "User-Agent": f"cicada/{_cicada.__version__}",
+    "User-Agent": AGENT,
     "Accept-Encoding": "gzip, deflate, br",
     "Accept": "*/*",
     "Connection": "keep-alive",
@@ -54,14 +55,21 @@ def merged_headers(session_headers, headers):
 
 def timeouts_of(timeout):
     """(connect, read) in seconds, or None for never."""
-    if timeout is None or isinstance(timeout, (int, float)):
-        return timeout, timeout
-    if isinstance(timeout, tuple):
-        if len(timeout) != 2:
-            raise ValueError(f"Invalid timeout {timeout}. Pass a (connect, read) timeout tuple, "
-                             "or a single float to set both timeouts to the same value.")
-        return timeout
-    return timeout.connect_timeout, timeout.read_timeout  # urllib3's Timeout
+    if timeout is None:
+        return None, None
+    if isinstance(timeout, (int, float)):
+        pair = timeout, timeout
+    elif not isinstance(timeout, tuple):
+        return timeout.connect_timeout, timeout.read_timeout  # urllib3's Timeout
+    elif len(timeout) == 2:
+        pair = timeout
+    else:
+        raise ValueError(f"Invalid timeout {timeout}. Pass a (connect, read) timeout tuple, "
+                         "or a single float to set both timeouts to the same value.")
+    for seconds in pair:
+        if seconds is not None and seconds <= 0:
+            raise ValueError(f"timeout {timeout} is not more than 0 seconds: None is for ever")
+    return pair
 
 
 def failure_of(native, target, timeouts, redirect_limit):
@@ -75,6 +83,12 @@ def failure_of(native, target, timeouts, redirect_limit):
     if native.status:
         return Failure(http_errors.body_error(kind, message, pool))
     return http_errors.failure_before_head(kind, message, pool, target.path_url, timeouts)
+
+
+def new_client(make_error):
+    """A user's place in the engine."""
+    _engine.ensure()
+    return _cicada.Client(make_error)
 
 
 class SessionSettings(requests.Session if requests is not None else object):
@@ -101,7 +115,7 @@ class SessionSettings(requests.Session if requests is not None else object):
         client = self._engine_client
         if client is None:
             self._body_errors = http_errors.BodyErrors()
-            client = self._engine_client = _cicada.Client(self._body_errors)
+            client = self._engine_client = new_client(self._body_errors)
         return client
 
     @property

@@ -87,15 +87,17 @@ class Pair:
 
     def __init__(self, path, respond, server_class):
         self.results, self.asked = {}, {}
+        self.port, self.closed = {}, {}
         for which in ("ours", "real") if has_real() else ("ours",):
             with server_class(respond) as server:
                 self.results[which] = run(path, which, server.url)
-            self.asked[which] = [(asked, server.port) for asked in server.asked]
+            self.asked[which], self.closed[which] = server.asked, server.closed
+            self.port[which] = server.port
 
     def has(self, which):
         return which in self.results
 
     def requests_of(self, which, probe):
         """What the server was asked by one probe."""
-        return [asked for asked, _ in self.asked[which]
+        return [asked for asked in self.asked[which]
                 if asked.target.split("/")[1].split("?")[0] == probe]

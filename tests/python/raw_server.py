@@ -37,7 +37,10 @@ class RawServer:
     """`respond(asked)` gives bytes, or an iterable of bytes and of seconds to wait; None after the
     bytes closes the connection, "reset" breaks it."""
 
+    latest = None  # the one started last
+
     def __init__(self, respond):
+        RawServer.latest = self
         self.respond = respond
         self.asked = []
         self.closed = []  # targets whose connection the client has closed
