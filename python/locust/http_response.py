@@ -3,6 +3,7 @@
 import json as json_module
 from datetime import timedelta
 from http.client import responses as phrases
+from urllib.parse import urljoin
 
 from locust import http_text
 from locust.exception import LocustError
@@ -11,6 +12,7 @@ from locust.http_errors import (JSONDecodeError, StreamConsumedError, requests, 
 from locust.http_report import NEEDS_CATCH
 from locust.http_request import SentRequest
 from locust.http_structures import CaseInsensitiveDict
+from locust.http_url import target_of
 
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _UNREAD = object()  # the content was not asked for yet
@@ -77,6 +79,20 @@ class Hop:
         """There is nothing to close."""
 
 
+def followed(hop):
+    """The URL that a redirect leads to."""
+    _, url, headers = hop
+    return target_of(urljoin(url, headers["location"])).url
+
+
+def method_behind(method, hops):
+    """The method of the request that follows these redirects."""
+    for status, _, _ in hops:
+        if (status == 303 and method != "HEAD") or (status in (301, 302) and method == "POST"):
+            method = "GET"
+    return method
+
+
 class LocustResponse(requests.Response if requests is not None else object):
     """One answer, or with status 0 the lack of one."""
 
@@ -95,7 +111,8 @@ class LocustResponse(requests.Response if requests is not None else object):
             self.url = request.url
         else:
             self.status_code = native.status
-            self.url = native.url if native.history else request.url
+            hops = native.history
+            self.url = followed(hops[-1]) if hops else request.url
 
     def __getstate__(self):
         return {"_content": self.content, "status_code": self.status_code, "url": self.url,
@@ -160,9 +177,12 @@ class LocustResponse(requests.Response if requests is not None else object):
     @property
     def request(self):
         """The request that this answers: behind redirects not the one that was asked for."""
-        if self._failure is None and self._native.history:
-            return SentRequest(self._native.method, self.url, self._sent.pairs)
-        return self._sent
+        hops = self._native.history if self._failure is None else ()
+        if not hops:
+            return self._sent
+        method = method_behind(self._sent.method, hops)
+        body = self._sent.body if method == self._sent.method else None
+        return SentRequest(method, self.url, self._sent.pairs, body)
 
     @property
     def is_redirect(self):
@@ -175,11 +195,12 @@ class LocustResponse(requests.Response if requests is not None else object):
     @property
     def history(self):
         """Responses that were redirects to this one, first first."""
-        hops = []
-        for status, url, headers in self._native.history if self._failure is None else ():
-            request = SentRequest("GET", url) if hops else self._sent
-            hops.append(LocustResponse(Hop(status, url, headers), request))
-        return hops
+        found, hops = [], self._native.history if self._failure is None else ()
+        for status, url, headers in hops:
+            method = method_behind(self._sent.method, hops[:len(found)])
+            request = SentRequest(method, url, self._sent.pairs) if found else self._sent
+            found.append(LocustResponse(Hop(status, url, headers), request))
+        return found
 
     next = None
 

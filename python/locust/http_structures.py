@@ -1,4 +1,4 @@
-"""Headers as scripts see and set them: a mapping that keeps the case it was given and ignores it."""
+"""Headers as scripts see and set them: a mapping that ignores the case of names."""
 
 from collections.abc import Mapping, MutableMapping
 

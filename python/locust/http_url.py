@@ -165,7 +165,7 @@ def encoded_pairs(data):
 
 
 def params_of(session_params, params):
-    """Parameters of the session with those of one request over them, encoded; None takes one off."""
+    """Parameters of the session, with those of one request over them, as encoded text."""
     if params is None:
         merged = session_params
     elif session_params and isinstance(session_params, Mapping) and isinstance(params, Mapping):
