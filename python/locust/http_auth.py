@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 
-from locust.http_errors import requests
+from locust.http_exceptions import requests
 
 if requests is not None:
     from requests.auth import HTTPBasicAuth, HTTPDigestAuth

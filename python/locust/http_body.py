@@ -4,7 +4,7 @@ import json as json_module
 import os
 from collections.abc import Mapping
 
-from locust.http_errors import InvalidJSONError
+from locust.http_exceptions import InvalidJSONError
 from locust.http_url import encoded_pairs, pairs_of
 
 FORM = "application/x-www-form-urlencoded"

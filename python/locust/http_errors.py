@@ -1,8 +1,4 @@
-"""What a request can fail with, under the names that scripts catch.
-
-Where requests is installed these are its own classes, so that `except requests.Timeout` in a script
-works; elsewhere classes of the same names and the same kinship stand in.
-"""
+"""From the engine's error classes to the exceptions that requests raises, and their texts."""
 
 import errno
 import os
@@ -10,63 +6,10 @@ import re
 import socket
 import ssl
 from http.client import RemoteDisconnected
-from json import JSONDecodeError as _PlainJSONDecodeError
 
-try:
-    import requests
-    from requests import exceptions as _real
-except ImportError:
-    requests = None
-    _real = None
-
-# name -> (parents by name, an outside parent or None)
-_KINSHIP = {
-    "HTTPError": (("RequestException",), None),
-    "ConnectionError": (("RequestException",), None),
-    "SSLError": (("ConnectionError",), None),
-    "Timeout": (("RequestException",), None),
-    "ConnectTimeout": (("ConnectionError", "Timeout"), None),
-    "ReadTimeout": (("Timeout",), None),
-    "ProxyError": (("ConnectionError",), None),
-    "TooManyRedirects": (("RequestException",), None),
-    "MissingSchema": (("RequestException",), ValueError),
-    "InvalidSchema": (("RequestException",), ValueError),
-    "InvalidURL": (("RequestException",), ValueError),
-    "InvalidHeader": (("RequestException",), ValueError),
-    "InvalidJSONError": (("RequestException",), None),
-    "JSONDecodeError": (("InvalidJSONError",), _PlainJSONDecodeError),
-    "ChunkedEncodingError": (("RequestException",), None),
-    "ContentDecodingError": (("RequestException",), None),
-    "StreamConsumedError": (("RequestException",), TypeError),
-}
-
-
-def _own_classes():
-    class RequestException(IOError):
-        """Any failure of a request; `response` and `request` where there are any."""
-
-        def __init__(self, *args, response=None, request=None):
-            self.response = response
-            self.request = request or getattr(response, "request", None)
-            super().__init__(*args)
-
-    classes = {"RequestException": RequestException}
-    for name, (parents, outside) in _KINSHIP.items():
-        bases = tuple(classes[parent] for parent in parents) + ((outside,) if outside else ())
-        classes[name] = type(name, bases, {"__module__": __name__})
-
-    def decode_error_init(self, msg, doc, pos):
-        _PlainJSONDecodeError.__init__(self, msg, doc, pos)
-        self.response = self.request = None
-
-    classes["JSONDecodeError"].__init__ = decode_error_init
-    return classes
-
-
-if _real is None:
-    globals().update(_own_classes())
-else:
-    globals().update({name: getattr(_real, name) for name in ("RequestException", *_KINSHIP)})
+from locust.http_exceptions import (ChunkedEncodingError, ConnectionError, ConnectTimeout,
+                                    ContentDecodingError, HTTPError, ProxyError, ReadTimeout,
+                                    SSLError)
 
 _NO_NAME = "Name or service not known"
 _UNREACHABLE = {

@@ -8,7 +8,8 @@ from urllib.parse import urljoin
 from locust import http_text
 from locust.exception import LocustError
 from locust.http_cookies import cookies_set_by
-from locust.http_errors import (JSONDecodeError, StreamConsumedError, requests, status_error)
+from locust.http_errors import status_error
+from locust.http_exceptions import JSONDecodeError, StreamConsumedError, requests
 from locust.http_report import NEEDS_CATCH
 from locust.http_request import SentRequest
 from locust.http_structures import CaseInsensitiveDict

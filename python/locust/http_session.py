@@ -7,8 +7,9 @@ import _cicada
 
 from locust import _engine, http_auth, http_cookies, http_errors
 from locust.http_body import NO_BODY, body_of, sent_bytes
-from locust.http_errors import (Failure, InvalidHeader, InvalidSchema, InvalidURL, MissingSchema,
-                                RequestException, TooManyRedirects, requests)
+from locust.http_errors import Failure
+from locust.http_exceptions import (InvalidHeader, InvalidSchema, InvalidURL, MissingSchema,
+                                    RequestException, TooManyRedirects, requests)
 from locust.http_request import SentRequest
 from locust.http_structures import CaseInsensitiveDict, spelled, text_of
 from locust.http_url import params_of, target_of

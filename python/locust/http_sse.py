@@ -5,7 +5,7 @@ import time
 import gevent
 
 from locust.exception import CatchResponseError
-from locust.http_errors import RequestException
+from locust.http_exceptions import RequestException
 
 RETRY_S = 3.0  # until the server says otherwise, as browsers do
 RETRY_LIMIT_S = 30.0

@@ -3,7 +3,7 @@
 import codecs
 import re
 
-from locust.http_errors import requests
+from locust.http_exceptions import requests
 
 _CHARSET = re.compile(r"""charset\s*=\s*["']?\s*([^\s;"']+)""", re.I)
 _LINK = re.compile(r"<([^>]*)>\s*((?:;[^,;\"]*(?:\"[^\"]*\")?)*)")

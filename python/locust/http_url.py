@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from urllib.parse import unquote, urlencode
 
-from locust.http_errors import InvalidSchema, InvalidURL, MissingSchema
+from locust.http_exceptions import InvalidSchema, InvalidURL, MissingSchema
 
 is_absolute = re.compile(r"https?://", re.I).match
 

@@ -172,6 +172,7 @@ class FastHttpSession:
             response_time = (time.perf_counter() - began) * 1000
         elif stream:
             response_time = native.elapsed * 1000
+            length = int(native.headers.get("content-length") or 0)
         else:
             response_time = native.total * 1000
             response._content = native.content
