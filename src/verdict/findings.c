@@ -98,9 +98,46 @@ static bool find_no_events(const struct run *run, struct finding *finding)
     return true;
 }
 
+/* Attempts at a stream that nobody has answered yet. */
+static uint64_t count_unanswered(const struct run *run)
+{
+    uint64_t attempts = stat_get_count(run->total, METRIC_SSE_ATTEMPTS, NULL), passes, fails;
+
+    stat_get_rate(run->total, METRIC_SSE_CONNECT_SUCCESS, NULL, &passes, &fails);
+    return attempts > passes + fails ? attempts - passes - fails : 0;
+}
+
+bool findings_has_silent_streams(const struct run *run)
+{
+    uint64_t connected, failed;
+
+    stat_get_rate(run->total, METRIC_SSE_CONNECT_SUCCESS, NULL, &connected, &failed);
+    return stat_get_count(run->total, METRIC_SSE_EVENTS, NULL) == 0 &&
+           (connected > 0 || count_unanswered(run) > 0);
+}
+
+/* Of a Locust file: its own table shows nothing of a request without an answer. */
+static bool find_unanswered(const struct run *run, struct finding *finding)
+{
+    uint64_t count = count_unanswered(run);
+
+    if (!run->info.is_script || count == 0 || !findings_has_silent_streams(run))
+        return false;
+    finding->title = x_strdup("Streams were asked for, but the service never answered");
+    finding->evidence = x_asprintf("%" PRIu64 " of %" PRIu64 " requests for a stream had no answer "
+                                   "at the end, after at most %.1f s; the script counts none of "
+                                   "them",
+                                   count, stat_get_count(run->total, METRIC_SSE_ATTEMPTS, NULL),
+                                   (double)run->info.duration_ns / 1e9);
+    finding->advice = x_strdup("Look with `cicada tap` whether the service answers at all; give "
+                               "requests a timeout, so that the script counts them as failures");
+    return true;
+}
+
 static const struct rule rules[] = {
     {"generator-saturated", FINDING_WARNING, find_generator_saturated},
     {"no-events", FINDING_CRITICAL, find_no_events},
+    {"silent-streams", FINDING_CRITICAL, find_unanswered},
 };
 
 struct finding *findings_collect(const struct run *run, size_t *result_count)

@@ -24,6 +24,8 @@ void findings_free(struct finding *findings, size_t count);
  * times that it measured contain its own delay.
  */
 bool findings_is_saturated(const struct run_worker *worker);
+/* Streams are open or asked for, and not one event ever came. */
+bool findings_has_silent_streams(const struct run *run);
 /* The 99th percentile of the worker's lag in ms, 0 without samples. */
 double findings_lag_p99_ms(const struct run_worker *worker);
 

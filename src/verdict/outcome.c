@@ -65,6 +65,48 @@ static void add_failures(struct buf *reason, const struct run *run)
         add_clause(reason, "no event arrived in %" PRIu64 " attempt%s", attempts, plural(attempts));
 }
 
+/* Locust's rules, and one of ours: streams that never brought an event are no success. */
+static void add_script_failures(struct buf *reason, const struct run *run)
+{
+    const struct rows *rows = stats_rows(run->stats);
+    struct row *total = rows_total(rows);
+    size_t exceptions = rows_exception_count(rows);
+
+    if (total->failure_count > 0)
+        add_clause(reason, "%" PRIu64 " of %" PRIu64 " request%s failed", total->failure_count,
+                   total->request_count, plural(total->request_count));
+    else if (rows_error_count(rows) > 0)
+        add_clause(reason, "the script reported %zu error%s", rows_error_count(rows),
+                   plural(rows_error_count(rows)));
+    if (exceptions > 0)
+        add_clause(reason, "%zu exception%s in user code", exceptions, plural(exceptions));
+    if (findings_has_silent_streams(run))
+        add_clause(reason, "no event arrived on any stream");
+    row_free(total);
+    add_lost_workers(reason, run);
+    if (run->info.has_lost_lead)
+        add_clause(reason, "the process of the script's hooks died");
+}
+
+/* A Locust file that ended by itself. What its script set comes before everything. */
+static void judge_script(struct outcome *outcome, const struct run *run, int exit_code_on_error,
+                         struct buf *reason)
+{
+    add_script_failures(reason, run);
+    outcome->exit_status = reason->len > 0 ? exit_code_on_error : EXIT_PASS;
+    if (run->info.had_unhandled) {
+        outcome->exit_status = reason->len > 0 ? exit_code_on_error : EXIT_BAD_USAGE;
+        add_clause(reason, "an exception in a hook or in a greenlet of the script");
+    }
+    outcome->verdict = reason->len > 0 ? VERDICT_FAIL : VERDICT_PASS;
+    if (run->info.script_exit_code < 0)
+        return;
+    outcome->exit_status = run->info.script_exit_code;
+    outcome->verdict = outcome->exit_status == EXIT_PASS ? VERDICT_PASS : VERDICT_FAIL;
+    if (reason->len > 0 || outcome->exit_status != EXIT_PASS)
+        add_clause(reason, "the script set the exit status %d", outcome->exit_status);
+}
+
 struct outcome *outcome_judge(const struct run *run, int exit_code_on_error)
 {
     struct outcome *outcome = x_calloc(1, sizeof *outcome);
@@ -79,6 +121,10 @@ struct outcome *outcome_judge(const struct run *run, int exit_code_on_error)
                    signal_number == SIGINT    ? "Ctrl-C (SIGINT)"
                    : signal_number == SIGTERM ? "SIGTERM"
                                               : "a signal");
+        if (run->info.is_script && run->info.script_exit_code >= 0)
+            outcome->exit_status = run->info.script_exit_code;
+    } else if (run->info.is_script) {
+        judge_script(outcome, run, exit_code_on_error, &reason);
     } else {
         add_failures(&reason, run);
         outcome->verdict = reason.len > 0 ? VERDICT_FAIL : VERDICT_PASS;

@@ -275,6 +275,118 @@ static void every_verdict_and_severity_has_a_name(void **state)
     assert_string_equal(finding_severity_name(FINDING_CRITICAL), "critical");
 }
 
+/* --- Locust files --- */
+
+static void fill_with_no_answer(struct stat_set *set)
+{
+    stat_count(set, METRIC_SSE_ATTEMPTS, NULL, 3);
+}
+
+static void fill_with_refusals(struct stat_set *set)
+{
+    connect_once(set, "phase:first", false);
+}
+
+static struct run *script_run(void (*fill)(struct stat_set *set))
+{
+    struct run *run = run_of(fill);
+
+    run->info.is_script = true;
+    run->info.script_exit_code = -1;
+    return run;
+}
+
+static void a_script_without_failures_passes(void **state)
+{
+    struct run *run = script_run(fill_with_events);
+
+    (void)state;
+    rows_record(stats_rows(run->stats), "GET", "/a", 5, 10, NULL, 1000);
+    check_outcome(run, VERDICT_PASS, 0, NULL);
+    check_outcome(script_run(fill_with_nothing), VERDICT_PASS, 0, NULL);
+}
+
+static void a_failed_request_of_a_script_fails_the_run(void **state)
+{
+    struct run *run = script_run(fill_with_events);
+
+    (void)state;
+    rows_record(stats_rows(run->stats), "GET", "/a", 5, 10, NULL, 1000);
+    rows_record(stats_rows(run->stats), "GET", "/a", 5, 10, "boom", 1000);
+    check_outcome(run, VERDICT_FAIL, 1, "1 of 2 requests failed");
+}
+
+static void an_exception_in_user_code_fails_the_run(void **state)
+{
+    struct run *run = script_run(fill_with_events);
+
+    (void)state;
+    rows_record_exception(stats_rows(run->stats), "boom", "Traceback", 3);
+    check_outcome(run, VERDICT_FAIL, 1, "1 exception in user code");
+}
+
+static void what_a_script_fails_at_without_asking_is_its_own_affair(void **state)
+{
+    (void)state;
+    check_outcome(script_run(fill_with_refusals), VERDICT_PASS, 0, NULL);
+}
+
+static void silent_streams_are_no_success_of_a_script(void **state)
+{
+    struct run *run = script_run(fill_with_no_answer);
+    size_t count = 0;
+    struct finding *findings = findings_collect(run, &count);
+
+    (void)state;
+    assert_int_equal(count, 1);
+    assert_string_equal(findings[0].code, "silent-streams");
+    assert_non_null(strstr(findings[0].evidence, "3 of 3"));
+    findings_free(findings, count);
+    check_outcome(run, VERDICT_FAIL, 1, "no event arrived");
+    check_outcome(script_run(fill_with_silence), VERDICT_FAIL, 1, "no event arrived");
+}
+
+static void an_unhandled_exception_ends_with_two(void **state)
+{
+    struct run *run = script_run(fill_with_events);
+
+    (void)state;
+    run->info.had_unhandled = true;
+    check_outcome(run, VERDICT_FAIL, 2, "an exception in a hook");
+    run = script_run(fill_with_silence);
+    run->info.had_unhandled = true;
+    check_outcome(run, VERDICT_FAIL, 1, "an exception in a hook");
+}
+
+static void the_exit_status_that_a_script_sets_comes_first(void **state)
+{
+    struct run *run = script_run(fill_with_silence);
+
+    (void)state;
+    run->info.script_exit_code = 0;
+    check_outcome(run, VERDICT_PASS, 0, "set the exit status 0");
+    run = script_run(fill_with_events);
+    run->info.script_exit_code = 42;
+    run->info.had_unhandled = true;
+    check_outcome(run, VERDICT_FAIL, 42, "set the exit status 42");
+    run = script_run(fill_with_events);
+    run->info.script_exit_code = 0;
+    check_outcome(run, VERDICT_PASS, 0, NULL);
+    run = script_run(fill_with_events);
+    run->info.script_exit_code = 7;
+    run->info.interrupted_by = SIGINT;
+    check_outcome(run, VERDICT_ABORTED, 7, "Ctrl-C");
+}
+
+static void a_lost_lead_fails_the_run(void **state)
+{
+    struct run *run = script_run(fill_with_events);
+
+    (void)state;
+    run->info.has_lost_lead = true;
+    check_outcome(run, VERDICT_FAIL, 1, "hooks died");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -292,6 +404,14 @@ int main(void)
         cmocka_unit_test(cpu_and_lag_each_suffice_for_saturation),
         cmocka_unit_test(silence_on_open_streams_is_a_finding),
         cmocka_unit_test(every_verdict_and_severity_has_a_name),
+        cmocka_unit_test(a_script_without_failures_passes),
+        cmocka_unit_test(a_failed_request_of_a_script_fails_the_run),
+        cmocka_unit_test(an_exception_in_user_code_fails_the_run),
+        cmocka_unit_test(what_a_script_fails_at_without_asking_is_its_own_affair),
+        cmocka_unit_test(silent_streams_are_no_success_of_a_script),
+        cmocka_unit_test(an_unhandled_exception_ends_with_two),
+        cmocka_unit_test(the_exit_status_that_a_script_sets_comes_first),
+        cmocka_unit_test(a_lost_lead_fails_the_run),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
