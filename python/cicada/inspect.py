@@ -198,7 +198,8 @@ def examine(file, words, request):
     custom, names, options = _parse_words(words, settings, base)
     if not users:
         raise Unusable("usage", _no_class(base, modules, locust.User))
-    answer = {"file": files[0], "files": files, "available": list(users)}
+    shown = file if file not in ("", "-") else os.path.relpath(files[0])
+    answer = {"file": files[0], "files": files, "shown": shown, "available": list(users)}
     if request.get("show") == "list":
         answer["text"] = "Available Users:\n" + "".join("    %s\n" % name for name in users)
         return answer

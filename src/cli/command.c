@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &command_run, &command_serve, &command_tap, &command_help, &command_worker,
+    &command_run, &command_locust, &command_serve, &command_tap, &command_help, &command_worker,
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };

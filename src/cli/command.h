@@ -45,7 +45,8 @@ struct command {
     command_fn execute;
 };
 
-extern const struct command command_run, command_serve, command_tap, command_help, command_worker;
+extern const struct command command_run, command_locust, command_serve, command_tap, command_help,
+    command_worker;
 
 /* In the order of the help; NULL past the end. */
 const struct command *command_at(size_t index);

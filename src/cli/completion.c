@@ -5,8 +5,10 @@
 
 static void put_names(struct buf *out, const struct command *command)
 {
-    for (const struct option *option = command->table; option->name; option++)
-        (void)buf_appendf(out, "--%s ", option->name);
+    for (const struct option *option = command->table; option->name; option++) {
+        if (option->help)
+            (void)buf_appendf(out, "--%s ", option->name);
+    }
     (void)buf_append_text(out, "--help");
 }
 

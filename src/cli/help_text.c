@@ -109,7 +109,8 @@ void help_text_command(struct buf *out, const struct command *command)
     for (const struct option *option = command->table; option->name; option++) {
         if (option->group)
             (void)buf_appendf(out, "\n%s\n", option->group);
-        put_option(out, option);
+        if (option->help)
+            put_option(out, option);
     }
     (void)buf_append_byte(out, '\n');
     put_row(out, "-h, --help", HELP_OPTION_INDENT, "this text");

@@ -158,7 +158,7 @@ int main(int argc, char **argv)
     /* A peer or reader that is gone shows as an error of write, not as a death. */
     (void)signal(SIGPIPE, SIG_IGN);
     if (argc < 2) {
-        err_set(&err, ERR_USAGE, "a command is missing: run, serve, tap or help");
+        err_set(&err, ERR_USAGE, "a command is missing: run, locust, serve, tap or help");
         return fail(&err);
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {

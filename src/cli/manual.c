@@ -108,7 +108,8 @@ static void put_command(struct buf *out, const struct command *command)
             put_text(out, option->group);
             (void)buf_append_byte(out, '\n');
         }
-        put_option(out, option);
+        if (option->help)
+            put_option(out, option);
     }
     if (!command->examples)
         return;

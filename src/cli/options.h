@@ -29,7 +29,7 @@ struct option {
     const char *name;           /* "run-time"; NULL ends a table */
     const char *value_name;     /* "D"; NULL: a switch, its field is a bool */
     const char *group;          /* heading in the help; NULL: as the one before */
-    const char *help;           /* without the default, no full stop */
+    const char *help;           /* without the default, no full stop; NULL: in no text */
     const char *preset;         /* the default as a user would write it; NULL: zero */
     option_parse_fn parse;      /* of a switch: option_parse_switch */
     size_t offset;              /* of the field in the command's settings */

@@ -192,8 +192,7 @@ static int print_summary(const struct run *run, const struct outcome *outcome,
     return result;
 }
 
-/* A report that could not be written is a failure, unless the run ended worse. */
-static int status_without_report(int status, const struct err *err)
+int run_status_without_report(int status, const struct err *err)
 {
     (void)fprintf(stderr, "cicada: %s\n", err->text);
     return status == EXIT_PASS ? EXIT_FAILURES : status;
@@ -210,11 +209,11 @@ int run_report(const struct run_settings *settings, const struct run *run)
     if (stats_has_other_row(run->stats))
         log_warning("more than %d endpoints: the rest share the row (other)", STATS_ENDPOINT_LIMIT);
     if (json_path && result_json_save(json_path, run, outcome, &err) < 0) {
-        status = status_without_report(status, &err);
+        status = run_status_without_report(status, &err);
         json_path = NULL;
     }
     if (!settings->is_quiet && print_summary(run, outcome, json_path, &err) < 0)
-        status = status_without_report(status, &err);
+        status = run_status_without_report(status, &err);
     outcome_free(outcome);
     return status;
 }

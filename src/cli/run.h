@@ -25,7 +25,7 @@ struct script_settings {
     bool wants_list, wants_ratio, wants_ratio_json;
     bool resets_stats, skips_log_setup;
     char *csv; /* NULL: not given */
-    bool has_full_history;
+    bool has_full_history, has_only_summary, has_equal_weights;
 };
 
 /* As the option table fills it. */
@@ -59,6 +59,9 @@ struct run_settings {
 extern const struct option run_table[];
 extern const char *const run_reconnect_choices[]; /* auto, always, never */
 extern const char *const run_log_choices[];
+/* A count, or -1 for one a core: RUN_PROCESS_A_CORE. */
+int run_parse_processes(const struct option *option, const char *text, void *field,
+                        struct err *err);
 
 /*
  * --- cli/run_request.c --- requests, login and feed, into the plan. `feed` is the caller's, NULL
@@ -96,6 +99,8 @@ struct run;
 /* --- cli/run.c --- for Locust files too */
 /* The exit status; writes result and summary. */
 int run_report(const struct run_settings *settings, const struct run *run);
+/* A report that could not be written is a failure, unless the run ended worse. Says why. */
+int run_status_without_report(int status, const struct err *err);
 void run_announce_ramp(const struct run_settings *settings, double rate);
 
 /* --- cli/run_script.c --- a run of a Locust file. As a command's execute. */

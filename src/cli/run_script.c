@@ -9,6 +9,7 @@
 #include "fleet/controller.h"
 #include "fleet/local.h"
 #include "load/plan.h"
+#include "report/csv.h"
 #include "report/result_json.h"
 #include "stats/run.h"
 
@@ -43,16 +44,24 @@ static int check_host(const struct run_settings *settings, struct err *err)
     return -1;
 }
 
-/* Unlike URLs, a script has no limits of time that it did not set. */
-static int fill_plan(const struct command_input *input, struct plan *plan, struct err *err)
+/* Also of an option that the command does not have. */
+static bool was_given(const struct options *options, const char *name)
 {
-    const struct run_settings *settings = input->settings;
+    return options_find(options->table, name, strlen(name)) && options_given(options, name);
+}
+
+/* Unlike URLs, a script has no limits of time that it did not set. */
+static int fill_plan(const struct command_input *input, const struct run_settings *settings,
+                     struct plan *plan, struct err *err)
+{
     struct connection_settings connection = settings->connection;
 
-    if (!options_given(input->options, "connect-timeout"))
+    if (!was_given(input->options, "connect-timeout"))
         connection.connect_timeout_ns = CLOCK_NEVER_NS;
-    if (!options_given(input->options, "headers-timeout"))
+    if (!was_given(input->options, "headers-timeout"))
         connection.headers_timeout_ns = CLOCK_NEVER_NS;
+    if (!was_given(input->options, "read-timeout"))
+        connection.read_timeout_ns = CLOCK_NEVER_NS;
     plan->network.local_addresses =
         settings->local_address ? x_strdup(settings->local_address) : NULL;
     plan->log_level = (uint8_t)log_level_find(run_log_choices[settings->log_level]);
@@ -73,8 +82,26 @@ static void warn_of_shape(const struct command_input *input, const struct script
     }
 }
 
-static struct run *run(const struct script_source *source, const struct script *script,
-                       struct plan *plan, struct err *err)
+/* --- the run --- */
+
+/* What is written while the run goes on. */
+struct recorder {
+    struct csv *csv; /* NULL: none */
+    const struct script_outputs *outputs;
+};
+
+static void on_second(void *ctx, const struct run *run)
+{
+    struct recorder *recorder = ctx;
+
+    if (recorder->csv)
+        csv_second(recorder->csv, run, clock_unix_ms());
+    if (recorder->outputs->on_second)
+        recorder->outputs->on_second(recorder->outputs->ctx, run);
+}
+
+static struct run *control(const struct script_source *source, const struct script *script,
+                           struct plan *plan, struct recorder *recorder, struct err *err)
 {
     const char *const words[] = {script->python.interpreter, "-m", "cicada.worker", NULL};
     const struct run_settings *settings = source->settings;
@@ -89,51 +116,91 @@ static struct run *run(const struct script_source *source, const struct script *
                                      .program = &program};
     struct controller_config config = {
         .plan = plan,
-        .target = source->file,
+        .target = script->file,
         .command = command,
         .users = (uint32_t)settings->users,
         .spawn_rate_per_s = settings->spawn_rate_per_s > 0 ? settings->spawn_rate_per_s : 1,
         .run_time_ns = settings->run_time_ns,
         .stop_timeout_ns = settings->stop_timeout_ns,
         .process_count = run_limits_script_processes(settings),
-        .wants_live = !settings->is_quiet && !settings->has_no_progress,
+        .wants_live = recorder->outputs->wants_live,
         .script = &part,
+        .on_second = on_second,
+        .ctx = recorder,
     };
     struct run *result;
 
     script_describe(script, source, plan->seed, &description);
     part.description = buf_text(&description);
-    if (!script->has_shape)
-        run_announce_ramp(settings, config.spawn_rate_per_s);
     result = controller_run(&config, err);
     buf_fini(&description);
     free(command);
     return result;
 }
 
-static int start(const struct script_source *source, const struct script *script, struct err *err)
+/* The exit status. */
+static int finish(const struct script_outputs *outputs, struct recorder *recorder, struct run *run)
+{
+    struct err err = {0};
+    int status = outputs->report(outputs->ctx, run);
+
+    if (csv_close(recorder->csv, run, &err) < 0)
+        status = run_status_without_report(status, &err);
+    return status;
+}
+
+static int check_outputs(const struct run_settings *settings, struct err *err)
+{
+    if (settings->json && result_json_check_path(settings->json, err) < 0)
+        return -1;
+    if (settings->script.has_full_history && !settings->script.csv) {
+        err_set(err, ERR_USAGE, "option '--csv-full-history' needs --csv beside it");
+        return -1;
+    }
+    return settings->script.csv ? csv_check(settings->script.csv, err) : 0;
+}
+
+int run_script_start(const struct script_source *source, const struct script *script,
+                     const struct script_outputs *outputs, struct err *err)
 {
     const struct run_settings *settings = source->settings;
+    struct recorder recorder = {.outputs = outputs};
     struct plan *plan = plan_new();
-    struct run *result = NULL;
+    struct run *run = NULL;
     int status = -1;
 
-    if (fill_plan(source->input, plan, err) == 0 && check_host(settings, err) == 0 &&
-        (!settings->json || result_json_check_path(settings->json, err) == 0)) {
-        warn_of_shape(source->input, script);
-        result = run(source, script, plan, err);
+    if (fill_plan(source->input, settings, plan, err) < 0 || check_host(settings, err) < 0 ||
+        check_outputs(settings, err) < 0)
+        goto out;
+    warn_of_shape(source->input, script);
+    if (settings->script.csv) {
+        recorder.csv = csv_open(settings->script.csv, settings->script.has_full_history, err);
+        if (!recorder.csv)
+            goto out;
     }
-    if (result)
-        status = run_report(settings, result);
-    run_free(result);
+    run = control(source, script, plan, &recorder, err);
+    if (run)
+        status = finish(outputs, &recorder, run);
+    else
+        csv_free(recorder.csv);
+out:
+    run_free(run);
     plan_free(plan);
     return status;
+}
+
+/* --- `cicada run` --- */
+
+static int report(void *ctx, struct run *run)
+{
+    return run_report(ctx, run);
 }
 
 int run_script_execute(const struct command_input *input, struct err *err)
 {
     struct run_settings *settings = input->settings;
     struct script_source source = {.input = input, .settings = settings, .file = input->script};
+    struct script_outputs outputs = {.report = report, .ctx = settings};
     struct script script = {0};
     int status = -1;
 
@@ -142,8 +209,13 @@ int run_script_execute(const struct command_input *input, struct err *err)
     if (options_check_scope(input->options, SCOPE_SCRIPT, err) == 0 &&
         check_file(input->script, settings, err) == 0)
         status = script_open(&script, &source, err);
+    outputs.wants_live =
+        !settings->is_quiet && !settings->has_no_progress && !settings->script.has_only_summary;
+    if (status == 0 && !script.has_shape)
+        run_announce_ramp(settings,
+                          settings->spawn_rate_per_s > 0 ? settings->spawn_rate_per_s : 1);
     if (status == 0)
-        status = start(&source, &script, err);
+        status = run_script_start(&source, &script, &outputs, err);
     else if (status == 1)
         status = EXIT_SUCCESS; /* what was asked for has been shown */
     script_close(&script);

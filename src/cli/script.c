@@ -139,7 +139,7 @@ static struct json_document *ask(const struct script *script, const struct scrip
 
 /* --- what came --- */
 
-static void take_classes(struct script *script)
+static void take_classes(struct script *script, bool has_equal_weights)
 {
     const struct json_value *list = json_find(script->document, "/classes");
 
@@ -157,17 +157,21 @@ static void take_classes(struct script *script)
         (void)json_value_number(json_value_find(each, "/weight"), &spec->weight);
         (void)json_value_whole(json_value_find(each, "/fixed_count"), &fixed_count);
         spec->fixed_count = (uint32_t)fixed_count;
+        if (has_equal_weights)
+            spec->weight = 1;
     }
 }
 
-static int take_answer(struct script *script, struct err *err)
+static int take_answer(struct script *script, const struct run_settings *settings, struct err *err)
 {
-    take_classes(script);
+    take_classes(script, settings->script.has_equal_weights);
+    script->file = text_at(script->document, "/shown");
     script->has_shape = text_at(script->document, "/shape/name") != NULL;
     (void)json_value_bool(json_find(script->document, "/shape/use_common_options"),
                           &script->shape_takes_options);
     script->members = text_at(script->document, "/worker");
-    if (script->members && script->class_count > 0 && script->class_count <= CLASSES_LIMIT)
+    if (script->members && script->file && script->class_count > 0 &&
+        script->class_count <= CLASSES_LIMIT)
         return 0;
     err_set(err, ERR_LIMIT, "the Locust file has %zu user classes; the limit is %d",
             script->class_count, CLASSES_LIMIT);
@@ -188,8 +192,8 @@ int script_open(struct script *script, const struct script_source *source, struc
         return -1;
     if (show && !needs_settings)
         return 1;
-    if (take_answer(script, err) < 0 ||
-        script_sources_apply(source->input->options, script->document, err) < 0)
+    if (script_sources_apply(source->input->options, script->document, err) < 0 ||
+        take_answer(script, source->settings, err) < 0)
         return -1;
     if (!show)
         return 0;
@@ -249,12 +253,13 @@ static const char *level_name(const struct script_source *source)
 }
 
 /* Under the names that Locust's parsed_options has; those not here have no meaning in a run. */
-static void write_options(struct json *json, const struct script_source *source)
+static void write_options(struct json *json, const struct script *script,
+                          const struct script_source *source)
 {
     const struct run_settings *settings = source->settings;
 
     json_begin_object(json);
-    write_text(json, "locustfile", source->file);
+    write_text(json, "locustfile", script->file);
     write_text(json, "host", settings->host);
     json_key(json, "num_users");
     json_uint(json, settings->users);
@@ -273,6 +278,8 @@ static void write_options(struct json *json, const struct script_source *source)
     write_text(json, "csv_prefix", settings->script.csv);
     write_switch(json, "stats_history_enabled", settings->script.has_full_history);
     write_switch(json, "headless", true);
+    write_switch(json, "equal_weights", settings->script.has_equal_weights);
+    write_switch(json, "only_summary", settings->script.has_only_summary);
     json_key(json, "exit_code_on_error");
     json_uint(json, settings->exit_code_on_error);
     json_key(json, "processes");
@@ -289,7 +296,7 @@ void script_describe(const struct script *script, const struct script_source *so
     json_init(&json, &text, 0);
     json_begin_object(&json);
     json_key(&json, "options");
-    write_options(&json, source);
+    write_options(&json, script, source);
     write_text(&json, "host", source->settings->host);
     json_key(&json, "seed");
     json_uint(&json, seed & INT64_MAX);

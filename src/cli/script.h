@@ -31,6 +31,7 @@ struct script {
     struct json_document *document;
     struct class_spec *classes; /* names borrowed from the document */
     size_t class_count;
+    const char *file; /* the first of them, as the user knows it; borrowed */
     bool has_shape, shape_takes_options;
     const char *members; /* JSON for the workers; borrowed likewise */
 };
@@ -45,5 +46,18 @@ void script_close(struct script *script);
 /* The members of a JSON object for every worker of a run. */
 void script_describe(const struct script *script, const struct script_source *source, uint64_t seed,
                      struct buf *out);
+
+/* --- cli/run_script.c --- */
+struct run;
+/* What becomes of the figures. */
+struct script_outputs {
+    bool wants_live;
+    void (*on_second)(void *ctx, const struct run *run); /* NULL: nothing each second */
+    int (*report)(void *ctx, struct run *run);           /* at the end: the exit status */
+    void *ctx;
+};
+/* An opened script, from the start of its workers to its reports: the exit status, or -1. */
+int run_script_start(const struct script_source *source, const struct script *script,
+                     const struct script_outputs *outputs, struct err *err);
 
 #endif

@@ -10,9 +10,7 @@ enum { PROCESSES_MAX = 1024, USERS_MAX = 10000000 };
 const char *const run_reconnect_choices[] = {"auto", "always", "never", NULL};
 const char *const run_log_choices[] = {"debug", "info", "warning", "error", "critical", NULL};
 
-/* A count, or -1 for one a core. */
-static int parse_processes(const struct option *option, const char *text, void *field,
-                           struct err *err)
+int run_parse_processes(const struct option *option, const char *text, void *field, struct err *err)
 {
     if (strcmp(text, "-1") == 0) {
         *(uint64_t *)field = RUN_PROCESS_A_CORE;
@@ -85,7 +83,7 @@ const struct option run_table[] = {
     {.name = "processes",
      .is_locust = true,
      .value_name = "N",
-     .parse = parse_processes,
+     .parse = run_parse_processes,
      .min = 1,
      .max = PROCESSES_MAX,
      .help = "worker processes; -1 is one a core (default: one a core, more "
@@ -296,6 +294,27 @@ const struct option run_table[] = {
      .help = "write the script's log there instead of standard error",
      .parse = option_parse_text,
      AT(script.log_path)},
+
+    {.name = "csv",
+     .scope = SCOPE_SCRIPT,
+     .is_locust = true,
+     .value_name = "PREFIX",
+     .help = "write Locust's four files: PREFIX_stats.csv, PREFIX_stats_history.csv, "
+             "PREFIX_failures.csv and PREFIX_exceptions.csv",
+     .parse = option_parse_text,
+     AT(script.csv)},
+    {.name = "csv-full-history",
+     .scope = SCOPE_SCRIPT,
+     .is_locust = true,
+     .parse = option_parse_switch,
+     .help = "a line for each row in the history, not only for their sum",
+     AT(script.has_full_history)},
+    {.name = "only-summary",
+     .scope = SCOPE_SCRIPT,
+     .is_locust = true,
+     .parse = option_parse_switch,
+     .help = "no live view, as in Locust",
+     AT(script.has_only_summary)},
 
     {.name = "json",
      .value_name = "FILE",

@@ -544,7 +544,8 @@ static void fini(struct controller *controller)
     }
     free(controller->members);
     script_fini(controller);
-    log_set_sink(NULL, NULL);
+    if (controller->live)
+        log_set_sink(NULL, NULL);
     live_free(controller->live);
     loop_remove(controller->loop, &controller->signal_watch);
     if (controller->signal_fd >= 0)

@@ -33,7 +33,8 @@ static void help_fits_and_names_every_option(void **state)
             char name[64];
 
             (void)snprintf(name, sizeof name, "--%s", option->name);
-            assert_non_null(strstr(buf_text(&text), name));
+            if (option->help)
+                assert_non_null(strstr(buf_text(&text), name));
         }
         buf_fini(&text);
     }
@@ -67,7 +68,7 @@ static void tables_are_sound(void **state)
         assert_true(options_count(table) == 0 || table[0].group != NULL);
         for (const struct option *option = table; option->name; option++) {
             assert_ptr_equal(options_find(table, option->name, strlen(option->name)), option);
-            assert_true(option->parse && option->help);
+            assert_non_null(option->parse);
             assert_int_equal(option->value_name == NULL, option->parse == option_parse_switch);
             assert_int_equal(option->choices != NULL, option->parse == option_parse_choice);
             assert_int_equal(option->is_list, option->parse == option_parse_list);
