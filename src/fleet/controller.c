@@ -293,8 +293,6 @@ static void take_tick(struct controller_worker *worker, const struct frame *fram
         worker->tick_sequence = tick.sequence;
         worker->finished = tick.finished;
         add_tick(worker, &tick, delta);
-        if (controller->member_count > controller->worker_count && !worker->is_lead)
-            script_pass_tick(controller, frame);
     } else {
         log_error("worker %zu sent a tick that cannot be read: %s", worker->index, err.text);
     }
@@ -305,22 +303,23 @@ static void take_tick(struct controller_worker *worker, const struct frame *fram
     }
 }
 
-/* A line of the script's log, which has its own form. */
-static void show_line(struct controller *controller, const struct frame_log *entry)
+/* What the script logged, which has its own form and may be of several lines. */
+static void show_lines(struct controller *controller, const struct frame_log *entry)
 {
-    const struct controller_script *script = controller->config->script;
-    char *line;
+    const char *at = entry->line, *end = at + entry->line_bytes;
 
-    if (script && script->on_line) {
-        script->on_line(script->ctx, entry->line, entry->line_bytes);
-        return;
+    while (at <= end) {
+        const char *line_end = at < end ? memchr(at, '\n', (size_t)(end - at)) : NULL;
+        size_t len = (size_t)((line_end ? line_end : end) - at);
+        char *line = x_strndup(at, len);
+
+        if (controller->live)
+            live_print_line(controller->live, line);
+        else
+            (void)fprintf(stderr, "%s\n", line);
+        free(line);
+        at += len + 1;
     }
-    line = x_strndup(entry->line, entry->line_bytes);
-    if (controller->live)
-        live_print_line(controller->live, line);
-    else
-        (void)fprintf(stderr, "%s\n", line);
-    free(line);
 }
 
 static void take_log(struct controller *controller, const struct frame *frame)
@@ -331,7 +330,7 @@ static void take_log(struct controller *controller, const struct frame *frame)
     if (frame_get_log(frame, &entry, &err) < 0)
         return;
     if (entry.level == LOG_NONE)
-        show_line(controller, &entry);
+        show_lines(controller, &entry);
     else if (entry.level == LOG_ERROR)
         log_error("%.*s", (int)entry.line_bytes, entry.line);
     else if (entry.level == LOG_WARNING)

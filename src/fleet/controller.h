@@ -25,9 +25,6 @@ struct controller_script {
     bool has_shape;          /* the script says how many users there are, and when */
     const char *description; /* members of a JSON object that every process is told */
     const struct local_program *program;
-    /* A line of the script's own log, as it is; NULL: to standard error. */
-    void (*on_line)(void *ctx, const char *line, size_t len);
-    void *ctx;
 };
 
 struct controller_config {

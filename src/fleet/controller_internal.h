@@ -89,8 +89,6 @@ void script_pace(struct controller *controller, uint64_t now_ns);
 /* A frame that only scripts send. */
 void script_take(struct controller_worker *member, const struct frame *frame);
 void script_take_done(struct controller_worker *member, const struct frame_done *done);
-/* A worker's tick, for the figures that the lead shows its hooks. */
-void script_pass_tick(struct controller *controller, const struct frame *frame);
 /* All workers have ended: so may the lead. */
 void script_end_lead(struct controller *controller);
 /* Without its lead the run has no shape and no hooks: it ends, and has failed. */

@@ -13,6 +13,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -240,18 +241,6 @@ static void take_message(struct controller_worker *member, const struct frame *f
     }
 }
 
-void script_pass_tick(struct controller *controller, const struct frame *frame)
-{
-    for (size_t i = controller->worker_count; i < controller->member_count; i++) {
-        struct controller_worker *lead = &controller->members[i];
-
-        if (!controller_is_present(lead) || !lead->is_ready)
-            continue;
-        frame_put_again(channel_out(lead->channel), frame);
-        channel_flush(lead->channel);
-    }
-}
-
 /* --- the end --- */
 
 static void take_quit(struct controller_worker *member)
@@ -266,10 +255,16 @@ static void take_fail(struct controller_worker *member, const struct frame *fram
 {
     struct controller *controller = member->controller;
     struct err err = {0};
-    char *sentence;
+    char *sentence, *detail;
 
     if (frame_get_fail(frame, &sentence, &err) < 0)
         return;
+    /* Behind the first line stands what Python has to say. */
+    detail = strchr(sentence, '\n');
+    if (detail) {
+        (void)fprintf(stderr, "%s\n", detail + 1);
+        *detail = '\0';
+    }
     if (controller->state == CONTROLLER_STARTING)
         controller_fail_start(controller, sentence);
     else

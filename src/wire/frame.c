@@ -164,18 +164,6 @@ void frame_put_fail(struct buf *out, const char *sentence)
     end_frame(out, start);
 }
 
-void frame_put_again(struct buf *out, const struct frame *frame)
-{
-    static const uint8_t head[FRAME_HEAD_BYTES] = {0};
-    size_t start = out->len;
-    int result = buf_append(out, head, sizeof head);
-
-    if (result == 0)
-        result = buf_append(out, frame->body, frame->body_bytes);
-    assert(result == 0);
-    end_frame(out, start);
-}
-
 /* Steps over what frame_open has checked. */
 static struct unpack fields_of(const struct frame *frame, enum frame_kind kind)
 {

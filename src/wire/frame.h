@@ -105,13 +105,6 @@ struct frame_target {
     size_t class_count;
 };
 
-/* One frame's body, without the length. Borrowed from the channel until its handler returns. */
-struct frame {
-    enum frame_kind kind;
-    const uint8_t *body;
-    size_t body_bytes;
-};
-
 /* --- encoding: each appends one whole frame to `out`, which must have no limit --- */
 /* `plan` is an opaque body made by load/plan, of less than FRAME_LIMIT_BYTES. */
 void frame_put_plan(struct buf *out, const uint8_t *plan, size_t plan_bytes);
@@ -128,10 +121,15 @@ void frame_put_message(struct buf *out, const struct frame_message *message);
 void frame_put_target(struct buf *out, const struct frame_target *target);
 void frame_put_quit(struct buf *out);
 void frame_put_fail(struct buf *out, const char *sentence);
-/* A frame that came, as it is. */
-void frame_put_again(struct buf *out, const struct frame *frame);
 
 /* --- decoding --- */
+/* One frame's body, without the length. Borrowed from the channel until its handler returns. */
+struct frame {
+    enum frame_kind kind;
+    const uint8_t *body;
+    size_t body_bytes;
+};
+
 /* Reads the kind. -1 with a sentence when the bytes are no frame. */
 int frame_open(const uint8_t *body, size_t body_bytes, struct frame *frame, struct err *err);
 int frame_get_plan(const struct frame *frame, const uint8_t **plan, size_t *plan_bytes,

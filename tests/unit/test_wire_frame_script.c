@@ -121,21 +121,6 @@ static void messages_come_back(void **state)
     buf_fini(&out);
 }
 
-static void a_frame_is_passed_on_as_it_is(void **state)
-{
-    struct buf out = {0}, again = {0};
-    struct frame frame;
-
-    (void)state;
-    frame_put_fail(&out, "it does not load");
-    frame = open_frame(&out);
-    frame_put_again(&again, &frame);
-    assert_int_equal(again.len, out.len);
-    assert_memory_equal(again.bytes, out.bytes, out.len);
-    buf_fini(&out);
-    buf_fini(&again);
-}
-
 static void oversized_messages_are_refused(void **state)
 {
     static char type[FRAME_TYPE_LIMIT_BYTES + 1];
@@ -280,7 +265,6 @@ int main(void)
         cmocka_unit_test(too_many_classes_are_refused),
         cmocka_unit_test(the_end_carries_the_exit_code),
         cmocka_unit_test(messages_come_back),
-        cmocka_unit_test(a_frame_is_passed_on_as_it_is),
         cmocka_unit_test(oversized_messages_are_refused),
         cmocka_unit_test(targets_come_back),
         cmocka_unit_test(a_failed_start_and_a_scripts_line_come_back),
