@@ -7,11 +7,12 @@ FUZZ_SECONDS ?= 30
 CICADA := build/release/cicada
 MAN_DIR := $(DESTDIR)$(PREFIX)/share/man/man1
 COMPLETION_DIR := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+PYTHON_DIR := $(DESTDIR)$(PREFIX)/lib/cicada/python
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: deps deps-build build demo test check static unit-and-integration clang tidy fuzz golden \
-        golden-check bench bench-quick install uninstall clean help
+        golden-check script bench bench-quick install uninstall clean help
 
 deps: ## install the packages that are missing (Debian and its kin)
 	@tools/deps build test
@@ -21,6 +22,10 @@ deps-build:
 
 build: ## make the release binary, build/release/cicada
 	@tools/build release cicada
+	@tools/build release cicada_extension
+
+script: build ## for another Python too: make script PYTHON=/path/to/python3
+	@tools/script "$(PYTHON)"
 
 demo: deps-build build ## hold 500 streams for 20 s on the demo service
 	@tools/demo
@@ -68,9 +73,13 @@ install: build ## copy binary, manual page and completion below PREFIX (/usr/loc
 	install -D -m 644 man/cicada.1 $(MAN_DIR)/cicada.1
 	install -d $(COMPLETION_DIR)
 	$(CICADA) help --completion > $(COMPLETION_DIR)/cicada
+	install -d $(PYTHON_DIR)
+	cp -rL build/release/python/. $(PYTHON_DIR)/
+	find $(PYTHON_DIR) -name __pycache__ -prune -exec rm -rf {} +
 
 uninstall: ## remove what install copied
 	rm -f $(DESTDIR)$(PREFIX)/bin/cicada $(MAN_DIR)/cicada.1 $(COMPLETION_DIR)/cicada
+	rm -rf $(DESTDIR)$(PREFIX)/lib/cicada
 
 clean: ## remove build/
 	rm -rf build

@@ -205,7 +205,11 @@ int engine_fd(const struct engine *engine)
 
 void engine_turn(struct engine *engine)
 {
-    (void)loop_turn(engine->loop, 0, ENGINE_BATCH);
+    uint64_t until_ns = clock_now_ns() + ENGINE_TURN_US * CLOCK_NS_PER_US;
+
+    while (loop_turn(engine->loop, 0, ENGINE_BATCH) >= ENGINE_BATCH &&
+           loop_now_ns(engine->loop) < until_ns)
+        ;
 }
 
 struct loop *engine_loop(const struct engine *engine)

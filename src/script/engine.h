@@ -38,8 +38,9 @@ struct engine *engine_new(int fd, const struct engine_handlers *handlers, void *
 void engine_free(struct engine *engine);
 /* For the outer loop: readable when engine_turn has something to do. */
 int engine_fd(const struct engine *engine);
-/* Hands on what is ready, at most ENGINE_BATCH descriptors of it. */
-enum { ENGINE_BATCH = 16 };
+/* Hands on what is ready, for about ENGINE_TURN_US: the rest waits until others have had their
+ * turn. */
+enum { ENGINE_BATCH = 4, ENGINE_TURN_US = 1000 };
 void engine_turn(struct engine *engine);
 
 struct loop *engine_loop(const struct engine *engine);

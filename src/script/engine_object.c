@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of user code between two looks at the sockets: MEASURED, 16 to 32 streams a pass keep timers. */
-static const uint64_t TURN_BUDGET_NS = 4000000;
+/* Of user code in one pass, so that under a flood timers are no more than a few passes late. */
+static const uint64_t TURN_BUDGET_NS = 2000000;
 
 struct engine_object {
     PyObject_HEAD struct engine_core core;
