@@ -159,17 +159,18 @@ static double choose_rate(const struct run_settings *settings)
     return rate < 1 ? 1 : rate;
 }
 
-void run_announce_ramp(const struct run_settings *settings, double rate)
+void run_announce_ramp(const struct run_settings *settings, double rate, double ramp_s)
 {
-    double ramp_s = (double)settings->users / rate;
     uint64_t ramp_ns = ramp_s < 1e9 ? (uint64_t)(ramp_s * 1e9) : CLOCK_NEVER_NS;
     char ramp[UNITS_TEXT_BYTES], run_time[UNITS_TEXT_BYTES];
 
+    if (settings->users <= 1 || ramp_ns == 0)
+        return;
     (void)units_format_duration(ramp_ns, ramp);
-    if (settings->users > 1 && !settings->is_quiet)
+    if (!settings->is_quiet)
         (void)fprintf(stderr, "cicada: the ramp takes %s: %llu users, %g a second\n", ramp,
                       (unsigned long long)settings->users, rate);
-    if (settings->users > 1 && settings->run_time_ns < ramp_ns)
+    if (settings->run_time_ns < ramp_ns)
         log_warning("the run time of %s is shorter than the ramp of %s: not all users will start",
                     units_format_duration(settings->run_time_ns, run_time), ramp);
 }
@@ -239,7 +240,8 @@ static int start(const struct command_input *input, struct plan *plan, size_t fe
 
     if (run_limits_choose_processes(settings, &config.process_count, err) == 0) {
         announce_feed(settings, feed_rows);
-        run_announce_ramp(settings, config.spawn_rate_per_s);
+        run_announce_ramp(settings, config.spawn_rate_per_s,
+                          (double)settings->users / config.spawn_rate_per_s);
         run = controller_run(&config, err);
     }
     if (run)

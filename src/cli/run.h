@@ -101,7 +101,7 @@ struct run;
 int run_report(const struct run_settings *settings, const struct run *run);
 /* A report that could not be written is a failure, unless the run ended worse. Says why. */
 int run_status_without_report(int status, const struct err *err);
-void run_announce_ramp(const struct run_settings *settings, double rate);
+void run_announce_ramp(const struct run_settings *settings, double rate, double ramp_s);
 
 /* --- cli/run_script.c --- a run of a Locust file. As a command's execute. */
 int run_script_execute(const struct command_input *input, struct err *err);

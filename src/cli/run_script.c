@@ -14,6 +14,7 @@
 #include "stats/run.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,11 @@ static int check_host(const struct run_settings *settings, struct err *err)
             "option '--host' takes a URL such as http://%.100s; a script sets headers itself",
             strchr(settings->host, ' ') ? "127.0.0.1:8080" : settings->host);
     return -1;
+}
+
+static double rate_of(const struct run_settings *settings)
+{
+    return settings->spawn_rate_per_s > 0 ? settings->spawn_rate_per_s : 1;
 }
 
 /* Also of an option that the command does not have. */
@@ -119,7 +125,7 @@ static struct run *control(const struct script_source *source, const struct scri
         .target = script->file,
         .command = command,
         .users = (uint32_t)settings->users,
-        .spawn_rate_per_s = settings->spawn_rate_per_s > 0 ? settings->spawn_rate_per_s : 1,
+        .spawn_rate_per_s = rate_of(settings),
         .run_time_ns = settings->run_time_ns,
         .stop_timeout_ns = settings->stop_timeout_ns,
         .process_count = run_limits_script_processes(settings),
@@ -191,6 +197,14 @@ out:
 
 /* --- `cicada run` --- */
 
+/* Users start in steps, the first of them at once: 6 users at 6 a second take no time. */
+static double ramp_s(const struct run_settings *settings)
+{
+    double rate = rate_of(settings), step = fmax(1, floor(rate));
+
+    return settings->users > 0 ? floor(((double)settings->users - 1) / step) * step / rate : 0;
+}
+
 static int report(void *ctx, struct run *run)
 {
     return run_report(ctx, run);
@@ -212,8 +226,7 @@ int run_script_execute(const struct command_input *input, struct err *err)
     outputs.wants_live =
         !settings->is_quiet && !settings->has_no_progress && !settings->script.has_only_summary;
     if (status == 0 && !script.has_shape)
-        run_announce_ramp(settings,
-                          settings->spawn_rate_per_s > 0 ? settings->spawn_rate_per_s : 1);
+        run_announce_ramp(settings, rate_of(settings), ramp_s(settings));
     if (status == 0)
         status = run_script_start(&source, &script, &outputs, err);
     else if (status == 1)

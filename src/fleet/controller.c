@@ -25,16 +25,6 @@ enum {
     CONTROLLER_REASON_BYTES = 96
 };
 
-/* --- words on the screen --- */
-
-static void log_to_live(void *ctx, enum log_level level, const char *line)
-{
-    char *text = x_asprintf("cicada: %s: %s", log_level_name(level), line);
-
-    live_print_line(ctx, text);
-    free(text);
-}
-
 /* --- users --- */
 
 static uint64_t elapsed_ns(const struct controller *controller)
@@ -116,7 +106,8 @@ static void on_second(struct timer *timer, uint64_t now_ns)
     struct controller *controller = CONTAINER_OF(timer, struct controller, second_timer);
 
     loop_set_timer(controller->loop, timer, timer->deadline_ns + CLOCK_NS_PER_S, on_second);
-    (void)now_ns;
+    if (controller->state == CONTROLLER_STOPPING && controller->config->script)
+        script_kill_silent(controller, now_ns);
     if (controller->state == CONTROLLER_RUNNING)
         run_close_second(controller->run, ++controller->second_count * CLOCK_NS_PER_S);
     if (controller->config->on_second && controller->state == CONTROLLER_RUNNING)
@@ -212,17 +203,25 @@ static void on_ready_limit(struct timer *timer, uint64_t now_ns)
 
 /* --- what workers say --- */
 
+static bool has_any_left(const struct controller *controller)
+{
+    for (size_t i = 0; i < controller->worker_count; i++) {
+        if (controller_is_present(&controller->members[i]))
+            return true;
+    }
+    return false;
+}
+
 static void stop_when_all_ended(struct controller *controller)
 {
-    size_t left = 0;
+    struct controller_worker *lead = &controller->members[controller->worker_count];
 
-    for (size_t i = 0; i < controller->worker_count; i++)
-        left += controller_is_present(&controller->members[i]);
-    if (left == 0 && controller->member_count > controller->worker_count)
+    if (has_any_left(controller))
+        return;
+    controller_begin_stop(controller); /* nobody is left to run anything */
+    if (controller->member_count > controller->worker_count && controller_is_present(lead))
         script_end_lead(controller);
-    for (size_t i = controller->worker_count; i < controller->member_count; i++)
-        left += controller_is_present(&controller->members[i]);
-    if (left == 0)
+    else
         loop_stop(controller->loop);
 }
 
@@ -303,44 +302,6 @@ static void take_tick(struct controller_worker *worker, const struct frame *fram
     }
 }
 
-/* What the script logged, which has its own form and may be of several lines. */
-static void show_lines(struct controller *controller, const struct frame_log *entry)
-{
-    const char *at = entry->line, *end = at + entry->line_bytes;
-
-    while (at <= end) {
-        const char *line_end = at < end ? memchr(at, '\n', (size_t)(end - at)) : NULL;
-        size_t len = (size_t)((line_end ? line_end : end) - at);
-        char *line = x_strndup(at, len);
-
-        if (controller->live)
-            live_print_line(controller->live, line);
-        else
-            (void)fprintf(stderr, "%s\n", line);
-        free(line);
-        at += len + 1;
-    }
-}
-
-static void take_log(struct controller *controller, const struct frame *frame)
-{
-    struct frame_log entry;
-    struct err err = {0};
-
-    if (frame_get_log(frame, &entry, &err) < 0)
-        return;
-    if (entry.level == LOG_NONE)
-        show_lines(controller, &entry);
-    else if (entry.level == LOG_ERROR)
-        log_error("%.*s", (int)entry.line_bytes, entry.line);
-    else if (entry.level == LOG_WARNING)
-        log_warning("%.*s", (int)entry.line_bytes, entry.line);
-    else if (entry.level == LOG_INFO)
-        log_info("%.*s", (int)entry.line_bytes, entry.line);
-    else
-        log_debug("%.*s", (int)entry.line_bytes, entry.line);
-}
-
 static void take_done(struct controller_worker *worker, const struct frame *frame)
 {
     struct frame_done done;
@@ -360,6 +321,7 @@ static void on_frame(void *ctx, const struct frame *frame)
 {
     struct controller_worker *worker = ctx;
 
+    worker->heard_ns = loop_now_ns(worker->controller->loop);
     switch (frame->kind) {
     case FRAME_READY:
         take_ready(worker, frame);
@@ -368,7 +330,7 @@ static void on_frame(void *ctx, const struct frame *frame)
         take_tick(worker, frame);
         break;
     case FRAME_LOG:
-        take_log(worker->controller, frame);
+        controller_take_log(worker->controller, frame);
         break;
     case FRAME_DONE:
         take_done(worker, frame);
@@ -419,8 +381,8 @@ static void on_closed(void *ctx, const char *reason)
         return;
     }
     run_lose_worker(controller->run, worker->index);
-    log_error("worker %zu was lost: %s; its streams are counted as lost, the run goes on",
-              worker->index, how[0] ? how : reason);
+    log_error("worker %zu was lost: %s; its streams are counted as lost, the run %s", worker->index,
+              how[0] ? how : reason, has_any_left(controller) ? "goes on" : "ends");
     stop_when_all_ended(controller);
 }
 
@@ -571,7 +533,7 @@ struct run *controller_run(const struct controller_config *config, struct err *e
         script_init(&controller);
     if (config->wants_live) {
         controller.live = live_new(STDERR_FILENO);
-        log_set_sink(log_to_live, controller.live);
+        log_set_sink(controller_log_to_live, controller.live);
     }
     if (watch_signals(&controller, err) < 0 || start_members(&controller, err) < 0)
         controller.has_failed = true;

@@ -1,7 +1,8 @@
 /*
  * fleet/controller_internal.h - what the files of the controller share; for no one else.
  *
- * controller.c has the course of a run, script.c what a Locust file adds to it.
+ * controller.c has the course of a run, controller_log.c the lines on the screen, script.c what a
+ * Locust file adds.
  */
 #ifndef CICADA_FLEET_CONTROLLER_INTERNAL_H
 #define CICADA_FLEET_CONTROLLER_INTERNAL_H
@@ -24,6 +25,7 @@ struct controller_worker {
     struct local_worker process;
     struct channel *channel;
     uint64_t tick_sequence; /* of the last tick taken */
+    uint64_t heard_ns;      /* when its last frame came */
     uint32_t finished;      /* users that have run all their iterations */
     bool is_ready, is_done, is_lost;
     bool is_lead; /* of a Locust file: no users, so not among the workers of the run */
@@ -77,6 +79,11 @@ void controller_begin_stop(struct controller *controller);
 /* Nothing was measured: the sentence becomes the run's error. */
 void controller_fail_start(struct controller *controller, const char *reason);
 
+/* --- controller_log.c --- */
+/* A sink for base/log that writes above the live view, which is `ctx`. */
+void controller_log_to_live(void *ctx, enum log_level level, const char *line);
+void controller_take_log(struct controller *controller, const struct frame *frame);
+
 /* --- script.c --- each only for a Locust file */
 void script_init(struct controller *controller);
 void script_fini(struct controller *controller);
@@ -91,6 +98,8 @@ void script_take(struct controller_worker *member, const struct frame *frame);
 void script_take_done(struct controller_worker *member, const struct frame_done *done);
 /* All workers have ended: so may the lead. */
 void script_end_lead(struct controller *controller);
+/* While the run stops: a process that is blocked for good does not keep the others waiting. */
+void script_kill_silent(struct controller *controller, uint64_t now_ns);
 /* Without its lead the run has no shape and no hooks: it ends, and has failed. */
 void script_lose_lead(struct controller *controller, const char *how);
 

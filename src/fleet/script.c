@@ -17,6 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* At the end; a worker says something each second unless it is blocked. */
+enum { SCRIPT_SILENCE_LIMIT_S = 15 };
+
 static bool has_lead(const struct controller *controller)
 {
     return controller->member_count > controller->worker_count;
@@ -35,6 +38,7 @@ void script_init(struct controller *controller)
     controller->script.classes =
         classes_new(script->classes, script->class_count, (uint32_t)controller->worker_count);
     controller->run->info.is_script = true;
+    controller->run->info.users_planned = script->has_shape ? 0 : controller->config->users;
     controller->run->info.script_exit_code = FRAME_EXIT_CODE_NONE;
 }
 
@@ -202,7 +206,8 @@ static void take_target(struct controller_worker *member, const struct frame *fr
     if (classes_restrict(script->classes, target.classes, target.class_count, &err) < 0) {
         log_error("the script asks for users that there are not: %s", err.text);
     } else if (!is_same) {
-        controller->run->info.users_planned = target.users;
+        controller->run->info.users_planned =
+            larger(controller->run->info.users_planned, target.users);
         begin_ramp(controller, target.users, target.spawn_rate_per_s);
     }
     frame_target_fini(&target);
@@ -306,6 +311,21 @@ void script_end_lead(struct controller *controller)
     (void)classes_set_users(controller->script.classes, 0);
     controller->order_sequence++;
     send_order(lead, true);
+}
+
+void script_kill_silent(struct controller *controller, uint64_t now_ns)
+{
+    for (size_t i = 0; i < controller->member_count; i++) {
+        struct controller_worker *member = &controller->members[i];
+
+        if (!controller_is_present(member) ||
+            now_ns < clock_add_ns(member->heard_ns, SCRIPT_SILENCE_LIMIT_S * CLOCK_NS_PER_S))
+            continue;
+        log_warning("worker %zu has said nothing for %d s: something in the script does not give "
+                    "way to the others; it is ended",
+                    member->index, SCRIPT_SILENCE_LIMIT_S);
+        local_worker_kill(&member->process); /* its channel closes, which marks it lost */
+    }
 }
 
 void script_lose_lead(struct controller *controller, const char *how)

@@ -338,7 +338,8 @@ def task_ratios_are_shown(t):
     contains(text, r"Task ratio per User class\n-{80}\n 25\.0 +Ana +\n +75\.0 +one.*25\.0 +two",
              "per class")
     contains(text, r"Total task ratio\n-{80}\n 25\.0 +Ana +\n +18\.8 +one.* 75\.0 +Bo", "in all")
-    table = json.loads(shown(t, "locust", "-f", "tells.py", "--show-task-ratio-json", "-T", "quick"))
+    table = json.loads(shown(t, "locust", "-f", "tells.py", "--show-task-ratio-json", "-T",
+                             "quick"))
     same(table["per_class"]["Ana"], {"ratio": 0.25, "tasks": {"one": {"ratio": 1.0}}}, "one class")
 
 
