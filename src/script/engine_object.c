@@ -37,6 +37,29 @@ struct engine_core *engine_core_require(void)
     return &the_engine->core;
 }
 
+/* The hub calls again when user code is left to be switched to. */
+static int come_back(struct engine_object *self)
+{
+    PyObject *loop = PyObject_GetAttrString(self->core.lot.hub, "loop");
+    PyObject *turn = loop ? PyObject_GetAttrString((PyObject *)self, "turn") : NULL;
+    PyObject *result = turn ? PyObject_CallMethod(loop, "run_callback", "O", turn) : NULL;
+
+    Py_XDECREF(loop);
+    Py_XDECREF(turn);
+    Py_XDECREF(result);
+    return result ? 0 : -1;
+}
+
+void engine_core_wake(struct park_slot *slot)
+{
+    if (!the_engine || !park_is_waiting(slot))
+        return;
+    park_wake(&the_engine->core.lot, slot);
+    /* Between two passes nothing on the sockets may tell the hub that there is something to do. */
+    if (!the_engine->is_turning && come_back(the_engine) < 0)
+        PyErr_WriteUnraisable((PyObject *)the_engine);
+}
+
 /* --- what the controller says, handed on --- */
 
 static void call(struct engine_object *self, const char *method, PyObject *args)
@@ -132,19 +155,6 @@ static PyObject *engine_fileno(PyObject *object, PyObject *unused)
 {
     (void)unused;
     return PyLong_FromLong(engine_fd(((struct engine_object *)object)->core.engine));
-}
-
-/* The hub calls again when user code is left to be switched to. */
-static int come_back(struct engine_object *self)
-{
-    PyObject *loop = PyObject_GetAttrString(self->core.lot.hub, "loop");
-    PyObject *turn = loop ? PyObject_GetAttrString((PyObject *)self, "turn") : NULL;
-    PyObject *result = turn ? PyObject_CallMethod(loop, "run_callback", "O", turn) : NULL;
-
-    Py_XDECREF(loop);
-    Py_XDECREF(turn);
-    Py_XDECREF(result);
-    return result ? 0 : -1;
 }
 
 static PyObject *engine_turn_method(PyObject *object, PyObject *unused)

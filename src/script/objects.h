@@ -27,6 +27,8 @@ struct engine_core {
 };
 /* The engine of this process, for the thread it was made in; NULL with RuntimeError. Borrowed. */
 struct engine_core *engine_core_require(void);
+/* Whoever waits there is switched to in the pass under way, or in one that is asked for. */
+void engine_core_wake(struct park_slot *slot);
 
 /* --- client_object.c --- */
 extern PyTypeObject ClientType;

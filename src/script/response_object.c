@@ -31,16 +31,9 @@ struct exchange *response_exchange(PyObject *response)
 static void on_progress(struct exchange *exchange)
 {
     struct response_object *self = CONTAINER_OF(exchange, struct response_object, exchange);
-    struct engine_core *core;
 
-    if (!park_is_waiting(&self->slot) ||
-        (!exchange->order.is_streamed && !exchange_is_done(exchange)))
-        return;
-    core = engine_core_require();
-    if (core)
-        park_wake(&core->lot, &self->slot);
-    else
-        PyErr_Clear();
+    if (exchange->order.is_streamed || exchange_is_done(exchange))
+        engine_core_wake(&self->slot);
 }
 
 /* -1 with an exception when the wait was broken off. */
@@ -236,7 +229,7 @@ static PyObject *response_close(PyObject *object, PyObject *args, PyObject *name
         return NULL;
     /* By RST before the end of a run, as URL mode does it: no TIME_WAIT is left at either end. */
     exchange_close(exchange, is_aborted || !engine_host(core->engine)->is_ending);
-    park_wake(&core->lot, &self->slot);
+    engine_core_wake(&self->slot);
     Py_RETURN_NONE;
 }
 

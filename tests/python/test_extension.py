@@ -1,0 +1,311 @@
+"""The module _cicada by itself: waiting, waking, being killed, what is read and what is raised."""
+
+import gc
+import sys
+import threading
+import time
+import unittest
+
+import client_support
+
+sys.path[:0] = [client_support.engine_folder() or ""]
+
+import _cicada
+import gevent
+from gevent.exceptions import BlockingSwitchOutError
+
+from raw_server import RawServer, answer
+
+LIMIT_S = 10
+STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+EVENT = b"id: 1\ndata: {\"a\":1}\n\n"
+
+engine = _cicada.Engine(-1)
+watcher = gevent.get_hub().loop.io(engine.fileno(), 1)
+watcher.start(engine.turn)
+
+
+class BodyError(Exception):
+    pass
+
+
+def make_error(name, message, in_body):
+    return BodyError(name, message, in_body)
+
+
+def wait_until(condition, what):
+    end = time.monotonic() + LIMIT_S
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"waited for {what}")
+        gevent.sleep(0.005)
+
+
+def run(function):
+    """In a greenlet, as users do; with a limit."""
+    def caught():
+        try:
+            return function(), None
+        except Exception as error:  # raised below, not printed by gevent
+            return None, error
+
+    value, error = gevent.spawn(caught).get(timeout=LIMIT_S)
+    if error is not None:
+        raise error
+    return value
+
+
+class Asking(unittest.TestCase):
+    def setUp(self):
+        self.client = _cicada.Client(make_error)
+
+    def serve(self, respond):
+        server = RawServer(respond)
+        self.addCleanup(server.__exit__)
+        self.server = server
+        return server
+
+    def get(self, path="/", headers=(), **named):
+        return self.client.request("GET", self.server.url + path, list(headers), **named)
+
+    def stream(self, pieces, **named):
+        """A response whose body comes in these pieces."""
+        self.serve(lambda asked: [STREAM, *pieces])
+        return run(lambda: self.get(stream=True, **named))
+
+
+class Waiting(Asking):
+    def test_a_request_in_the_hub_is_refused(self):
+        self.serve(lambda asked: answer("x"))
+        seen = []
+
+        def in_hub():
+            try:
+                self.get()
+            except BaseException as error:
+                seen.append(error)
+
+        gevent.get_hub().loop.run_callback(in_hub)
+        wait_until(lambda: seen, "the callback")
+        self.assertIsInstance(seen[0], BlockingSwitchOutError)
+
+    def test_a_request_in_another_thread_is_refused(self):
+        self.serve(lambda asked: answer("x"))
+        seen = []
+
+        def other():
+            try:
+                self.get()
+            except RuntimeError as error:
+                seen.append(str(error))
+
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join(LIMIT_S)
+        self.assertIn("thread", seen[0])
+
+    def test_two_cannot_wait_for_one_response(self):
+        response = self.stream([5, None])
+        first = gevent.spawn(response.read)
+        gevent.sleep(0.01)
+        with self.assertRaises(RuntimeError):
+            run(response.read)
+        first.kill()
+
+    def test_a_killed_greenlet_leaves_the_response_to_others(self):
+        response = self.stream([0.1, EVENT, 5])
+        first = gevent.spawn(response.read)
+        gevent.sleep(0.01)
+        first.kill()
+        self.assertIsInstance(first.value, gevent.GreenletExit)
+        self.assertEqual(run(response.read), EVENT)
+
+    def test_a_timeout_of_gevent_breaks_a_wait_off(self):
+        response = self.stream([0.2, EVENT, 5])
+
+        def impatient():
+            with gevent.Timeout(0.01, False):
+                response.read()
+                return "read"
+            return response.read()
+
+        self.assertEqual(run(impatient), EVENT)
+
+    def test_a_killed_request_closes_its_connection(self):
+        server = self.serve(lambda asked: [b"HTTP/1.1 100 Continue\r\n\r\n", 0.02] * 400)
+        asking = gevent.spawn(self.get, "/slow")
+        wait_until(lambda: server.asked, "the request")
+        asking.kill()
+        del asking
+        wait_until(lambda: server.closed == ["/slow"], "the end of the connection")
+
+    def test_a_stray_switch_is_no_answer(self):
+        response = self.stream([0.1, EVENT, 5])
+        reading = gevent.spawn(response.read)
+        gevent.sleep(0.01)
+        gevent.get_hub().loop.run_callback(reading.switch)
+        self.assertEqual(reading.get(timeout=LIMIT_S), EVENT)
+
+    def test_buffered_lines_need_no_switch(self):
+        response = self.stream([b"1\n2\n3\n", 5])
+        turns = []
+
+        def read():
+            lines = response.lines("utf-8")
+            first = next(lines)
+            gevent.spawn(turns.append, 1)
+            return [first, next(lines), next(lines), len(turns)]
+
+        self.assertEqual(run(read), ["1", "2", "3", 0])
+
+
+class Bodies(Asking):
+    def test_a_whole_body_is_content(self):
+        self.serve(lambda asked: answer("body", headers=["X-A: 1", "X-a: 2", "Y: z"]))
+        response = run(self.get)
+        self.assertEqual((response.status, response.content, response.error), (200, b"body", None))
+        self.assertEqual(response.content, b"body")
+        self.assertFalse(response.is_open)
+        headers = response.headers
+        self.assertEqual(headers["x-A"], "1, 2")
+        self.assertEqual(headers.get_all("x-a"), ["1", "2"])
+        self.assertEqual(list(headers), ["X-A", "Y", "Content-Length"])
+        self.assertEqual(headers.get("none", "other"), "other")
+        self.assertIn("content-length", headers)
+        self.assertEqual(len(headers), 3)
+        with self.assertRaises(KeyError):
+            headers["none"]
+
+    def test_a_streamed_body_can_be_read_whole(self):
+        response = self.stream([b"a", 0.02, b"b", None])
+        self.assertEqual(run(lambda: response.content), b"ab")
+
+    def test_read_gives_what_is_there(self):
+        response = self.stream([b"abc", 0.05, b"d", None])
+        self.assertEqual(run(lambda: response.read(2)), b"ab")
+        self.assertEqual(run(response.read), b"c")
+        self.assertEqual(run(response.read), b"d")
+        self.assertEqual(run(response.read), b"")
+
+    def test_lines_are_those_of_splitlines(self):
+        text = "a\r\nb\u2028c\x85d\n\ne\x1cf".encode()
+        for encoding in ("utf-8", "latin-1", None):
+            response = self.stream([*(text[i:i + 1] for i in range(len(text))), None])
+            whole = text.decode(encoding) if encoding else text
+            self.assertEqual(run(lambda: list(response.lines(encoding))), whole.splitlines())
+
+    def test_a_delimiter_is_the_scripts_own(self):
+        response = self.stream([b"a||b|", 0.02, b"|c", None])
+        self.assertEqual(run(lambda: list(response.lines("utf-8", "||"))), ["a", "b", "c"])
+        with self.assertRaises(ValueError):
+            response.lines(None, b"")
+        with self.assertRaises(LookupError):
+            response.lines("utf-16")
+
+    def test_events_follow_the_standard(self):
+        response = self.stream([b"retry: 70\n\n: comment\nevent: n\nid: 4\nda", 0.02,
+                                b"ta: {\"a\":\ndata: 1}\n\nid: 5\n\ndata: 2\n\ndata: lost", None])
+
+        def read():
+            events = response.events()
+            return events, list(events)
+
+        events, (first, second) = run(read)
+        self.assertEqual((first.event, first.id, first.retry, first.json()), ("n", "4", 70, {"a": 1}))
+        self.assertEqual((second.event, second.data, second.id, second.retry),
+                         ("message", "2", "5", None))
+        self.assertEqual((events.last_event_id, events.retry), ("5", 70))
+        self.assertLess(abs(time.time() - first.received), 5)
+
+    def test_a_broken_body_raises_what_the_client_makes(self):
+        response = self.stream([EVENT, 0.05, "reset"])
+        with self.assertRaises(BodyError) as caught:
+            run(lambda: list(response.lines("utf-8")))
+        self.assertEqual(caught.exception.args[0], "reset")
+        self.assertTrue(caught.exception.args[2])
+        self.assertEqual(response.error[0], "reset")
+
+    def test_silence_is_a_read_timeout(self):
+        response = self.stream([EVENT, 5], read_timeout=0.05)
+        with self.assertRaises(BodyError) as caught:
+            run(lambda: list(response.events()))
+        self.assertEqual(caught.exception.args[0], "timeout_read")
+
+    def test_a_line_without_end_is_read_on_past_the_pause(self):
+        size = 3 << 20
+        response = self.stream([b"x" * size, b"\n", None])
+        self.assertEqual([len(line) for line in run(lambda: list(response.lines("utf-8")))], [size])
+
+    def test_closing_ends_an_iteration(self):
+        response = self.stream([EVENT, 5])
+
+        def read():
+            lines = response.lines("utf-8")
+            first = next(lines)
+            gevent.spawn_later(0.02, response.close)
+            return [first, *lines]
+
+        self.assertEqual(run(read)[0], "id: 1")
+        self.assertFalse(response.is_open)
+
+    def test_a_response_that_is_dropped_closes_its_connection(self):
+        server = self.serve(lambda asked: [STREAM, *([EVENT, 0.02] * 400)])
+        response = run(lambda: self.get("/dropped", stream=True))
+        self.assertTrue(response.is_open)
+        gc.disable()
+        self.addCleanup(gc.enable)
+        del response
+        wait_until(lambda: server.closed == ["/dropped"], "the end of the stream")
+
+
+class Requests(Asking):
+    def test_a_refused_connection_is_an_error_not_an_exception(self):
+        response = run(lambda: self.client.request("GET", "http://127.0.0.1:1/", []))
+        self.assertEqual((response.status, response.content, len(response.headers)), (0, b"", 0))
+        self.assertEqual(response.error[0], "connect_refused")
+
+    def test_what_cannot_be_sent_is_said_at_once(self):
+        for url, headers in (("nonsense", []), ("http://h/", [("A", "b\r\nc")]),
+                             ("http://h/", [("A b", "c")]), ("http://h/", [("", "c")])):
+            with self.assertRaises(ValueError):
+                self.client.request("GET", url, headers)
+        with self.assertRaises(ValueError):
+            self.client.request("G T", "http://h/", [])
+
+    def test_redirects_are_history(self):
+        self.serve(lambda asked: answer("there") if asked.target == "/b" else answer(
+            status="302 Found", headers=["Location: /b"]))
+        response = run(lambda: self.get("/a"))
+        self.assertEqual([(status, url) for status, url, _ in response.history],
+                         [(302, self.server.url + "/a")])
+        self.assertEqual(response.url, self.server.url + "/b")
+        self.assertEqual(run(lambda: self.get("/a", max_redirects=0)).status, 302)
+
+    def test_cookies_are_kept_and_may_be_set(self):
+        self.serve(lambda asked: answer(headers=["Set-Cookie: a=1; Path=/"]))
+        run(self.get)
+        self.assertEqual(self.client.cookies()[0][:4], ("a", "1", "127.0.0.1", "/"))
+        self.assertTrue(self.client.set_cookie("b", "2", "127.0.0.1"))
+        run(lambda: self.get(cookies="c=3"))
+        self.assertEqual(self.server.asked[1].get("cookie"), "a=1; b=2; c=3")
+        self.client.set_cookie("a", "", "127.0.0.1", expires=1)
+        self.assertEqual([cookie[0] for cookie in self.client.cookies()], ["b"])
+        self.client.clear_cookies()
+        self.assertEqual(self.client.cookies(), [])
+
+    def test_rows_are_kept_for_the_script(self):
+        _cicada.reset_rows()
+        _cicada.record("GET", "/x", 12.4, 10, None)
+        _cicada.record("GET", "/x", None, 5, "bad \ud800")
+        row = _cicada.row("GET", "/x")
+        self.assertEqual((row["num_requests"], row["num_none_requests"], row["num_failures"]),
+                         (2, 1, 1))
+        self.assertEqual(row["response_times"], {12: 1})
+        self.assertEqual(_cicada.errors(), [("GET", "/x", "bad ?", 1)])
+        self.assertIsNone(_cicada.row("GET", "/none"))
+        _cicada.record_exception("no", "Traceback")
+        self.assertEqual(_cicada.exceptions()[-1], ("no", "Traceback", 1))
+
+
+if __name__ == "__main__":
+    unittest.main()
