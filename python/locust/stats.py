@@ -114,6 +114,7 @@ class LiveStats(_Totals):
 
     def __init__(self):
         self.history = []
+        self._was_cleared = False
         self.remote = {}  # {client id: {(name, method): figures}}: a lead's workers
         self.remote_errors = {}  # {client id: {(method, name, text): occurrences}}
         self.remote_exceptions = {}  # {client id: {(message, traceback): count}}
@@ -130,6 +131,7 @@ class LiveStats(_Totals):
         """Forget everything that was counted; the total's time starts anew."""
         if _cicada.rows() or _cicada.errors():
             _cicada.reset_rows()
+            self._was_cleared = True  # the engine keeps such rows, empty
         self.remote = {}
         self.remote_errors = {}
         self.remote_exceptions = {}
@@ -174,7 +176,8 @@ class LiveStats(_Totals):
         return self._views[key]
 
     def _keys(self):
-        keys = {(name, method): None for method, name in _cicada.rows()}
+        keys = {(name, method): None for method, name in _cicada.rows()
+                if not self._was_cleared or _cicada.row(method, name)["num_requests"]}
         for table in self.remote.values():
             keys.update(dict.fromkeys(table))
         return keys
@@ -224,17 +227,13 @@ def _sum(tables):
 def record(request_type, name, response_time, response_length, exception=None, **_others):
     """The listener of the `request` event that counts: all runners add it.
 
-    A response time that is no number, or a length that is none, raises TypeError, which the event
-    logs and which makes the run end with status 2, as in Locust.
+    A response time that is no number, or a length of None, raises TypeError, which the event logs
+    and which makes the run end with status 2, as in Locust.
     """
     error = StatsError.parse_error(exception) if exception else None
-    try:
-        _cicada.record(request_type, name, response_time, response_length, error)
-    except TypeError:
-        # What is not text or a whole number is made so here, off the fast path.
-        _cicada.record(
-            str(request_type), str(name), None if response_time is None else response_time + 0.0,
-            int(response_length + 0), error)
+    if response_length is None:
+        raise TypeError("response_length of a request is None")
+    _cicada.record(request_type, name, response_time, response_length, error)
 
 
 def record_exception(message, traceback):

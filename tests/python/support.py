@@ -1,8 +1,9 @@
 """Shared by the tests of the Python side.
 
-They run on our `locust`, with a stand-in for the engine. With CICADA_REFERENCE=1 in the environment
-they run on the real Locust of the interpreter instead: what passes there proves the test. Tests of
-what that version (2.12.1) lacks or does otherwise carry @ours_only.
+They run on our `locust`, with the engine in the folder CICADA_PYTHON_DIR or else a stand-in. With
+CICADA_REFERENCE=1 in the environment they run on the real Locust of the interpreter instead: what
+passes there proves the test. Tests of what that version (2.12.1) lacks or does otherwise carry
+@ours_only.
 """
 
 import os
@@ -15,7 +16,7 @@ STAND_IN = os.path.join(HERE, "stand_in_engine")
 REFERENCE = os.environ.get("CICADA_REFERENCE") == "1"
 
 if not REFERENCE:
-    sys.path[:0] = [os.path.abspath(PYTHON), STAND_IN]
+    sys.path[:0] = [os.path.abspath(PYTHON), os.environ.get("CICADA_PYTHON_DIR", STAND_IN)]
 
 import locust  # noqa: E402
 import gevent  # noqa: E402
@@ -30,12 +31,11 @@ class Test:
 
     def __init__(self, *user_classes, **options):
         if not REFERENCE:
-            import _cicada
-            _cicada.reset_rows()
-            _cicada._exceptions.clear()
+            forget()
         locust.log.unhandled_greenlet_exception = False
         self.environment = Environment(user_classes=list(user_classes), events=Events(), **options)
         self.runner = self.environment.create_local_runner()
+        self._old = dict(self.runner.exceptions)  # they outlive a test: the process keeps them
         self.hooks = []
         for name in ("test_start", "spawning_complete", "test_stopping", "test_stop"):
             getattr(self.environment.events, name).add_listener(self._noting(name))
@@ -55,8 +55,21 @@ class Test:
         return self
 
     @property
+    def exception_rows(self):
+        return [each for key, each in self.runner.exceptions.items() if key not in self._old]
+
+    @property
     def exceptions(self):
-        return {each["msg"]: each["count"] for each in self.runner.exceptions.values()}
+        return {each["msg"]: each["count"] for each in self.exception_rows}
+
+
+def forget():
+    """Forget the rows of the test before: they are the process's."""
+    import _cicada
+    from locust import _engine
+
+    _engine.ensure()
+    _cicada.reset_rows()
 
 
 def wait_until(condition, timeout=5):

@@ -98,6 +98,7 @@ class MarkovTaskSetMeta(TaskSetMeta):
                 task.transitions = [
                     name for name, weight in task.transitions.items() for _ in range(weight)
                 ]
+            class_dict["tasks"] = tasks  # for those who look at a class; the chain decides
             class_dict["current"] = tasks[0]
             class_dict.setdefault("abstract", False)
         return type.__new__(mcs, classname, bases, class_dict)

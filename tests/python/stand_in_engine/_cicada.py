@@ -115,13 +115,9 @@ def _count(table, key):
 
 
 def record(type, name, response_time, response_length, error):
-    for text in (type, name):
-        if not isinstance(text, str):
-            raise TypeError("type and name are text")
-    if not isinstance(response_length, int):
-        raise TypeError("a length is a whole number")
+    type, name, response_length = str(type), str(name), int(response_length or 0)
     if not (response_time is None or isinstance(response_time, (int, float))):
-        raise TypeError("numbers are numbers")
+        raise TypeError("a time is a number")
     row = _rows.setdefault((type, name), _blank())
     now = time.time()
     row["num_requests"] += 1
