@@ -144,5 +144,6 @@ def ui_extra_args_dict(args=None):
 
 __getattr__ = absent(__name__, dict.fromkeys((
     "find_locustfile", "find_locustfiles", "parse_locustfile_option", "parse_locustfile_paths",
-    "download_locustfile_from_url", "retrieve_locustfiles_from_master", "is_url",
+    "locustfile_is_directory", "download_locustfile_from_url",
+    "retrieve_locustfiles_from_master", "is_url",
 ), "cicada finds and loads Locust files itself"))

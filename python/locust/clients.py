@@ -9,6 +9,7 @@ import weakref
 from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
+from locust._missing import absent
 from locust.http_auth import HTTPBasicAuth
 from locust.http_report import REPORTED_SLOTS, Reported, RequestMeta
 from locust.http_response import LocustResponse
@@ -151,3 +152,6 @@ class HttpSession(SessionSettings):
                 result = hook(response, **kwargs)
                 response = response if result is None else result
         return response
+
+
+__getattr__ = absent(__name__, {"LocustHttpAdapter": "the engine keeps the connections"})

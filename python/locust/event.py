@@ -164,3 +164,8 @@ class Events:
                     setattr(self, name, EventHook())
                 elif hook in ("RequestHook", RequestHook):
                     setattr(self, name, RequestHook())
+
+
+from ._missing import absent  # noqa: E402
+
+__getattr__ = absent(__name__, {"DeprecatedEventHook": "the events that it was for are gone"})

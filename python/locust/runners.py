@@ -38,6 +38,7 @@ STATE_MISSING = "missing"
 
 WORKER_REPORT_INTERVAL = 3.0
 HEARTBEAT_INTERVAL = 1
+HEARTBEAT_LIVENESS = 3
 SPAWN_BATCH = 25  # users that are made before the others get a turn
 
 greenlet_exception_handler = greenlet_exception_logger(logger)
@@ -441,5 +442,8 @@ from ._distributed import (  # noqa: E402, F401: they build on the classes above
 
 __getattr__ = absent(__name__, {
     "UsersDispatcher": "cicada spreads the users itself",
-    "rpc": "messages travel over cicada's own channel",
+    **dict.fromkeys(
+        ("rpc", "CONNECT_RETRY_COUNT", "CONNECT_TIMEOUT", "FALLBACK_INTERVAL",
+         "HEARTBEAT_DEAD_INTERNAL"), "messages travel over cicada's own channel"),
+    **dict.fromkeys(("CustomMessageListener", "ExceptionDict"), "it is a type of Locust's own"),
 })

@@ -248,4 +248,8 @@ __getattr__ = absent(__name__, {
     "update_stats_history": None,
     "print_stats_json": "use --json",
     "save_html_report": "use --html",
+    **dict.fromkeys(("STATS_AUTORESIZE", "resize_handler"), "cicada draws the tables of a run"),
+    **dict.fromkeys(
+        ("CSVWriter", "StatsBaseDict", "StatsEntryDict", "StatsErrorDict", "StatsHolder"),
+        "it is a type of Locust's own"),
 })

@@ -16,5 +16,6 @@ class WebUI:
 
 
 __getattr__ = absent(__name__, dict.fromkeys(
-    ("app", "greenlet_exception_handler", "auto_login", "login_manager"),
+    ("DEFAULT_CACHE_TIME", "STATE_MISSING", "STATE_RUNNING", "app", "auth_credentials",
+     "greenlet_exception_handler", "login_manager", "version"),
     "there is no Flask application"))

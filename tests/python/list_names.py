@@ -17,6 +17,6 @@ for each in [locust.__name__,
     module = importlib.import_module(each)
     found[each] = sorted(
         name for name, value in vars(module).items()
-        if not name.startswith("_") and not inspect.ismodule(value)
+        if not name.startswith("_") and name != "TYPE_CHECKING" and not inspect.ismodule(value)
         and getattr(value, "__module__", each) == each and type(value).__name__ != "TypeVar")
 json.dump(found, sys.stdout)

@@ -42,7 +42,7 @@ class Names(unittest.TestCase):
                     self.assertIn(f"{module_name}.{name} is not part of cicada", str(error))
                 except AttributeError:
                     silent.append(f"{module_name}.{name}")
-        self.assertEqual(silent, [])
+        self.assertEqual(silent, [], "\n".join(silent))
 
     def test_a_missing_name_is_told_in_a_from_import_too(self):
         with self.assertRaisesRegex(ImportError, "locust.stats.StatsCSV is not part of cicada"):

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
 from locust import http_auth, http_cookies, http_errors
+from locust._missing import absent
 from locust.exception import LocustError
 from locust.fasthttp_response import (BadStatusCode, ErrorResponse, FastResponse,
                                       ResponseContextManager, RestResponseContextManager,
@@ -316,3 +317,8 @@ def _exception_text(error):
               if frame.filename != __file__]
     place = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
     return f"{type(error).__name__}: {error}{place}"
+
+
+__getattr__ = absent(__name__, dict.fromkeys(
+    ("FAILURE_EXCEPTIONS", "FastRequest", "LocustUserAgent", "insecure_ssl_context_factory"),
+    "the engine is the client"))
