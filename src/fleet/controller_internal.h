@@ -45,6 +45,9 @@ struct script_state {
     bool has_target; /* a ramp is under way or complete */
     bool wants_quit; /* before the run began */
     bool has_rest;   /* the lead was told that all workers have ended */
+    /* What the script asked for before the run began. */
+    struct frame_target early;
+    bool has_early;
 };
 
 struct controller {

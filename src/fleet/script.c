@@ -46,6 +46,7 @@ void script_fini(struct controller *controller)
 {
     classes_free(controller->script.classes);
     controller->script.classes = NULL;
+    frame_target_fini(&controller->script.early);
 }
 
 char *script_compose(const struct controller *controller, const struct controller_worker *member)
@@ -174,16 +175,6 @@ static void begin_ramp(struct controller *controller, uint32_t users, double rat
     script_pace(controller, now_ns);
 }
 
-void script_begin(struct controller *controller)
-{
-    const struct controller_config *config = controller->config;
-
-    if (controller->script.wants_quit)
-        controller_begin_stop(controller);
-    else if (!config->script->has_shape)
-        begin_ramp(controller, config->users, config->spawn_rate_per_s);
-}
-
 /* The same again, as a shape says each second, leaves the ramp alone. */
 static bool is_same_target(const struct script_state *script, const struct frame_target *target)
 {
@@ -191,25 +182,51 @@ static bool is_same_target(const struct script_state *script, const struct frame
            script->ramp.rate_per_s == target->spawn_rate_per_s;
 }
 
+static void go_to(struct controller *controller, const struct frame_target *target)
+{
+    struct script_state *script = &controller->script;
+    bool is_same = is_same_target(script, target);
+    struct err err = {0};
+
+    if (classes_restrict(script->classes, target->classes, target->class_count, &err) < 0) {
+        log_error("the script asks for users that there are not: %s", err.text);
+    } else if (!is_same) {
+        controller->run->info.users_planned =
+            larger(controller->run->info.users_planned, target->users);
+        begin_ramp(controller, target->users, target->spawn_rate_per_s);
+    }
+}
+
+void script_begin(struct controller *controller)
+{
+    const struct controller_config *config = controller->config;
+
+    if (controller->script.wants_quit)
+        controller_begin_stop(controller);
+    else if (controller->script.has_early)
+        go_to(controller, &controller->script.early);
+    else if (!config->script->has_shape)
+        begin_ramp(controller, config->users, config->spawn_rate_per_s);
+}
+
+/* The lead may be ready, and ask for users, before the last worker is. */
 static void take_target(struct controller_worker *member, const struct frame *frame)
 {
     struct controller *controller = member->controller;
     struct script_state *script = &controller->script;
     struct frame_target target;
     struct err err = {0};
-    bool is_same;
 
-    if (!speaks_for_run(member) || controller->state != CONTROLLER_RUNNING ||
-        frame_get_target(frame, &target, &err) < 0)
+    if (!speaks_for_run(member) || frame_get_target(frame, &target, &err) < 0)
         return;
-    is_same = is_same_target(script, &target);
-    if (classes_restrict(script->classes, target.classes, target.class_count, &err) < 0) {
-        log_error("the script asks for users that there are not: %s", err.text);
-    } else if (!is_same) {
-        controller->run->info.users_planned =
-            larger(controller->run->info.users_planned, target.users);
-        begin_ramp(controller, target.users, target.spawn_rate_per_s);
+    if (controller->state == CONTROLLER_STARTING) {
+        frame_target_fini(&script->early);
+        script->early = target;
+        script->has_early = true;
+        return;
     }
+    if (controller->state == CONTROLLER_RUNNING)
+        go_to(controller, &target);
     frame_target_fini(&target);
 }
 

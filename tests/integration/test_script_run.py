@@ -1,0 +1,398 @@
+#!/usr/bin/env python3
+"""Runs of Locust files as the controller drives them: processes and their messages, ramps and
+shapes, exit codes, signals, deaths. What scripts themselves may do is tested elsewhere."""
+
+import collections
+import os
+import signal
+import time
+
+import harness
+from harness import between, check, children_of, contains, is_alive, same, test, wait_until
+
+# Each says what it hears on standard output, one fact a line.
+HEAD = """
+import os
+import time
+import gevent
+from locust import LoadTestShape, User, constant, events, task
+from locust.runners import LocalRunner, MasterRunner, WorkerRunner
+
+def say(*facts):
+    os.write(1, (" ".join(map(str, facts)) + "\\n").encode())  # whole, beside other processes
+
+def row(name="row"):
+    events.request.fire(request_type="X", name=name, response_time=5, response_length=1,
+                        exception=None, context={})
+"""
+USERS = """
+class Ana(User):
+    wait_time = constant(0.1)
+
+    def on_start(self):
+        say("start", type(self).__name__)
+
+    @task
+    def work(self):
+        row()
+
+class Bo(Ana):
+    weight = 2
+
+class Few(Ana):
+    fixed_count = 1
+"""
+HOOKS = """
+@events.init.add_listener
+def init(environment, **_others):
+    say("init", type(environment.runner).__name__)
+
+@events.test_start.add_listener
+def start(environment, **_others):
+    say("test_start", type(environment.runner).__name__)
+
+@events.spawning_complete.add_listener
+def spawned(user_count, **_others):
+    say("spawned", user_count)
+
+@events.test_stop.add_listener
+def stop(environment, **_others):
+    say("test_stop", type(environment.runner).__name__)
+
+@events.quitting.add_listener
+def quitting(environment, **_others):
+    say("quitting", type(environment.runner).__name__, environment.stats.total.num_requests)
+"""
+
+
+def run(t, text, *words, limit_s=60, **options):
+    """The outcome, the result (None when there is none) and the script's facts."""
+    t.write("script.py", HEAD + text)
+    path = t.path("result.json")
+    outcome = t.cicada("run", "script.py", "--no-progress", "--json", path, *words,
+                       limit_s=limit_s, **options)
+    facts = [line for line in outcome.stdout.split("\ncicada ")[0].splitlines() if line]
+    return outcome, harness.Result(path) if os.path.exists(path) else None, facts
+
+
+def start(t, text, *words, **options):
+    t.write("script.py", HEAD + text)
+    return t.start_cicada("run", "script.py", "--no-progress", "--json", t.path("result.json"),
+                          *words, **options)
+
+
+def status_of(process, limit_s=30):
+    status = process.wait(limit_s)
+    harness.check_for_crash(process)
+    return status
+
+
+@test
+def one_process_runs_every_class_by_weight_and_fixed_count(t):
+    outcome, result, facts = run(t, USERS + HOOKS, "-u", "7", "-r", "7", "-t", "2s")
+    same(outcome.status, 0, f"exit status ({outcome.stderr})")
+    starts = collections.Counter(fact for fact in facts if fact.startswith("start "))
+    same(starts, {"start Few": 1, "start Ana": 2, "start Bo": 4}, "users of each class")
+    order = [fact.split()[0] for fact in facts if not fact.startswith("start ")]
+    same(order, ["init", "test_start", "spawned", "test_stop", "quitting"], "hooks")
+    check("init LocalRunner" in facts, f"the runner: {facts}")
+    same(result.json["run"]["users_max"], 7, "most users")
+    same(len(result.json["workers"]), 1, "workers")
+
+
+@test
+def users_come_in_steps_of_the_rate_the_first_at_once(t):
+    _, result, facts = run(t, """
+began = time.monotonic()
+class Ana(User):
+    wait_time = constant(10)
+    def on_start(self):
+        say("at", time.monotonic() - began)
+    @task
+    def work(self):
+        pass
+
+@events.test_start.add_listener
+def begin(**_others):
+    global began
+    began = time.monotonic()
+""", "-u", "5", "-r", "2", "-t", "4s")
+    times = [float(fact.split()[1]) for fact in facts if fact.startswith("at ")]
+    same(len(times), 5, "users that started")
+    for time_s, expected in zip(times, (0, 0, 1, 1, 2)):
+        between(time_s, expected - 0.2, expected + 0.8, f"start of a user, in {times}")
+    same(result.json["run"]["users_max"], 5, "most users")
+
+
+@test
+def several_processes_share_users_and_have_a_lead(t):
+    outcome, result, facts = run(t, USERS + HOOKS + """
+@events.quitting.add_listener
+def set_code(environment, **_others):
+    if isinstance(environment.runner, MasterRunner):
+        environment.process_exit_code = 7
+""", "-u", "8", "-r", "8", "-t", "3s", "--processes", "2")
+    same(outcome.status, 7, f"the master's exit code ({outcome.stderr})")
+    starts = collections.Counter(fact for fact in facts if fact.startswith("start "))
+    same(sum(starts.values()), 8, "users")
+    same(starts["start Few"], 1, "users of the fixed count, over both processes")
+    same(sorted(fact for fact in facts if fact.startswith("init")),
+         ["init MasterRunner", "init WorkerRunner", "init WorkerRunner"], "runners")
+    same(len(result.json["workers"]), 2, "workers in the result, the lead not among them")
+    check("spawned 8" in facts, f"the master hears of all users: {facts}")
+    last = [fact for fact in facts if fact.startswith("quitting MasterRunner")]
+    same(facts[-1:], last, "the master quits last")
+    total = [each for each in result.json["requests"] if each["name"] == "row"]
+    same(int(last[0].split()[2]), total[0]["num_requests"], "the master's figures are whole")
+
+
+@test
+def messages_go_both_ways_between_processes(t):
+    outcome, _, facts = run(t, """
+def heard(environment, msg, **_others):
+    say("heard", type(environment.runner).__name__, msg.type, msg.data)
+
+@events.init.add_listener
+def init(environment, **_others):
+    environment.runner.register_message("up", heard)
+    environment.runner.register_message("down", heard)
+
+@events.test_start.add_listener
+def begin(environment, **_others):
+    runner = environment.runner
+    if isinstance(runner, WorkerRunner):
+        runner.send_message("up", {"text": "Ångström", "list": [1, None]})
+    else:
+        runner.send_message("down", [1.5])
+""" + USERS, "-t", "3s", "-u", "2", "-r", "2", "--processes", "2")
+    same(outcome.status, 0, f"exit status ({outcome.stderr})")
+    heard = sorted(fact for fact in facts if fact.startswith("heard"))
+    same(heard, ["heard MasterRunner up {'text': 'Ångström', 'list': [1, None]}"] * 2 +
+         ["heard WorkerRunner down [1.5]"] * 2, "messages")
+
+
+SHAPE = """
+class Shape(LoadTestShape):
+    def tick(self):
+        now = self.get_run_time()
+        if now < 1.5:
+            return 3, 3
+        if now < 3:
+            return 6, 100, [Bo]
+        if now < 4.5:
+            return 1, 100
+        return None
+"""
+
+
+def check_shape(t, *words):
+    outcome, result, facts = run(t, USERS + SHAPE + HOOKS, *words)
+    same(outcome.status, 0, f"exit status ({outcome.stderr})")
+    between(result.json["run"]["duration_s"], 4, 8, "seconds until the shape ended the run")
+    same(result.json["run"]["users_max"], 6, "most users")
+    starts = collections.Counter(fact for fact in facts if fact.startswith("start "))
+    same(starts, {"start Few": 1, "start Ana": 1, "start Bo": 4}, "users that started")
+    return outcome
+
+
+@test
+def a_shape_says_how_many_users_there_are_and_of_which_class(t):
+    outcome = check_shape(t, "-u", "50")
+    contains(outcome.stderr, "--users has no effect", "warning")
+
+
+@test
+def a_shape_is_led_over_several_processes(t):
+    check_shape(t, "--processes", "2")
+
+
+@test
+def a_script_may_end_the_run(t):
+    outcome, result, _ = run(t, USERS + """
+@events.test_start.add_listener
+def begin(environment, **_others):
+    gevent.spawn_later(0.5, environment.runner.quit)
+""", "-t", "1m")
+    same(outcome.status, 0, f"exit status ({outcome.stderr})")
+    between(result.json["run"]["duration_s"], 0.3, 10, "seconds")
+
+
+@test
+def a_script_may_end_the_run_before_it_began(t):
+    outcome, _, _ = run(t, USERS + """
+@events.init.add_listener
+def begin(environment, **_others):
+    environment.runner.quit()
+""", "-t", "1m")
+    same(outcome.status, 0, f"exit status ({outcome.stderr})")
+    between(outcome.seconds, 0, 30, "seconds")
+
+
+@test
+def exit_codes_follow_locust(t):
+    cases = (
+        ("    environment.process_exit_code = 42", (), 42),
+        ("    environment.process_exit_code = 0", (), 0),
+        ("    pass", (), 1),
+        ("    pass", ("--exit-code-on-error", "9"), 9),
+    )
+    for line, words, expected in cases:
+        outcome, result, _ = run(t, """
+class Ana(User):
+    wait_time = constant(0.1)
+    @task
+    def work(self):
+        events.request.fire(request_type="X", name="row", response_time=5, response_length=1,
+                            exception=ValueError("wrong"), context={})
+
+@events.quitting.add_listener
+def end(environment, **_others):
+""" + line, "-t", "1s", *words)
+        same(outcome.status, expected, f"exit status with {line.strip()!r} and {words}")
+        same(result.json["run"]["verdict"], "fail" if expected else "pass", "verdict")
+
+
+@test
+def an_unhandled_exception_in_a_hook_is_status_2_with_a_whole_result(t):
+    outcome, result, _ = run(t, USERS + """
+@events.test_start.add_listener
+def begin(**_others):
+    raise ValueError("boom")
+""", "-t", "2s")
+    same(outcome.status, 2, f"exit status ({outcome.stderr})")
+    contains(outcome.stderr, "ValueError: boom", "log")
+    check(result.json["requests"], "the result has the requests")
+
+
+@test
+def an_exception_in_init_still_starts_the_run(t):
+    outcome, result, _ = run(t, USERS + """
+@events.init.add_listener
+def begin(**_others):
+    raise ValueError("boom")
+""", "-t", "1s")
+    same(outcome.status, 2, f"exit status ({outcome.stderr})")
+    check(result, "there is a result")
+
+
+@test
+def ctrl_c_ends_the_run_in_order(t):
+    process = start(t, USERS + HOOKS, "-u", "3", "-r", "3")
+    process.wait_for_output("spawned 3")
+    process.child.send_signal(signal.SIGINT)
+    same(status_of(process), 130, "exit status")
+    contains(process.stdout, "test_stop LocalRunner.*quitting LocalRunner", "hooks")
+    same(harness.Result(t.path("result.json")).json["run"]["verdict"], "aborted", "verdict")
+
+
+@test
+def ctrl_c_over_several_processes_leaves_none_behind(t):
+    process = start(t, USERS + HOOKS, "-u", "4", "-r", "4", "--processes", "2")
+    process.wait_for_output("spawned 4")
+    members = children_of(process.pid)
+    same(len(members), 3, "processes: two workers and the lead")
+    os.killpg(os.getpgid(process.pid), 0)
+    process.child.send_signal(signal.SIGTERM)
+    same(status_of(process), 143, "exit status")
+    check(not any(is_alive(pid) for pid in members), "no process is left")
+
+
+@test
+def a_second_ctrl_c_ends_at_once(t):
+    process = start(t, USERS.replace("row()", "say('busy')\n        gevent.sleep(60)"), "-s", "60")
+    process.wait_for_output("busy")
+    process.child.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    process.child.send_signal(signal.SIGINT)
+    same(status_of(process, 10), 130, "exit status")
+
+
+@test
+def a_worker_that_dies_is_told_and_fails_the_run(t):
+    process = start(t, USERS + HOOKS, "-u", "4", "-r", "4", "-t", "4s", "--processes", "2")
+    process.wait_for_output("spawned 4")
+    os.kill(children_of(process.pid)[0], signal.SIGKILL)
+    same(status_of(process), 1, "exit status")
+    contains(process.stderr, "worker 0 was lost: ended by signal 9.*the run goes on", "message")
+    workers = harness.Result(t.path("result.json")).json["workers"]
+    same([each["lost"] for each in workers], [True, False], "lost workers")
+
+
+@test
+def a_run_ends_when_its_only_worker_dies(t):
+    outcome, result, _ = run(t, USERS.replace("row()", "os.kill(os.getpid(), 9)"), "-t", "1m")
+    same(outcome.status, 1, "exit status")
+    contains(outcome.stderr, "worker 0 was lost.*the run ends", "message")
+    check(result.json["workers"][0]["lost"], "it is marked as lost")
+
+
+@test
+def a_run_ends_when_its_lead_dies(t):
+    process = start(t, USERS + HOOKS, "-u", "2", "-r", "2", "-t", "1m", "--processes", "2")
+    process.wait_for_output("spawned 2")
+    os.kill(children_of(process.pid)[2], signal.SIGKILL)
+    same(status_of(process), 1, "exit status")
+    contains(process.stderr, "the process of the script's hooks was lost", "message")
+
+
+@test
+def workers_end_when_the_controller_is_killed(t):
+    process = start(t, USERS + HOOKS, "-u", "2", "-r", "2", "--processes", "2")
+    process.wait_for_output("spawned 2")
+    members = children_of(process.pid)
+    process.child.kill()
+    wait_until(lambda: not any(is_alive(pid) for pid in members), "the members to end", 5)
+
+
+@test
+def a_script_that_loads_for_inspection_alone_fails_the_start(t):
+    outcome, result, _ = run(t, """
+import sys
+if sys.argv[0].endswith("worker.py"):
+    raise ValueError("not here")
+""" + USERS, "-t", "1m")
+    same((outcome.status, result), (2, None), f"exit status and result ({outcome.stderr})")
+    contains(outcome.stderr, "ValueError: not here.*\ncicada: .*cannot be loaded: ValueError",
+             "message")
+
+
+@test
+def a_task_that_never_gives_way_is_named_and_ended(t):
+    outcome, _, _ = run(t, """
+class Ana(User):
+    @task
+    def spin(self):
+        while True:
+            pass
+""", "-t", "2s", limit_s=90)
+    same(outcome.status, 1, f"exit status ({outcome.stderr})")
+    contains(outcome.stderr, r"script\.py:\d+.*kept all other users", "the place")
+    contains(outcome.stderr, "worker 0 has said nothing for 15 s", "message")
+
+
+@test
+def the_log_of_a_script_stays_as_it_is(t):
+    outcome, _, _ = run(t, """
+import logging
+
+class Ana(User):
+    wait_time = constant(10)
+    @task
+    def work(self):
+        logging.info("one\\n  two")
+        logging.debug("three")
+""", "-t", "1s")
+    contains(outcome.stderr, r"\n\[[-\d]+ [:\d]+,\d{3}\] \S+/INFO/root: one\n  two\n", "log")
+    check("three" not in outcome.stderr, "debug is below the level")
+
+
+@test
+def csv_files_are_those_of_locust(t):
+    outcome, _, _ = run(t, USERS, "-t", "2s", "--csv", "out", "--csv-full-history")
+    same(outcome.status, 0, f"exit status ({outcome.stderr})")
+    for part in ("stats", "stats_history", "failures", "exceptions"):
+        check(os.path.exists(t.path(f"out_{part}.csv")), f"out_{part}.csv is there")
+
+
+if __name__ == "__main__":
+    harness.main(jobs=3)
