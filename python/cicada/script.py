@@ -101,7 +101,7 @@ def find_files(places):
     files = []
     for place in places:
         if os.path.isdir(place):
-            for folder, folders, names in sorted(os.walk(place)):
+            for folder, folders, names in os.walk(place):
                 folders[:] = sorted(name for name in folders if not name.startswith(("_", ".")))
                 files += [os.path.join(folder, name) for name in sorted(names)
                           if name.endswith(".py") and not name.startswith(("_", "."))]

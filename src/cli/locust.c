@@ -289,8 +289,8 @@ static int locust_execute(const struct command_input *input, struct err *err)
 }
 
 static const struct command_example examples[] = {
-    {"cicada locust -f locustfile.py --headless -u 100 -r 10 -t 5m -H https://shop.example --csv "
-     "out",
+    {"cicada locust -f locustfile.py --headless -u 100 -r 10 -t 5m -H http://127.0.0.1:8080 "
+     "--csv out",
      "A Locust command line with another first word; the same tables, files and exit status."},
     {NULL, NULL},
 };

@@ -284,20 +284,26 @@ static const struct command_example examples[] = {
      "Three of four users on /a; the full result goes to a file."},
     {"cicada run 'http://127.0.0.1:8080/{{tenant}}' --feed tenants.csv -u 10 -t 1m",
      "A tenant of its own for each user, from a column of a CSV file."},
+    {"cicada run locustfile.py --host http://127.0.0.1:8080 -u 100 -r 10 -t 5m",
+     "The users of a Locust file."},
     {NULL, NULL},
 };
 
 const struct command command_run = {
     .name = "run",
-    .summary = "hold streams on one or more URLs and report what arrived",
-    .usage = "URL... [options]",
+    .summary = "hold streams on URLs, or run a Locust file, and report what arrived",
+    .usage = "URL... | FILE.py [USER CLASS...] [options]",
     .description =
         "Starts users that each hold an event stream, counts what arrives on it, and prints a "
         "summary at the end. Several URLs are shared out among users in turn; URL*3 gives one "
         "three times the weight (quote it for the shell).\n\n"
         "Streams reconnect as an EventSource does. Ctrl-C once stops users gracefully and writes "
-        "every report; twice ends at once.",
-    .operand = "a URL",
+        "every report; twice ends at once.\n\n"
+        "A Locust file runs on Python processes around the same engine, with Locust's statistics "
+        "beside the figures of its streams. Its defaults are Locust's: 1 new user a second, until "
+        "stopped, tasks cut short at the end, no time limits but those of the script. Options "
+        "that it adds itself stand among cicada's; those for requests and streams are for URLs.",
+    .operand = "a URL or a Locust file",
     .operand_min = 1,
     .operand_max = 10000,
     .takes_script = true,

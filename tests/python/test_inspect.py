@@ -1,0 +1,160 @@
+"""What stands before a run: settings of Locust's files, arguments of scripts, what a file holds."""
+
+import os
+import tempfile
+import unittest
+
+import support  # noqa: F401  (our packages first on the path)
+
+from cicada import arguments, ratio, script, settings
+from locust import LoadTestShape, TaskSet, User, task
+
+
+class Settings(unittest.TestCase):
+    def test_lines_of_every_form_are_read(self):
+        text = ("# a comment\n; another\n[section]\n---\n\nusers = 5\nspawn-rate: 2.5\n"
+                "host http://h\nheadless\n--tags = [quick, 'slow one']\n"
+                "run-time = 1m # not 2m\ncsv = \"a # b\"\nname =\n")
+        self.assertEqual(settings.read_conf(text, "locust.conf"), [
+            ("users", "5"), ("spawn-rate", "2.5"), ("host", "http://h"), ("headless", "true"),
+            ("tags", ["quick", "slow one"]), ("run-time", "1m"), ("csv", "a # b"), ("name", "")])
+
+    def test_a_line_that_is_none_is_named(self):
+        with self.assertRaisesRegex(settings.SettingsError, "my.conf line 2: '= 5'"):
+            settings.read_conf("users = 1\n= 5\n", "my.conf")
+
+    @unittest.skipIf(settings.tomllib is None, "no reader of TOML here")
+    def test_the_table_of_pyproject_is_read(self):
+        text = ("[tool.locust]\nusers = 5\nspawn-rate = 2.5\nheadless = true\n"
+                "only_summary = false\ntags = ['a', 'b']\n[tool.other]\nusers = 9\n")
+        self.assertEqual(settings.read_toml(text, "pyproject.toml"), [
+            ("users", "5"), ("spawn-rate", "2.5"), ("headless", "true"),
+            ("only-summary", "false"), ("tags", ["a", "b"])])
+        with self.assertRaisesRegex(settings.SettingsError, "pyproject.toml: "):
+            settings.read_toml("[tool.locust", "pyproject.toml")
+
+    def test_files_come_from_the_weakest_on(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name, text in ((".locust.conf", "users = 1"), ("more.conf", "users = 3")):
+                with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+                    file.write(text)
+            more = os.path.join(folder, "more.conf")
+            found = settings.read_all(config=more, home=folder)
+        self.assertEqual([(name, value) for name, value, _ in found],
+                         [("users", "1"), ("users", "3")])
+        with self.assertRaisesRegex(settings.SettingsError, "cannot read 'no.conf'"):
+            settings.read_all(config="no.conf", home="/nowhere")
+
+
+class Arguments(unittest.TestCase):
+    def setUp(self):
+        self.parser = arguments.Parser()
+        self.parser.add_argument("--tenant", env_var="TENANT", default="acme",
+                                 include_in_web_ui=False)
+        self.parser.add_argument("--count", type=int, default=3)
+        self.parser.add_argument("--names", nargs="*", default=[])
+        group = self.parser.add_argument_group("group")
+        group.add_argument("--deep", action="store_true", env_var="DEEP")
+
+    def parse(self, words=(), conf=None, environ=None):
+        namespace, rest = arguments.parse(self.parser, words, conf, environ or {})
+        return vars(namespace), rest
+
+    def test_later_sources_win(self):
+        conf = {"tenant": "conf", "count": "7", "deep": "true", "names": ["a", "b"]}
+        self.assertEqual(self.parse()[0],
+                         {"tenant": "acme", "count": 3, "names": [], "deep": False})
+        self.assertEqual(self.parse(conf=conf)[0],
+                         {"tenant": "conf", "count": 7, "names": ["a", "b"], "deep": True})
+        environ = {"TENANT": "environ", "DEEP": "no"}
+        self.assertEqual(self.parse(conf=conf, environ=environ)[0]["tenant"], "environ")
+        found, rest = self.parse(["--tenant", "line", "Ana"], conf, environ)
+        self.assertEqual((found["tenant"], rest), ("line", ["Ana"]))
+
+    def test_what_nobody_takes_is_left(self):
+        self.assertEqual(self.parse(["--other", "5", "Ana", "--", "Bo"])[1],
+                         ["--other", "5", "Ana", "Bo"])
+
+    def test_a_bad_value_is_an_error_with_a_sentence(self):
+        for words, message in ((["--count", "many"], "invalid int value: 'many'"),
+                               (["--tenant"], "expected one argument")):
+            with self.assertRaisesRegex(arguments.UsageError, message):
+                self.parse(words)
+
+
+class Scripts(unittest.TestCase):
+    def load(self, text):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, f"loaded_{self._testMethodName}.py")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+            return script.load(path)
+
+    def test_user_classes_and_the_shape_are_found(self):
+        module = self.load("from locust import LoadTestShape, User\n"
+                           "class B(User): pass\nclass A(User): pass\n"
+                           "class Base(User):\n    abstract = True\n"
+                           "class Odd(LoadTestShape):\n    abstract = True\n"
+                           "class Shape(LoadTestShape): pass\n")
+        users, shape = script.find_classes([module], User, LoadTestShape)
+        self.assertEqual((list(users), shape.__name__), (["A", "B"], "Shape"))
+
+    def test_what_goes_wrong_is_told_in_the_scripts_own_lines(self):
+        for text, message, detail in (
+                ("def f():\n    raise KeyError(7)\nf()\n", "cannot be loaded: KeyError: 7",
+                 "line 3, in <module>"),
+                ("x = (\n", r"SyntaxError: .* \(loaded_.*, line 1\)", "SyntaxError"),
+                ("import sys\nsys.exit('no')\n", r"it called sys.exit\(no\)", None)):
+            with self.assertRaisesRegex(script.ScriptError, message) as caught:
+                self.load(text)
+            if detail is None:
+                self.assertIsNone(caught.exception.detail)
+            else:
+                self.assertIn(detail, caught.exception.detail)
+                self.assertNotIn("importlib", caught.exception.detail)
+
+    def test_places_of_files_are_those_of_locust(self):
+        with tempfile.TemporaryDirectory() as folder:
+            inner = os.path.join(folder, "inner")
+            for name in ("inner", "__pycache__"):
+                os.mkdir(os.path.join(folder, name))
+            for name in ("b.py", "a.py", "_no.py", "c.txt", "inner/d.py", "__pycache__/e.py"):
+                with open(os.path.join(folder, name), "w", encoding="utf-8"):
+                    pass
+            found = [os.path.relpath(path, folder) for path in script.find_files([folder])]
+            self.assertEqual(found, ["a.py", "b.py", "inner/d.py"])
+            self.assertEqual(script.find_files([os.path.join(inner, "d")]),
+                             [os.path.join(inner, "d.py")])
+
+
+class Ratios(unittest.TestCase):
+    def test_shares_of_classes_and_nested_tasks_add_up(self):
+        class Inner(TaskSet):
+            @task(3)
+            def three(self):
+                pass
+
+            @task
+            def one(self):
+                pass
+
+        class Ana(User):
+            tasks = {Inner: 1}
+
+        class Bo(User):
+            weight = 3
+
+            @task
+            def all_there_is(self):
+                pass
+
+        found = ratio.ratios([Ana, Bo], 8, TaskSet, of_total=True)
+        self.assertEqual(found["Ana"]["ratio"], 0.25)
+        self.assertEqual(found["Ana"]["tasks"]["Inner"]["tasks"]["three"]["ratio"], 0.1875)
+        found = ratio.ratios([Ana, Bo], None, TaskSet, of_total=False)
+        self.assertEqual(found["Ana"]["tasks"]["Inner"]["tasks"]["three"]["ratio"], 0.75)
+        self.assertEqual(found["Bo"]["tasks"], {"all_there_is": {"ratio": 1.0}})
+
+
+if __name__ == "__main__":
+    unittest.main()
