@@ -5,13 +5,12 @@ that is made: cookies, connections and waiting are the engine's. A user pays for
 """
 
 import time
-import weakref
 from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
 from locust._missing import absent
 from locust.http_auth import HTTPBasicAuth
-from locust.http_report import REPORTED_SLOTS, Reported, RequestMeta
+from locust.http_report import REPORTED_SLOTS, Reported, Row, report
 from locust.http_response import LocustResponse
 from locust.http_session import SessionSettings
 from locust.http_sse import EventSource
@@ -41,6 +40,9 @@ class HttpSession(SessionSettings):
         self.base_url = base_url
         self.request_event = request_event
         self.user = user
+        # Also what comes later: attributes of all sessions in one order share their names.
+        self.trust_env = True
+        self._body_errors = self._engine_client = None
         if base_url and "@" in base_url:
             self._take_credentials()
 
@@ -128,17 +130,14 @@ class HttpSession(SessionSettings):
         if hooks or self._hooks or response._sent.has_hooks:
             response = self._call_hooks(hooks, response, kwargs)
         if self.user:
-            context = {**self.user.context(), **(context or {})}
+            context = {**self.user.context(), **context} if context else self.user.context()
         sent = response._sent
-        meta = RequestMeta(
-            weakref.ref(response), request_type=method, name=name or sent.path_url,
-            response_time=response_time, response_length=length, exception=None,
-            context=context or {}, start_time=start_time, url=sent.url)
+        row = Row(method, name or sent.path_url, response_time, length, context or None, start_time,
+                  sent.url)
         if catch_response:
-            response._watch(self.request_event, meta)
+            response._watch(self.request_event, row)
         else:
-            meta["exception"] = response._fault(name or response.url)
-            self.request_event.fire(**meta, response=response)
+            report(self.request_event, row, response, response._fault(name or response.url))
         return response
 
     def _call_hooks(self, hooks, response, kwargs):

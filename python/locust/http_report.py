@@ -1,5 +1,8 @@
 """How a request becomes a row: with catch_response when its with block is left, else at once."""
 
+import weakref
+from typing import NamedTuple, Optional
+
 from locust.exception import CatchResponseError, LocustError, ResponseError
 
 _OUTSIDE_WITH = (
@@ -8,6 +11,26 @@ _OUTSIDE_WITH = (
 NEEDS_CATCH = (
     "success() and failure() decide about a request that was made with catch_response=True, "
     "inside its with block")
+
+
+class Row(NamedTuple):
+    """What is known of a request once it is answered."""
+
+    request_type: str
+    name: str
+    response_time: float  # ms
+    response_length: int
+    context: Optional[dict]  # None: empty
+    start_time: float  # unix s
+    url: str
+
+
+def report(event, row, response, exception):
+    """Tells the listeners of a request."""
+    event.fire(
+        request_type=row.request_type, name=row.name, response_time=row.response_time,
+        response_length=row.response_length, context=row.context or {}, start_time=row.start_time,
+        url=row.url, response=response, exception=exception)
 
 
 class RequestMeta(dict):
@@ -34,16 +57,28 @@ class RequestMeta(dict):
 class Reported:
     """The part of a response that is reported when its with block is left, and then closed.
 
-    Mixed into a response with _fault(name) and close(), and the slots of REPORTED_SLOTS.
+    Mixed into a response with _fault(name) and close(), and the slots of REPORTED_SLOTS. The
+    mapping that scripts may change is made when they ask for it: an open stream does without.
     """
 
     __slots__ = ()
 
-    def _watch(self, request_event, request_meta):
+    def _watch(self, request_event, row):
         self._request_event = request_event
-        self.request_meta = request_meta
-        self._manual_result = None
+        self._row = row
+        self._meta = self._manual_result = None
         self._entered = False
+
+    @property
+    def request_meta(self):
+        """What will be reported; a script may change it."""
+        if self._meta is None:
+            values = {**self._row._asdict(), "context": self._row.context or {}}
+            self._meta = RequestMeta(weakref.ref(self), **values, exception=None)
+        return self._meta
+
+    def _reported_name(self):
+        return self._row.name if self._meta is None else self._meta["name"]
 
     def __enter__(self):
         self._entered = True
@@ -59,18 +94,22 @@ class Reported:
         """Reports, unless the block was left by an exception that nobody spoke about."""
         manual = self._manual_result
         if manual is not None:
-            self.request_meta["exception"] = None if manual is True else manual
+            exception = None if manual is True else manual
         elif raised is None:
-            self.request_meta["exception"] = self._fault(self.request_meta["name"])
+            exception = self._fault(self._reported_name())
         elif isinstance(raised, ResponseError):
-            self.request_meta["exception"] = raised
+            exception = raised
         else:
             return False
-        self._report_request()
+        self._report_request(exception)
         return raised is None or manual is None
 
-    def _report_request(self):
-        self._request_event.fire(**{**self.request_meta, "response": self})
+    def _report_request(self, exception):
+        if self._meta is None:
+            report(self._request_event, self._row, self, exception)
+        else:
+            self._meta["exception"] = exception
+            self._request_event.fire(**{**self._meta, "response": self})
 
     def success(self):
         """Whatever the status says: a success."""
@@ -85,4 +124,4 @@ class Reported:
         self._manual_result = exc if isinstance(exc, Exception) else CatchResponseError(exc)
 
 
-REPORTED_SLOTS = ("request_meta", "_request_event", "_manual_result", "_entered")
+REPORTED_SLOTS = ("_row", "_meta", "_request_event", "_manual_result", "_entered")

@@ -205,10 +205,10 @@ class SessionSettings(requests.Session if requests is not None else object):
         basic = http_auth.basic_of(auth) if auth else None
         if basic is not None:
             headers["authorization"] = ("Authorization", basic)
-        request.pairs = list(headers.values())
+        request.pairs = tuple(headers.values())
         if auth and basic is None and not is_digest:
             request = auth(request)
-            request.pairs = list(request.headers.items())
+            request.pairs = tuple(request.headers.items())
         return request
 
     def _prove(self, digest):
@@ -221,7 +221,8 @@ class SessionSettings(requests.Session if requests is not None else object):
                 self._client.set_auth("digest", digest.username, digest.password)
 
     def _prepared(self, method, target, headers, body, auth):
-        request = SentRequest(method.upper(), target.url, body=body.content,
+        method = method if method.isupper() else method.upper()
+        request = SentRequest(method, target.url, body=body.content,
                               path_url=target.path_url)
         headers = merged_headers(self._headers, headers)
         if "accept-encoding" not in headers:

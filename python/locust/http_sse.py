@@ -35,6 +35,9 @@ class EventSource:
     why. A stream that breaks off raises as response.iter_lines does, unless it reconnects.
     """
 
+    __slots__ = ("response", "last_event_id", "error", "retry", "reconnects", "_session", "_asked",
+                 "_is_last", "_reconnect_limit", "_deadline", "_is_closed", "_is_stream")
+
     def __init__(self, session, url, *, until=None, timeout=None, reconnect=False,
                  last_event_id=None, headers=None, duration=None, method="GET", **kwargs):
         self.response = None  # of the connection made last
@@ -79,7 +82,7 @@ class EventSource:
         method, url, _, kwargs = self._asked
         response = self.response = self._session.request(
             method, url, catch_response=True, stream=True, headers=self._headers(), **kwargs)
-        self.error = response._fault(response.request_meta["name"])
+        self.error = response._fault(response._reported_name())
         kind = (response.headers or {}).get("content-type") or ""
         if self.error is None and response.status_code not in (200, 204):
             self.error = CatchResponseError(f"Status is {response.status_code}, not 200")
@@ -99,26 +102,14 @@ class EventSource:
     def _left(self):
         return None if self._deadline is None else self._deadline - time.monotonic()
 
-    def _events(self):
-        """Those of the connection that is open."""
-        native, is_last, deadline = self.response._native, self._is_last, self._deadline
-        silence = native.read_timeout
-        if deadline is not None:
-            native.read_timeout = self._bounded(silence)
-        for event in native.events():
-            self.last_event_id = event.id
-            if event.retry is not None:
-                self.retry = event.retry / 1000
-            yield event
-            if self._is_closed or (is_last is not None and is_last(event)):
-                self._is_closed = True
-                return
-            if deadline is not None:
-                native.read_timeout = self._bounded(silence)
-
-    def _bounded(self, silence):
-        left = max(self._left(), 0.001)
-        return left if silence is None else min(silence, left)
+    def _end_in_time(self, native):
+        """Closes the stream when the duration is over, whoever waits for it; gives the timer."""
+        left = self._left()
+        if left is None:
+            return None
+        timer = gevent.get_hub().loop.timer(max(left, 0))
+        timer.start(native.close)
+        return timer
 
     def _may_go_on(self):
         left = self._left()
@@ -129,17 +120,29 @@ class EventSource:
         left = self._left()
         gevent.sleep(wait_s if left is None else max(min(wait_s, left), 0))
 
+    def _note(self, event):
+        """What an event says about later connections."""
+        self.last_event_id = event.id
+        if event.retry is not None:
+            self.retry = event.retry / 1000
+
+    # One generator and not two: a stream that waits keeps the C stack of each.
     def __iter__(self):
-        failed_count = 0
+        failed_count, timer = 0, None
         try:
             while self._may_go_on():
                 if self._is_stream:
-                    failed_count = 0
+                    failed_count, native, is_last = 0, self.response._native, self._is_last
+                    timer = self._end_in_time(native)
                     try:
-                        yield from self._events()
+                        for event in native.events():
+                            self._note(event)
+                            yield event
+                            if self._is_closed or (is_last is not None and is_last(event)):
+                                return
                     except RequestException as error:
-                        self.error = error if self._may_go_on() else None
-                        if self.error is not None and self.reconnects >= self._reconnect_limit:
+                        self.error = error
+                        if self.reconnects >= self._reconnect_limit:
                             raise
                 elif self.response.status_code == 0:
                     failed_count += 1
@@ -152,4 +155,7 @@ class EventSource:
                     self.reconnects += 1
                     self._open()
         finally:
+            self._is_closed = True
+            if timer is not None:
+                timer.close()
             self.response.close()

@@ -34,7 +34,7 @@ def our_path():
     return [os.path.join(ROOT, "python"), engine_folder()]
 
 
-def has_real():
+def is_real_there():
     return os.path.isfile(os.path.join(REAL_PATH, "locust", "clients.py"))
 
 
@@ -93,12 +93,13 @@ def probe_main(probes, make):
 class Pair:
     """What both packages did: `results` by probe, and what a server was asked in each."""
 
-    def __init__(self, path, respond, server_class):
+    def __init__(self, path, respond, server_class, has_real=None):
         self.results, self.asked = {}, {}
         self.port, self.closed = {}, {}
         if engine_folder() is None:
             raise unittest.SkipTest("the engine was not built as an extension")
-        for which in ("ours", "real") if has_real() else ("ours",):
+        has_real = is_real_there() if has_real is None else has_real
+        for which in ("ours", "real") if has_real else ("ours",):
             with server_class(respond) as server:
                 self.results[which] = run(path, which, server.url)
             self.asked[which], self.closed[which] = server.asked, server.closed

@@ -7,7 +7,6 @@ import json as json_module
 import re
 import time
 import traceback
-import weakref
 from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
@@ -18,7 +17,7 @@ from locust.fasthttp_response import (BadStatusCode, ErrorResponse, FastResponse
                                       ResponseContextManager, RestResponseContextManager,
                                       RetriesExceeded)
 from locust.http_body import body_of, sent_bytes
-from locust.http_report import RequestMeta
+from locust.http_report import Row, report
 from locust.http_request import SentRequest
 from locust.http_session import new_client, AGENT
 from locust.http_sse import EventSource
@@ -53,7 +52,7 @@ class FastHttpSession:
         self.max_redirects = max_redirects
         self.max_retries = max_retries
         self.default_headers = default_headers
-        self._engine_client = None
+        self._body_errors = self._engine_client = None
         if base_url and "@" in base_url:
             self._take_credentials()
 
@@ -179,17 +178,13 @@ class FastHttpSession:
             response._content = native.content
             length = len(response._content)
         if self.user:
-            context = {**self.user.context(), **(context or {})}
-        meta = RequestMeta(
-            weakref.ref(response), request_type=method, name=name or url,
-            response_time=response_time, response_length=length, exception=None,
-            context=context or {}, start_time=start_time, url=built_url)
+            context = {**self.user.context(), **context} if context else self.user.context()
+        row = Row(method, name or url, response_time, length, context or None, start_time, built_url)
         event = self.environment.events.request
-        if kind is not FastResponse:
-            response._watch(event, meta)
+        if kind is FastResponse:
+            report(event, row, response, response.error)
         else:
-            meta["exception"] = response.error
-            event.fire(**meta, response=response)
+            response._watch(event, row)
         return response
 
     def get(self, url, **kwargs):
