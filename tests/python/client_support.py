@@ -54,6 +54,13 @@ class Rows:
                 for row in self.fired]
 
 
+class Forgetful:
+    """A listener that keeps nothing, so that responses can go."""
+
+    def fire(self, **row):
+        """Heard."""
+
+
 def _folders(which):
     return os.pathsep.join(our_path() if which == "ours" else [REAL_PATH])
 

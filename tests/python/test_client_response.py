@@ -256,17 +256,10 @@ def with_block_closes(session):
     return None
 
 
-class Forgetful:
-    """A listener that keeps nothing."""
-
-    def fire(self, **row):
-        """Heard."""
-
-
 @probe
 def no_cycles(session):
     gc.disable()
-    session.request_event = Forgetful()
+    session.request_event = client_support.Forgetful()
     response = session.get("/endless_let_go", stream=True)
     next(response.iter_lines())
     kept = [weakref.ref(response)]

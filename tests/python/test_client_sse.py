@@ -127,6 +127,7 @@ def silence(session, rows):
 
 @probe
 def left_early(session, rows):
+    session.request_event = client_support.Forgetful()
     for event in session.sse("/endless?1"):
         break
     with session.sse("/endless?2") as source:
