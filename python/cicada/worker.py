@@ -34,6 +34,9 @@ from cicada import messages, script  # noqa: E402
 from cicada.monitor import Monitor  # noqa: E402
 from cicada.plan import Plan  # noqa: E402
 
+# gevent remembers for each greenlet where it was spawned: half a KiB a user that nobody looks at.
+gevent.config.track_greenlet_tree = False
+
 DRAIN_S = 10  # how long the last frames may take to leave
 EXIT_CODE_NONE = -1
 
@@ -120,6 +123,8 @@ class Worker:
         if plan.seed is not None:
             random.seed(f"{plan.seed}/{plan.role}/{plan.index}")
         users, shape = plan.load()
+        import locust.clients  # noqa: F401  now, or the first user's first request would wait for it
+
         options = plan.parse_custom()
         self.environment = environment = Environment(
             user_classes=[users[name] for name in plan.classes if name in users],
