@@ -382,6 +382,18 @@ class LocalRunner(Runner):
     """The users run in this process, and it leads the test as well."""
 
     worker_index = 0
+    _has_told_ramp = False
+
+    def _tell_ramp(self):
+        self._has_told_ramp = True
+        logger.info("Ramping to %d users at a rate of %.2f per second", self.target_user_count,
+                    self.spawn_rate)
+
+    def order(self, counts, is_final):
+        """The first order is the plan's, unless a script has asked for users by itself."""
+        if not self._has_told_ramp and self.environment.shape_class is None:
+            self._tell_ramp()
+        super().order(counts, is_final)
 
     def start(self, user_count, spawn_rate, wait=False, user_classes=None):
         """Ramp to `user_count` users, `spawn_rate` a second; returns at once.
@@ -392,7 +404,7 @@ class LocalRunner(Runner):
         self.spawn_rate = spawn_rate
         self._is_paused = False
         self._last_order = None
-        logger.info("Ramping to %d users at a rate of %.2f per second", user_count, spawn_rate)
+        self._tell_ramp()
         if self.engine is not None:
             self.engine.target(user_count, spawn_rate, class_names(user_classes))
             return
