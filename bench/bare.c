@@ -44,6 +44,7 @@ static void append_event(struct bare_payload *payload, size_t event_bytes)
     payload->id_offsets[payload->events_count++] = payload->len;
     append(payload, "00000000", BARE_ID_DIGITS);
     append(payload, data, strlen(data));
+    payload->data_offsets[payload->events_count - 1] = payload->len;
     for (size_t i = fixed; i < event_bytes; i++)
         append(payload, &"abcdefghijklmnopqrstuvwxyz"[i % 26], 1);
     append(payload, end, strlen(end));
@@ -67,15 +68,23 @@ void bare_payload_build(struct bare_payload *payload, size_t event_bytes, size_t
         append(payload, "\r\n", 2);
 }
 
+static void write_digits(char *place, size_t digits_count, uint64_t value)
+{
+    for (char *digit = place + digits_count; digit > place; value /= 10)
+        *--digit = (char)('0' + value % 10);
+}
+
 void bare_payload_number(struct bare_payload *payload, uint64_t first)
 {
-    for (size_t i = 0; i < payload->events_count; i++) {
-        char *digit = payload->bytes + payload->id_offsets[i] + BARE_ID_DIGITS;
-        uint64_t rest = BARE_ID_FIRST + first + i;
+    for (size_t i = 0; i < payload->events_count; i++)
+        write_digits(payload->bytes + payload->id_offsets[i], BARE_ID_DIGITS,
+                     BARE_ID_FIRST + first + i);
+}
 
-        for (size_t k = 0; k < BARE_ID_DIGITS; k++, rest /= 10)
-            *--digit = (char)('0' + rest % 10);
-    }
+void bare_payload_stamp(struct bare_payload *payload, uint64_t now_ns)
+{
+    for (size_t i = 0; i < payload->events_count; i++)
+        write_digits(payload->bytes + payload->data_offsets[i], BARE_STAMP_DIGITS, now_ns);
 }
 
 uint64_t bare_now_ns(void)

@@ -20,6 +20,7 @@ enum {
     BARE_PAYLOAD_LIMIT_BYTES = BARE_BATCH_LIMIT * (BARE_EVENT_BYTES_LIMIT + 16),
     BARE_ID_DIGITS = 8,
     BARE_ID_FIRST = 10000000, /* so that every id has BARE_ID_DIGITS digits */
+    BARE_STAMP_DIGITS = 19,
     BARE_PORTS_PER_SOURCE = 28000
 };
 
@@ -33,6 +34,7 @@ struct bare_payload {
     size_t len;
     size_t events_count;
     size_t id_offsets[BARE_BATCH_LIMIT]; /* where the id of each event stands */
+    size_t data_offsets[BARE_BATCH_LIMIT];
 };
 
 /* `batch` events of `event_bytes` each: all in one chunk, or one chunk each. */
@@ -40,6 +42,8 @@ void bare_payload_build(struct bare_payload *payload, size_t event_bytes, size_t
                         bool one_chunk_each);
 /* Numbers the events `first`, `first` + 1 and so on. */
 void bare_payload_number(struct bare_payload *payload, uint64_t first);
+/* Begins the data of each event with `now_ns` in BARE_STAMP_DIGITS digits. */
+void bare_payload_stamp(struct bare_payload *payload, uint64_t now_ns);
 
 uint64_t bare_now_ns(void);
 /* CPU time of this process, user and system. */

@@ -5,6 +5,9 @@
  * sends of all streams are spread evenly over the interval, so that each payload arrives alone.
  * Streams that got --count events stay open in silence, and with --interval-us 0 all do.
  *
+ * With --stamps the data of each event but the first begins with the monotonic clock's time of its
+ * send, in nanoseconds.
+ *
  * With --processes N, N processes share the port by SO_REUSEPORT, each with its own streams. Two
  * paths are not streams: GET /stats answers what was sent so far, over all processes, and
  * GET /pace?interval_us=N changes the interval. The port is printed once all processes listen.
@@ -48,7 +51,7 @@ struct options {
     uint16_t port;
     uint64_t processes, interval_ns, count;
     uint64_t event_bytes, batch;
-    bool one_chunk_each;
+    bool one_chunk_each, has_stamps;
     const char *cert_file, *key_file; /* NULL: no TLS */
 };
 
@@ -287,6 +290,8 @@ static void send_payload(struct server *server, struct stream *stream)
     ssize_t sent;
 
     bare_payload_number(&server->payload, stream->sent);
+    if (server->options.has_stamps)
+        bare_payload_stamp(&server->payload, bare_now_ns());
     sent = send_bytes(server, stream->fd, server->payload.bytes, server->payload.len);
     if (sent == (ssize_t)server->payload.len) {
         count_up(&server->mine->payloads, 1);
@@ -439,15 +444,12 @@ static int listen_on(uint16_t *port)
 
 static struct options parse_options(int argc, char **argv)
 {
-    static const struct option table[] = {{"port", required_argument, NULL, 'p'},
-                                          {"processes", required_argument, NULL, 'n'},
-                                          {"interval-us", required_argument, NULL, 'i'},
-                                          {"count", required_argument, NULL, 'k'},
-                                          {"event-bytes", required_argument, NULL, 'e'},
-                                          {"batch", required_argument, NULL, 'b'},
-                                          {"chunk-each", no_argument, NULL, 'c'},
-                                          {"tls", required_argument, NULL, 't'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option table[] = {
+        {"port", required_argument, NULL, 'p'},        {"processes", required_argument, NULL, 'n'},
+        {"interval-us", required_argument, NULL, 'i'}, {"count", required_argument, NULL, 'k'},
+        {"event-bytes", required_argument, NULL, 'e'}, {"batch", required_argument, NULL, 'b'},
+        {"chunk-each", no_argument, NULL, 'c'},        {"stamps", no_argument, NULL, 's'},
+        {"tls", required_argument, NULL, 't'},         {NULL, 0, NULL, 0}};
     struct options options = {.processes = 1, .event_bytes = BARE_EVENT_BYTES, .batch = 1};
     int letter;
 
@@ -466,13 +468,17 @@ static struct options parse_options(int argc, char **argv)
             options.batch = bare_parse_uint("batch", optarg, BARE_BATCH_LIMIT);
         else if (letter == 'c')
             options.one_chunk_each = true;
+        else if (letter == 's')
+            options.has_stamps = true;
         else if (letter == 't' && optind < argc) {
             options.cert_file = optarg;
             options.key_file = argv[optind++];
         } else
             bare_die("usage: bare_server [--port N] [--processes N] [--interval-us N] [--count N] "
-                     "[--event-bytes N] [--batch N] [--chunk-each] [--tls CERT KEY]");
+                     "[--event-bytes N] [--batch N] [--chunk-each] [--stamps] [--tls CERT KEY]");
     }
+    if (options.has_stamps && options.event_bytes < BARE_EVENT_BYTES)
+        bare_die("--stamps needs events of at least %d bytes", BARE_EVENT_BYTES);
     if (options.processes == 0 || options.batch == 0 || options.event_bytes < BARE_EVENT_BYTES_MIN)
         bare_die("--processes and --batch must be above 0, --event-bytes at least %d",
                  BARE_EVENT_BYTES_MIN);
