@@ -10,6 +10,8 @@ from harness import LIMIT_S, ROOT, Result, check, check_for_crash, same
 
 SCRIPTS = os.path.join(ROOT, "tests", "integration", "scripts")
 CICADA, LOCUST = "cicada", "locust"
+# With CICADA_TEST_RUN=1 the table is run by `cicada run FILE`, else by `cicada locust -f FILE`.
+USES_RUN = os.environ.get("CICADA_TEST_RUN") == "1"
 # Real Locust is Debian's; a virtual environment's interpreter would not see it.
 PYTHON = "/usr/bin/python3"
 
@@ -123,18 +125,20 @@ class Runner:
     def command(self):
         if self.kind == LOCUST:
             return [PYTHON, "-m", "locust"]
-        return [os.path.abspath(os.environ["CICADA"]), "locust"]
+        return [os.path.abspath(os.environ["CICADA"]), "run" if USES_RUN else "locust"]
 
     def start(self, script, *words, host=None, env=None, cwd=None):
         """The process and the prefix of what it writes."""
         self.runs += 1
         prefix = self.t.path(f"run{self.runs}")
         path = script if os.path.isabs(script) else os.path.join(SCRIPTS, script)
-        full = [*self.command(), "-f", path, "--headless",
+        place = [path] if USES_RUN and self.kind == CICADA else ["-f", path]
+        full = [*self.command(), *place, "--headless",
                 "--csv", prefix, *(["-H", host] if host else []), *words]
         clean = {name: value for name, value in os.environ.items()
                  if not name.startswith(("CICADA_", "LOCUST_"))}
-        clean.update(PROBE=f"{prefix}.probe", PYTHONDONTWRITEBYTECODE="1", **(env or {}))
+        clean.update(PROBE=f"{prefix}.probe", PYTHONPATH=SCRIPTS, PYTHONDONTWRITEBYTECODE="1",
+                     **(env or {}))
         process = self.t.start(*full, env=clean, cwd=cwd or self.t.folder)
         return process, prefix
 
@@ -151,7 +155,8 @@ class Runner:
 def run_cicada_file(t, script, *words, host=None, env=None, limit_s=LIMIT_S, **options):
     """`cicada run FILE`: the outcome, with its --json result."""
     prefix = t.path("run")
-    env = {"PROBE": f"{prefix}.probe", "PYTHONDONTWRITEBYTECODE": "1", **(env or {})}
+    env = {"PROBE": f"{prefix}.probe", "PYTHONPATH": SCRIPTS, "PYTHONDONTWRITEBYTECODE": "1",
+           **(env or {})}
     path = script if os.path.isabs(script) else os.path.join(SCRIPTS, script)
     process = t.start_cicada("run", path, *(["-H", host] if host else []), *words,
                              "--csv", prefix, "--json", f"{prefix}.json", env=env, **options)

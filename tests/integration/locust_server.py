@@ -4,6 +4,7 @@ It remembers each stream: when it began and ended, what was sent, and who ended 
 """
 
 import base64
+import http.client
 import json
 import select
 import threading
@@ -100,8 +101,8 @@ class LocustServer:
         self.reply(peer, query.get("text", "hello").encode(), "Content-Type: text/plain")
 
     def on_status(self, peer, request, query, _):
-        code = query.get("code", "500")
-        self.reply(peer, b"asked for", status=f"{code} {query.get('reason', 'Server Error')}")
+        code = int(query.get("code", "500"))
+        self.reply(peer, b"asked for", status=f"{code} {http.client.responses[code]}")
 
     def on_echo(self, peer, request, query, number):
         """What came: the head in its order, the body, and which connection it came on."""
@@ -123,8 +124,9 @@ class LocustServer:
     def on_redirect(self, peer, request, query, _):
         hops = int(query.get("hops", 1))
         target = query.get("to", "/body") if hops <= 1 else f"/redirect?hops={hops - 1}"
+        code = int(query.get("code", "302"))
         self.reply(peer, b"go on", f"Location: {target}", f"Set-Cookie: hop{hops}=1; Path=/",
-                   status=f"{query.get('code', '302')} Found")
+                   status=f"{code} {http.client.responses[code]}")
 
     def on_cookies(self, peer, request, query, _):
         sent = request.header("Cookie")
@@ -188,6 +190,20 @@ class LocustServer:
         except OSError:
             left = True
         self._end(stream, left)
+
+    def on_v1(self, peer, request, query, _):
+        """A language model's answer: a token a chunk, then the end mark."""
+        asked = json.loads(request.body)
+        stream = self._begin(peer, request, query)
+        for token in f"{asked['model']} says: ten years, or 17".split(" "):
+            delta = json.dumps({"choices": [{"index": 0, "delta": {"content": token + " "}}]})
+            if wait_or_gone(peer, 0.02):
+                break
+            peer.send(chunk(f"data: {delta}\n\n".encode()))
+            stream.sent += 1
+        peer.send(chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n")
+        peer.is_kept = True
+        self._end(stream, False)
 
     def on_pieces(self, peer, request, query, _):
         """`/pieces?name=…`: one of PIECES, chunked."""

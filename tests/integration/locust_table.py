@@ -2,6 +2,7 @@
 
 import harness
 import raw_server
+import locust_wrong_cases  # noqa: F401 - adds its cases to the table
 from locust_cases import cases
 from locust_runner import LOCUST, Runner, check_outcome
 from locust_server import LocustServer
@@ -9,6 +10,8 @@ from locust_server import LocustServer
 
 def host_of(t, name):
     """The server of a case, if it has one, and the base URL."""
+    if name is None:
+        return None, None
     if name == "refused":
         return None, f"http://127.0.0.1:{raw_server.unused_port()}"
     server = LocustServer(t)
@@ -17,7 +20,8 @@ def host_of(t, name):
 
 def run_case(t, kind, case):
     server, host = host_of(t, case.host)
-    outcome = Runner(t, kind).run(case.script, *case.words, host=host)
+    script = t.write("script.py", case.script) if "\n" in case.script else case.script
+    outcome = Runner(t, kind).run(script, *case.words, host=host)
     check_outcome(outcome, case)
     if case.after:
         try:

@@ -52,6 +52,11 @@ def until(condition):
         gevent.sleep(0.01)
 
 
+def _text_of(error):
+    """Of an exception as reports show it; in a master's statistics it is a text already."""
+    return error if isinstance(error, str) else repr(error)
+
+
 @events.quitting.add_listener
 def write_statistics(environment, **_):
     stats = environment.stats
@@ -61,7 +66,7 @@ def write_statistics(environment, **_):
     fact("times", [[row.method, row.name, row.min_response_time, row.max_response_time,
                     row.median_response_time] for row in stats.entries.values()])
     fact("total", [stats.total.num_requests, stats.total.num_failures])
-    fact("errors", [[row.method, row.name, type(row).parse_error(row.error), row.occurrences]
+    fact("errors", [[row.method, row.name, _text_of(row.error), row.occurrences]
                     for row in stats.errors.values()])
     fact("exceptions", [[row["msg"], row["count"]]
                         for row in environment.runner.exceptions.values()])
