@@ -14,6 +14,7 @@ from .stats_entry import (  # noqa: F401: scripts import these names from here
     CURRENT_RESPONSE_TIME_PERCENTILE_WINDOW,
     PERCENTILES_TO_REPORT,
     CachedResponseTimes,
+    ErrorText,
     StatsEntry,
     StatsError,
     add_figures,
@@ -114,7 +115,7 @@ class LiveStats(_Totals):
 
     def __init__(self):
         self.history = []
-        self._was_cleared = False
+        self._cleared = set()  # (method, name) of rows that the engine keeps, empty
         self.remote = {}  # {client id: {(name, method): figures}}: a lead's workers
         self.remote_errors = {}  # {client id: {(method, name, text): occurrences}}
         self.remote_exceptions = {}  # {client id: {(message, traceback): count}}
@@ -128,17 +129,19 @@ class LiveStats(_Totals):
         self.total.cache_response_times(int(self._began))
 
     def clear_all(self):
-        """Forget everything that was counted; the total's time starts anew."""
+        """Forget all rows; the total's time starts anew."""
+        self.reset_all()
+        self._cleared = set(_cicada.rows())
+
+    def reset_all(self):
+        """Every row counts from zero again; the total's time starts anew."""
         if _cicada.rows() or _cicada.errors():
             _cicada.reset_rows()
-            self._was_cleared = True  # the engine keeps such rows, empty
         self.remote = {}
         self.remote_errors = {}
         self.remote_exceptions = {}
         self.history.clear()
         self._begin()
-
-    reset_all = clear_all
 
     @property
     def entries(self):
@@ -152,8 +155,9 @@ class LiveStats(_Totals):
         for table in self.remote_errors.values():
             for key, count in table.items():
                 counts[key] = counts.get(key, 0) + count
-        return {StatsError.create_key(*key): StatsError(*key, count)
-                for key, count in counts.items()}
+        return {StatsError.create_key(method, name, text):
+                StatsError(method, name, ErrorText(text), count)
+                for (method, name, text), count in counts.items()}
 
     def exceptions(self, node_id):
         """{key: {"count", "msg", "traceback", "nodes"}}; `node_id` stands for this process."""
@@ -177,7 +181,7 @@ class LiveStats(_Totals):
 
     def _keys(self):
         keys = {(name, method): None for method, name in _cicada.rows()
-                if not self._was_cleared or _cicada.row(method, name)["num_requests"]}
+                if (method, name) not in self._cleared or _cicada.row(method, name)["num_requests"]}
         for table in self.remote.values():
             keys.update(dict.fromkeys(table))
         return keys

@@ -300,6 +300,13 @@ class StatsEntry:
         }
 
 
+class ErrorText(str):
+    """The text of an error whose exception is not at hand: its repr() is the exception's."""
+
+    def __repr__(self):
+        return str(self)
+
+
 class StatsError:
     """How often one error occurred for one (method, name)."""
 

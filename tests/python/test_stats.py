@@ -67,8 +67,7 @@ class Live(unittest.TestCase):
         self.fire(exception=ValueError(object()))
         self.assertEqual(self.stats.total.num_failures, 3)
         self.assertEqual(self.stats.total.fail_ratio, 0.75)
-        found = {StatsError.parse_error(each.error) if not isinstance(each.error, str)
-                 else each.error: (each.method, each.name, each.occurrences)
+        found = {StatsError.parse_error(each.error): (each.method, each.name, each.occurrences)
                  for each in self.stats.errors.values()}
         self.assertEqual(found, {
             "CatchResponseError('no')": ("GET", "/", 2),

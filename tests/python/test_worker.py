@@ -491,7 +491,7 @@ def last(environment, **_others):
     total = environment.stats.total
     note((type(environment.runner).__name__, total.num_requests, total.fail_ratio,
           total.avg_response_time, environment.stats.get("/", "GET").num_requests,
-          [(each.error, each.occurrences) for each in environment.stats.errors.values()],
+          [(str(each.error), each.occurrences) for each in environment.stats.errors.values()],
           [each["count"] for each in environment.runner.exceptions.values()]))
 """
         row = {"name": "/", "method": "GET", "num_requests": 2, "num_none_requests": 0,
