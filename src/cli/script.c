@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/json_read.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/near.h"
 #include "cli/run.h"
@@ -178,6 +179,27 @@ static int take_answer(struct script *script, const struct run_settings *setting
     return -1;
 }
 
+/* What stands in both has been taken for cicada's. */
+static void warn_of_hidden(const struct json_document *document, const struct option *table)
+{
+    const struct json_value *own = json_find(document, "/options");
+    size_t count = json_value_count(own);
+
+    for (size_t i = 0; i < count; i++) {
+        char pointer[32];
+        const char *name;
+        const struct option *option;
+
+        (void)snprintf(pointer, sizeof pointer, "/%zu", i);
+        name = json_value_text(json_value_find(own, pointer), NULL);
+        if (!name || strncmp(name, "--", 2) != 0)
+            continue;
+        option = options_find(table, name + 2, strlen(name + 2));
+        if (option && option->scope != SCOPE_URL)
+            log_warning("the script's own option '%s' is hidden by cicada's", name);
+    }
+}
+
 int script_open(struct script *script, const struct script_source *source, struct err *err)
 {
     const char *show = wanted_show(&source->settings->script);
@@ -195,6 +217,7 @@ int script_open(struct script *script, const struct script_source *source, struc
     if (script_sources_apply(source->input->options, script->document, err) < 0 ||
         take_answer(script, source->settings, err) < 0)
         return -1;
+    warn_of_hidden(script->document, source->input->options->table);
     if (!show)
         return 0;
     shown = ask(script, source, show, err);

@@ -11,14 +11,16 @@
 #include "fleet/controller_internal.h"
 #include "load/classes.h"
 
-#include <assert.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* At the end; a worker says something each second unless it is blocked. */
-enum { SCRIPT_SILENCE_LIMIT_S = 15 };
+enum {
+    SCRIPT_USERS_LIMIT = 10000000, /* as of --users */
+    SCRIPT_SILENCE_LIMIT_S = 15    /* at the end; a worker that is not blocked speaks each second */
+};
 
 static bool has_lead(const struct controller *controller)
 {
@@ -188,7 +190,10 @@ static void go_to(struct controller *controller, const struct frame_target *targ
     bool is_same = is_same_target(script, target);
     struct err err = {0};
 
-    if (classes_restrict(script->classes, target->classes, target->class_count, &err) < 0) {
+    if (target->users > SCRIPT_USERS_LIMIT) {
+        log_error("the script asks for %" PRIu32 " users; the limit is %d", target->users,
+                  SCRIPT_USERS_LIMIT);
+    } else if (classes_restrict(script->classes, target->classes, target->class_count, &err) < 0) {
         log_error("the script asks for users that there are not: %s", err.text);
     } else if (!is_same) {
         controller->run->info.users_planned =
