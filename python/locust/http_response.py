@@ -166,6 +166,8 @@ class LocustResponse(requests.Response if requests is not None else object):
         holds no frames, and with `name` for a URL, so that one name gives one error."""
         if self._failure is not None:
             return self._failure.root
+        if self.status_code < 400:
+            return None
         return status_error(self.status_code, self.reason, name, self)
 
     def raise_for_status(self):

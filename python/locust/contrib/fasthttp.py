@@ -179,7 +179,8 @@ class FastHttpSession:
             length = len(response._content)
         if self.user:
             context = {**self.user.context(), **context} if context else self.user.context()
-        row = Row(method, name or url, response_time, length, context or None, start_time, built_url)
+        row = Row(method, name or url, response_time, length, context or None, start_time,
+                  built_url)
         event = self.environment.events.request
         if kind is FastResponse:
             report(event, row, response, response.error)
