@@ -4,6 +4,8 @@ A worker makes its engine with a channel and hands it over with attach(). A scri
 program of its own gets one without a channel when it makes its first Environment.
 """
 
+import os
+
 import _cicada
 from gevent import get_hub
 
@@ -17,6 +19,15 @@ def attach(engine):
     _engine = engine
     _watcher = get_hub().loop.io(engine.fileno(), 1)
     _watcher.start(engine.turn)
+    os.register_at_fork(after_in_child=_detach)
+
+
+def _detach():
+    """In a forked child: the engine, its sockets and its controller are the parent's."""
+    global _engine, _watcher
+    if _watcher is not None:
+        _watcher.stop()
+    _engine = _watcher = None
 
 
 def ensure():

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "script/objects.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,10 +24,18 @@ struct engine_object {
  * module that is initialised once no other place that every call could reach as quickly. */
 static struct engine_object *the_engine;
 
+/* A forked child shares the parent's sockets and the set they are watched in: it must touch
+ * neither, and may make an engine of its own. */
+static void on_fork(void)
+{
+    the_engine = NULL;
+}
+
 struct engine_core *engine_core_require(void)
 {
     if (!the_engine) {
-        PyErr_SetString(PyExc_RuntimeError, "there is no engine yet: make an Engine first");
+        PyErr_SetString(PyExc_RuntimeError,
+                        "there is no engine in this process: make an Engine first");
         return NULL;
     }
     if (the_engine->thread != PyThread_get_thread_ident()) {
@@ -146,6 +155,7 @@ static int engine_init(PyObject *object, PyObject *args, PyObject *named)
     self->thread = PyThread_get_thread_ident();
     Py_XINCREF(handlers);
     self->handlers = handlers == Py_None ? NULL : handlers;
+    (void)pthread_atfork(NULL, NULL, on_fork);
     Py_INCREF(object); /* it stays until the process ends: responses and clients point to it */
     the_engine = self;
     return 0;
@@ -165,6 +175,8 @@ static PyObject *engine_turn_method(PyObject *object, PyObject *unused)
     bool is_more;
 
     (void)unused;
+    if (self != the_engine)
+        Py_RETURN_NONE; /* the parent's, in a forked child */
     if (self->is_turning) {
         PyErr_SetString(PyExc_RuntimeError, "the engine's turn is under way already");
         return NULL;

@@ -1,6 +1,7 @@
 """The module _cicada by itself: waiting, waking, being killed, what is read and what is raised."""
 
 import gc
+import os
 import sys
 import threading
 import time
@@ -157,6 +158,27 @@ class Waiting(Asking):
             return [first, next(lines), next(lines), len(turns)]
 
         self.assertEqual(run(read), ["1", "2", "3", 0])
+
+
+class Forks(Asking):
+    def test_a_child_leaves_the_streams_to_its_parent(self):
+        response = self.stream([EVENT, *([0.05, EVENT] * 200)])
+        self.assertEqual(run(response.read), EVENT)
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                engine.turn()  # does nothing here
+                try:
+                    self.get("/child")
+                except RuntimeError:
+                    status = 0
+            finally:
+                os._exit(status)
+        self.assertEqual(os.waitpid(child, 0)[1], 0)
+        for _ in range(3):
+            self.assertEqual(run(response.read), EVENT)
+        response.close()
 
 
 class Bodies(Asking):
