@@ -81,9 +81,9 @@ class Hop:
 
 
 def followed(hop):
-    """The URL that a redirect leads to."""
-    _, url, headers = hop
-    return target_of(urljoin(url, headers["location"])).url
+    """The URL that a redirect leads to; a challenge leads to its own."""
+    status, url, headers = hop
+    return target_of(urljoin(url, headers["location"])).url if status in REDIRECTS else url
 
 
 def method_behind(method, hops):
@@ -197,7 +197,7 @@ class LocustResponse(requests.Response if requests is not None else object):
 
     @property
     def history(self):
-        """Responses that were redirects to this one, first first."""
+        """Responses that led to this one, redirects and challenges, first first."""
         found, hops = [], self._native.history if self._failure is None else ()
         for status, url, headers in hops:
             method = method_behind(self._sent.method, hops[:len(found)])

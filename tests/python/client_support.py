@@ -100,7 +100,7 @@ def probe_main(probes, make):
 class Pair:
     """What both packages did: `results` by probe, and what a server was asked in each."""
 
-    def __init__(self, path, respond, server_class, has_real=None):
+    def __init__(self, path, respond, server_class, has_real=None, arguments=()):
         self.results, self.asked = {}, {}
         self.port, self.closed = {}, {}
         if engine_folder() is None:
@@ -108,7 +108,7 @@ class Pair:
         has_real = is_real_there() if has_real is None else has_real
         for which in ("ours", "real") if has_real else ("ours",):
             with server_class(respond) as server:
-                self.results[which] = run(path, which, server.url)
+                self.results[which] = run(path, which, server.url, *arguments)
             self.asked[which], self.closed[which] = server.asked, server.closed
             self.port[which] = server.port
 

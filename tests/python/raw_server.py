@@ -39,8 +39,9 @@ class RawServer:
 
     latest = None  # the one started last
 
-    def __init__(self, respond):
+    def __init__(self, respond, tls=None):
         RawServer.latest = self
+        self._tls = tls
         self.respond = respond
         self.asked = []
         self.closed = []  # targets whose connection the client has closed
@@ -67,6 +68,8 @@ class RawServer:
     def _serve(self, connection):
         target = None
         try:
+            if self._tls is not None:
+                connection = self._tls.wrap_socket(connection, server_side=True)
             with connection:
                 while asked := self._read(connection):
                     target = asked.target
