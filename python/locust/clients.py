@@ -88,6 +88,19 @@ class HttpSession(SessionSettings):
     def delete(self, url, **kwargs):
         return self.request("DELETE", url, **kwargs)
 
+    def send(self, request, *, stream=None, **kwargs):
+        """Sends a prepared request of `requests`; raises what it fails with, and is no row."""
+        headers = {**dict.fromkeys(self.headers), **request.headers}
+        headers.pop("Cookie", None)  # the engine has the same
+        stream = self.stream if stream is None else stream
+        response = self._ask(LocustResponse, request.method, request.url, None, stream,
+                             headers=headers, data=request.body, auth=(), params=(), **kwargs)
+        if response.error is not None:
+            raise response.error
+        if not stream:
+            response._content = response._native.content
+        return response
+
     def sse(self, url, *, until=None, timeout=None, reconnect=False, last_event_id=None,
             headers=None, name=None, duration=None, method="GET", **kwargs):
         """The events of a stream, to iterate over; cicada's own addition to Locust.

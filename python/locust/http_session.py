@@ -178,6 +178,11 @@ class SessionSettings(requests.Session if requests is not None else object):
     def mount(self, prefix, adapter):
         self.adapters[prefix] = adapter
 
+    def get_adapter(self, url):
+        """The one mounted last for such a URL; None where there is none."""
+        return next((adapter for prefix, adapter in reversed(self.adapters.items())
+                     if url.lower().startswith(prefix.lower())), None)
+
     def __enter__(self):
         return self
 
@@ -238,7 +243,10 @@ class SessionSettings(requests.Session if requests is not None else object):
         if proxies or self._proxies:
             self._refuse_proxies(proxies)
         timeouts = timeouts_of(timeout)
-        params = params_of(self.params, params) if params or self.params else ""
+        if params or (self.params and params != ()):  # (): not even the session's
+            params = params_of(self.params, params)
+        else:
+            params = ""
         target = target_of(url, params)
         try:
             body = body_of(data, json, files) if data or files or json is not None else NO_BODY

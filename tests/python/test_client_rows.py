@@ -11,7 +11,7 @@ import client_support
 from raw_server import RawServer, answer
 
 PROBES = {}
-ONLY_OURS = {"error_of_a_caught_status", "refused", "refused_and_caught", "broken_off"}
+ONLY_OURS = {"error_of_a_caught_status", "refused", "refused_and_caught", "broken_off", "proxies"}
 UNUSED_PORT = "http://127.0.0.1:1"
 
 
@@ -309,6 +309,36 @@ def hooks(session, rows):
 
 
 @probe
+def prepared_requests(session, rows):
+    import requests
+
+    session.params = {"always": "1"}
+    session.headers["X-Session"] = "1"
+    session.cookies.set("a", "b")
+    url = session.base_url + "/echo"
+    prepared = session.prepare_request(requests.Request("POST", url, json={"a": 1},
+                                                        params={"b": "2"}, auth=("u", "p")))
+    response = session.send(prepared, timeout=5)
+    try:
+        session.send(requests.Request("GET", UNUSED_PORT).prepare())
+        raised = None
+    except requests.ConnectionError as error:
+        raised = type(error).__name__
+    return [response.text, response.status_code, rows.told(), raised]
+
+
+@probe
+def proxies(session, rows):
+    session.get("/x", proxies={"http": None})
+    session.get("/x", proxies={})
+    try:
+        session.get("/x", proxies={"http": "http://proxy.test:3128"})
+    except NotImplementedError as error:
+        return [str(error).startswith("proxies= is not supported yet"), len(rows.fired)]
+    return None
+
+
+@probe
 def kinship(session, rows):
     import requests
     from locust.clients import LocustResponse, ResponseContextManager
@@ -329,6 +359,9 @@ def respond(asked):
         return answer("", "302 Found", [f"Location: {base}/loop"])
     if path == "to":
         return answer(f"{asked.method} {asked.get('content-type')} {asked.body!r}")
+    if path == "echo":
+        names = ("x-session", "cookie", "authorization", "content-type", "content-length")
+        return answer(f"{asked.target} {[asked.get(name) for name in names]} {asked.body}")
     if path == "stream":
         return [answer("", length=False, headers=["Transfer-Encoding: chunked"]), b"0\r\n\r\n"]
     if path == "silent":
@@ -363,6 +396,9 @@ class Rows(unittest.TestCase):
         self.assertEqual(self.ours["refused_and_caught"],
                          ["ConnectionRefusedError(111, 'Connection refused')",
                           "CatchResponseError('Unexpected status code: 0')", 0])
+
+    def test_proxies_are_refused_with_a_sentence(self):
+        self.assertEqual(self.ours["proxies"], [True, 2])
 
     def test_body_that_breaks_off_is_no_answer(self):
         self.assertEqual(self.ours["broken_off"], [0, "ChunkedEncodingError", "", 1])
