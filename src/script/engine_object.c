@@ -1,6 +1,7 @@
 /*
  * script/engine_object.c - Engine: the one of the process, under gevent's hub.
  */
+#define PY_SSIZE_T_CLEAN /* lengths of the "#" formats are Py_ssize_t */
 #include <Python.h>
 
 #include "base/clock.h"
