@@ -2,7 +2,8 @@
 
 import harness
 import raw_server
-import locust_wrong_cases  # noqa: F401 - adds its cases to the table
+import locust_own_cases  # noqa: F401 - adds its cases to the table, as the next does
+import locust_wrong_cases  # noqa: F401
 from locust_cases import cases
 from locust_runner import LOCUST, Runner, check_outcome
 from locust_server import LocustServer
