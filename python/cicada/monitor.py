@@ -101,7 +101,7 @@ class Monitor:
         place = None
         innermost = _place(frame)
         while True:
-            if place is None and frame.f_code.co_filename.startswith(self._folders):
+            if frame.f_code.co_filename.startswith(self._folders) and _is_vague(place):
                 place = _place(frame)
             if frame.f_back is None:
                 return id(frame), place or innermost
@@ -116,6 +116,11 @@ class Monitor:
     def _write(self, place, blocked_s):
         if self._is_new(place):
             os.write(2, f"cicada: {_text(place, blocked_s)}, and still does\n".encode())
+
+
+def _is_vague(place):
+    """Nothing yet, or a comprehension or the like: the function around it says more."""
+    return place is None or place[2].startswith("<")
 
 
 def _place(frame):

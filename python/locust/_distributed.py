@@ -197,14 +197,22 @@ class MasterRunner(DistributedRunner):
     def get_worker_index(self, client_id):
         return messages.index_of(client_id)
 
+    def begin(self):
+        super().begin()
+        if self.environment.shape_class is None:
+            self._tell_ramp()
+
+    def _tell_ramp(self):
+        logger.info("Sending spawn jobs of %d users at %.2f spawn rate to %d ready workers",
+                    self.target_user_count, self.spawn_rate, self.worker_count)
+
     def start(self, user_count, spawn_rate, wait=False, user_classes=None):
         """Ask for `user_count` users in all processes together."""
         self.target_user_count = user_count
         self.spawn_rate = spawn_rate
         self._is_paused = False
         self._last_order = None
-        logger.info("Sending spawn jobs of %d users at %.2f spawn rate to %d ready workers",
-                    user_count, spawn_rate, self.worker_count)
+        self._tell_ramp()
         self.engine.target(user_count, spawn_rate, class_names(user_classes))
 
     def _be(self, counts):

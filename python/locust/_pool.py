@@ -11,12 +11,23 @@ from .user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
 logger = logging.getLogger("locust.runners")
 
 
+class UserGreenlet(gevent.Greenlet):
+    """Remembers nothing of who spawned it: that takes half a kilobyte a user."""
+
+    __slots__ = ()
+    spawning_stack_limit = 0
+
+
+class _UserGroup(Group):
+    greenlet_class = UserGreenlet
+
+
 class UserPool:
     """`greenlets` holds every user that is alive; `by_class` those that nobody asked to stop."""
 
     def __init__(self, on_change):
         """`on_change(count)` is called whenever a user has begun or ended."""
-        self.greenlets = Group()
+        self.greenlets = _UserGroup()
         self.by_class = {}  # {class name: {id: user}}, oldest first
         self._on_change = on_change
 

@@ -17,7 +17,6 @@ there is no way to wait after it, it then ends its user.
 import logging
 import random
 import traceback
-from time import time
 from typing import Protocol, runtime_checkable
 
 import gevent
@@ -140,13 +139,12 @@ class TaskSet(metaclass=TaskSetMeta):
 
     def __init__(self, parent):
         self._task_queue = []
-        self._time_start = time()
         self._parent = parent
         self._user = parent.user if isinstance(parent, TaskSet) else parent
         for name in ("min_wait", "max_wait", "wait_function"):
-            if not getattr(self, name):
-                setattr(self, name, getattr(self._user, name))
-        self._cp_last_run = self._time_start
+            inherited = getattr(self._user, name)
+            if inherited and not getattr(self, name):
+                setattr(self, name, inherited)
 
     @property
     def user(self):

@@ -84,7 +84,9 @@ class User(metaclass=UserMeta):
                 self.environment.events.user_error.fire(
                     user_instance=self, exception=error, tb=error.__traceback__
                 )
-                raise
+                if not self.environment.catch_exceptions:
+                    raise
+                return
             self._taskset_instance.run()
         except (StopUser, GreenletExit):
             self.on_stop()
