@@ -119,7 +119,7 @@ def missing_files(session, rows, folder):
     session.base_url = os.environ["HTTPS_URL"]
     try:
         session.get("/x", verify="/nothing/there.pem")
-    except OSError as error:
+    except OSError:
         return "OSError"
     return None
 

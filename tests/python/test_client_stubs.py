@@ -1,4 +1,4 @@
-"""The type stubs say what the modules have: every class, method and parameter of a stub is there."""
+"""The type stubs promise what the modules have: each class, method and parameter."""
 
 import ast
 import json
