@@ -405,7 +405,9 @@ case("redirects", "surface.py", "Redirects", status=1, rows={
 case("a response's attributes and names of rows", "surface.py", "Answers", rows={
     get("echo"): (1, 0, Anything()), get("/body"): good(5), get("/body?text=a"): good(1),
     get("/body?text=b"): good(1), get("grouped"): good(2, 2), get("by attribute"): good(1),
+    get("phrase"): good(2),
 }, facts={
+    "phrase": Differs(locust="Very Fine", cicada="OK", why="ours follows from the status"),
     "headers": ["Yes", "Yes", True, "-"], "attributes": [200, True, "OK", True, "utf-8", [], True],
     "request": ["GET", "/echo?q=1", "*/*"], "types": [True, "bytes", "str", True],
     "absolute": "hello", "names": ["a", "b"]})

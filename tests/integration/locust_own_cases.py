@@ -44,3 +44,6 @@ def check_processes(_, outcome):
 
 case("several processes", "additions.py", "--processes", "2", "Spread", users=4, run_time="3s",
      reference=False, after=check_processes)
+
+case("proxies are refused in a sentence", "surface.py", "Proxies", reference=False, rows={},
+     facts={"proxies": ["builtins.NotImplementedError", Like(r"proxies= is not supported")]})

@@ -104,6 +104,9 @@ class LocustServer:
         code = int(query.get("code", "500"))
         self.reply(peer, b"asked for", status=f"{code} {http.client.responses[code]}")
 
+    def on_phrase(self, peer, *_):
+        self.reply(peer, b"ok", status="200 Very Fine")
+
     def on_echo(self, peer, request, query, number):
         """What came: the head in its order, the body, and which connection it came on."""
         self.reply_json(peer, {

@@ -189,6 +189,33 @@ def a_task_that_swallows_its_end_is_ended_by_the_second_interrupt(t):
 
 
 @test
+def streams_that_never_send_are_no_success(t):
+    text = HELD.replace("/sse?count=100000&interval_ms=20", "/sse?count=0&then=hold")
+    process, path = start_run(t, text, "-u", 3, "-r", 100, "-t", "2s", host=LocustServer(t).url)
+    same(process.wait(), 1, f"exit status: {process.stderr}")
+    result = Result(path)
+    same(result.json["requests"], [], "rows, as in Locust")
+    same((result.count("sse_attempts"), result.count("sse_events")), (3, 0), "attempts, events")
+    same(result.metrics["sse_open_age"]["count"], 3, "streams open at the end")
+    contains(str([finding["code"] for finding in result.json["findings"]]),
+             "silent-streams|no-events", "findings")
+
+
+@test
+def streams_open_at_the_end_are_in_the_figures(t):
+    server = LocustServer(t)
+    process, path = start_run(t, HELD, "-u", 3, "-r", 100, "-t", "2s", host=server.url)
+    same(process.wait(), 0, f"exit status: {process.stderr}")
+    result = Result(path)
+    same(result.json["requests"], [], "rows, as in Locust")
+    same((result.count("sse_attempts"), result.metrics["sse_open_age"]["count"]), (3, 3),
+         "streams, and those open at the end")
+    same(result.metrics["sse_ttfe"]["count"], 3, "first events")
+    check(result.count("sse_events") > 100, f"{result.count('sse_events')} events")
+    same(result.count("sse_disconnects"), 0, "disconnects")
+
+
+@test
 def unread_floods_hold_little_memory(t):
     text = HELD.replace("/sse?count=100000&interval_ms=20", "/flood").replace(
         "            for line in response.iter_lines():\n                pass\n",

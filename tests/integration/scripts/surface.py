@@ -114,6 +114,7 @@ class Answers(HttpUser):
         probe.fact("types", [isinstance(response, requests.Response),
                              type(response.content).__name__, type(response.text).__name__,
                              bool(response)])
+        probe.fact("phrase", self.client.get("/phrase", name="phrase").reason)
         probe.fact("absolute", self.client.get(f"{self.host}/body").text)
         probe.fact("names", [self.client.get("/body?text=a").text,
                              self.client.get("/body?text=b").text])
@@ -146,6 +147,16 @@ class KeepAlive(HttpUser):
         probe.until(lambda: len(self.connections) == 2)
         probe.fact("same connection", [a == b for a, b in self.connections])
         probe.fact("own connection", self.connections[0] != self.connections[1])
+        probe.end(self)
+
+
+class Proxies(HttpUser):
+    """proxies= is refused in a sentence, not passed over."""
+
+    @task
+    def steps(self):
+        probe.fact("proxies", probe.raised(self.client.get, "/body",
+                                           proxies={"http": "http://127.0.0.1:1"}))
         probe.end(self)
 
 
