@@ -2,7 +2,10 @@
 
 import os
 
-from harness import ROOT, check, same, wait_until
+from harness import ROOT, check, same
+from nginx_server import Nginx
+from raw_server import unused_port
+from tls_server import NAME, pem_path, trust
 
 PERCENTILES = ["50%", "66%", "75%", "80%", "90%", "95%", "98%", "99%", "99.9%", "99.99%", "100%"]
 COLUMNS = {
@@ -74,5 +77,22 @@ def check_stream_metrics(outcome, streams, events_min):
     same(result.rate("sse_connect_success"), 1, "share of streams that connected")
 
 
-def wait_for_file(path, limit_s=10.0):
-    return wait_until(lambda: os.path.exists(path), path, limit_s)
+
+def nginx_over_tls(t, upstream):
+    """nginx of Debian with a certificate of the test's own, in front of a plain server: its base
+    URL, and the options of `run` that find and trust it."""
+    port = unused_port()
+    files = {name: pem_path(t, name) for name in ("server.pem", "server.key")}
+    outside = f"""
+        server {{
+            listen 127.0.0.1:{port} ssl;
+            ssl_certificate {files["server.pem"]};
+            ssl_certificate_key {files["server.key"]};
+            location / {{
+                proxy_pass http://127.0.0.1:{upstream};
+                proxy_http_version 1.1;
+                proxy_buffering off;
+            }}
+        }}"""
+    Nginx(t, "", outside)
+    return f"https://{NAME}:{port}", ("--resolve", f"{NAME}:{port}:127.0.0.1", *trust(t))

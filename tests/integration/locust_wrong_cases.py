@@ -4,7 +4,7 @@ cicada refuses what cannot run with exit status 2 before anything starts; Locust
 """
 
 from locust_cases import case
-from locust_runner import Anything, Differs, Like, Within
+from locust_runner import Anything, Differs, Within
 
 REFUSED = Differs(locust=1, cicada=2, why="nothing was measured: bad usage or script")
 NOT_STARTED = {"status": REFUSED, "host": None, "not_stderr": ["All users spawned"]}

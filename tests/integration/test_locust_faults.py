@@ -8,12 +8,12 @@ import signal
 import harness
 from harness import (Result, check, children_of, contains, is_alive, peak_memory_bytes, same, test,
                      wait_until)
+from locust_checks import nginx_over_tls
 from locust_runner import SCRIPTS, read_facts, run_cicada_file
 from locust_server import LocustServer
-from nginx_server import Nginx
-from raw_server import RawServer, script, unused_port
+from raw_server import RawServer, script
 from tls_checks import GOOD
-from tls_server import NAME, TlsEnd, pem_path, server_context, trust
+from tls_server import TlsEnd, pem_path, server_context, trust
 
 HELD = """
 from locust import HttpUser, task
@@ -148,6 +148,16 @@ def the_only_worker_is_killed(t):
     same(process.wait(30), 1, f"exit status: {process.stderr}")
     check(all(worker["lost"] for worker in Result(path).workers), "lost in the result")
     server.wait_for_ends(2)
+
+
+@test
+def a_worker_that_crashes_names_the_line(t):
+    text = HELD.replace("            for line in response.iter_lines():\n                pass\n",
+                        "            import ctypes\n            ctypes.string_at(0)\n")
+    process, path = start_run(t, text, "-u", 1, "-t", "20s", host=LocustServer(t).url)
+    same(process.wait(), 1, f"exit status: {process.stderr}")
+    contains(process.stderr, r"script\.py\W+line 10", "where it crashed")
+    check(all(worker["lost"] for worker in Result(path).workers), "lost in the result")
 
 
 @test
@@ -292,25 +302,6 @@ def a_script_that_names_its_authority(t):
     same(outcome.status, 0, f"exit status: {outcome.explain()}")
 
 
-def nginx_over_tls(t, upstream):
-    """nginx of Debian with a certificate of the test's own, in front of a plain server."""
-    port = unused_port()
-    files = {name: pem_path(t, name) for name in ("server.pem", "server.key")}
-    outside = f"""
-        server {{
-            listen 127.0.0.1:{port} ssl;
-            ssl_certificate {files["server.pem"]};
-            ssl_certificate_key {files["server.key"]};
-            location / {{
-                proxy_pass http://127.0.0.1:{upstream};
-                proxy_http_version 1.1;
-                proxy_buffering off;
-            }}
-        }}"""
-    Nginx(t, "", outside)
-    return f"https://{NAME}:{port}", ("--resolve", f"{NAME}:{port}:127.0.0.1")
-
-
 @test
 def the_table_over_https_through_nginx(t):
     """A login and its stream, counts exact, through nginx and its certificate."""
@@ -333,7 +324,7 @@ class Reads(HttpUser):
         probe.until(lambda: Reads.done == 4)
         probe.end(self)
 """)
-    outcome = run_cicada_file(t, path, "-u", 4, "-r", 100, "-t", "15s", *trust(t), *words,
+    outcome = run_cicada_file(t, path, "-u", 4, "-r", 100, "-t", "15s", *words,
                               host=host)
     same(outcome.status, 0, f"exit status: {outcome.explain()}")
     same(outcome.facts["events"], [5] * 4, "events of each user")

@@ -10,7 +10,7 @@ import harness
 from harness import check, same, test
 from locust_cases import OLDER, bad, good
 from locust_checks import (check_csv, check_result_rows, check_stream_metrics, guide_folder,
-                           serve)
+                           nginx_over_tls, serve)
 from locust_runner import (CICADA, LOCUST, Anything, Differs, Runner, Within, real_locust_version,
                            resolve, run_cicada_file, skip)
 from raw_server import unused_port
@@ -102,6 +102,17 @@ def check_whole(t, name):
     check_stream_metrics(outcome, attempts, streams * EVENTS[name])
 
 
+def check_over_tls(t, name):
+    """The same counts over https, through nginx with a certificate of the test's own."""
+    host, words = nginx_over_tls(t, serve(t).rpartition(":")[2])
+    outcome = run_cicada_file(t, "limited.py", *WORDS, *words, host=host, env=limits(name))
+    same(outcome.status, 0, f"exit status: {outcome.explain()}")
+    check(rows_of(name, CICADA) == outcome.rows,
+          f"rows: expected {rows_of(name, CICADA)}, got {outcome.rows}")
+    check(outcome.result.metrics["sse_connecting{part:tls}"]["count"] > 0,
+          "no handshake was measured")
+
+
 def add_tests():
     kinds = [CICADA] + ([LOCUST] if real_locust_version() else [])
     for name in ROWS:
@@ -114,6 +125,7 @@ def add_tests():
                         t, kind, name, serve(t) + "/nope", 404))):
                 harness.tests.append((title, lambda t, f=function, k=kind, n=name: f(t, k, n)))
         harness.tests.append((f"{name} as it stands", lambda t, n=name: check_whole(t, n)))
+        harness.tests.append((f"{name} over https", lambda t, n=name: check_over_tls(t, n)))
 
 
 @test

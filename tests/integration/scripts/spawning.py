@@ -1,8 +1,8 @@
-"""How many users of which class start, and when; load shapes."""
+"""How many users of which class start, and when."""
 
 import gevent
 import probe
-from locust import LoadTestShape, User, constant, events, task
+from locust import User, constant, events, task
 
 
 class Spawned(User):
