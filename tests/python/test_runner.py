@@ -49,14 +49,13 @@ class Ramps(unittest.TestCase):
 
     def test_the_rate_is_users_a_second(self):
         test = Test(holding()).start(3, rate=5)
-        begin = time.time()
         gevent.sleep(0.05)
         self.assertIn(test.runner.state, (STATE_SPAWNING, STATE_RUNNING))
         test.runner.quit()
         test = Test(holding()).start(3, rate=1)
         begin = time.time()
         self.assertTrue(wait_until(lambda: test.runner.user_count == 3))
-        self.assertAlmostEqual(time.time() - begin, 2, delta=0.5)
+        self.assertTrue(1.9 < time.time() - begin < 4)
         test.runner.quit()
 
     def test_down_and_up_again(self):
@@ -118,7 +117,7 @@ class Ramps(unittest.TestCase):
 
 
 class Stopping(unittest.TestCase):
-    def run_with(self, stop_timeout, seconds=0.3):
+    def run_with(self, stop_timeout, seconds):
         seen = []
 
         class Inner(TaskSet):
@@ -138,25 +137,25 @@ class Stopping(unittest.TestCase):
                 seen.append("user")
 
         test = Test(Any, stop_timeout=stop_timeout).start()
-        gevent.sleep(0.1)
+        self.assertTrue(wait_until(lambda: seen))
         begin = time.time()
         test.runner.quit()
         return seen, time.time() - begin
 
     def test_without_a_timeout_users_are_killed(self):
-        seen, took = self.run_with(None)
+        seen, took = self.run_with(None, seconds=5)
         self.assertEqual(seen, ["begun", "inner", "user"])
-        self.assertLess(took, 0.15)
+        self.assertLess(took, 2)
 
     def test_with_a_timeout_a_task_may_end(self):
-        seen, took = self.run_with(2)
+        seen, took = self.run_with(20, seconds=0.3)
         self.assertEqual(seen, ["begun", "done", "inner", "user"])
-        self.assertLess(took, 0.5)
+        self.assertLess(took, 5)
 
     def test_after_the_timeout_it_is_killed(self):
         seen, took = self.run_with(0.2, seconds=5)
         self.assertEqual(seen, ["begun", "inner", "user"])
-        self.assertAlmostEqual(took, 0.2, delta=0.15)
+        self.assertTrue(0.19 < took < 3, took)
 
     def test_a_waiting_user_is_stopped_at_once(self):
         class Any(User):
@@ -170,7 +169,7 @@ class Stopping(unittest.TestCase):
         gevent.sleep(0.1)
         begin = time.time()
         test.runner.quit()
-        self.assertLess(time.time() - begin, 1)
+        self.assertLess(time.time() - begin, 5)
 
     def test_on_stop_may_take_its_time(self):
         seen = []
@@ -239,8 +238,8 @@ class Shapes(unittest.TestCase):
             test.environment.parsed_options = type("Options", (), {
                 "headless": True, "tags": None, "exclude_tags": None})()
         test.runner.start_shape()
-        self.assertTrue(wait_until(lambda: test.runner.user_count == 2, 1))
-        self.assertTrue(wait_until(lambda: test.runner.user_count == 4, 2))
+        self.assertTrue(wait_until(lambda: test.runner.user_count == 2))
+        self.assertTrue(wait_until(lambda: test.runner.user_count == 4))
         self.assertTrue(wait_until(lambda: test.runner.state == STATE_STOPPED))
         self.assertEqual(test.hooks[0], "test_start")
         self.assertEqual(test.hooks[-1], "test_stop")
