@@ -211,11 +211,12 @@ def examine(file, words, request):
     runnable = [each for each in entries if each["weight"] > 0 or each["fixed_count"] > 0]
     if not runnable:
         raise Unusable("usage", "'%s': every user class has the weight 0" % base)
+    strongest = {name: (value, origin) for name, value, origin in settings}
     answer.update(classes=runnable, options=options,
                   shape=shape and {"name": shape.__name__, "use_common_options":
                                    bool(getattr(shape, "use_common_options", False))},
                   settings=[{"name": name, "values": _listed(value), "origin": origin}
-                            for name, value, origin in settings],
+                            for name, (value, origin) in strongest.items()],
                   worker=_members({"file": files[0], "files": files, "named": names,
                                    "shape": shape and shape.__name__, "words": words,
                                    "custom": _custom_json(custom),

@@ -42,12 +42,16 @@ def summary(error):
 
 
 def load(path):
-    """The module of one file, its folder first on sys.path as in Locust. Raises ScriptError."""
+    """The module of one file. Raises ScriptError.
+
+    As in Locust, the script may import what lies in its folder and in the current one.
+    """
     path = os.path.abspath(path)
     folder, base = os.path.split(path)
     name = os.path.splitext(base)[0]
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
+    for place in (os.getcwd(), folder):
+        if place not in sys.path:
+            sys.path.insert(0, place)
     if name in sys.modules:
         name = f"locustfile_{name}"
     spec = importlib.util.spec_from_file_location(

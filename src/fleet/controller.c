@@ -214,14 +214,12 @@ static bool has_any_left(const struct controller *controller)
 
 static void stop_when_all_ended(struct controller *controller)
 {
-    struct controller_worker *lead = &controller->members[controller->worker_count];
+    bool has_lead = controller->member_count > controller->worker_count;
 
     if (has_any_left(controller))
         return;
     controller_begin_stop(controller); /* nobody is left to run anything */
-    if (controller->member_count > controller->worker_count && controller_is_present(lead))
-        script_end_lead(controller);
-    else
+    if (!has_lead || !controller_is_present(&controller->members[controller->worker_count]))
         loop_stop(controller->loop);
 }
 

@@ -44,7 +44,6 @@ struct script_state {
     struct script_ramp ramp;
     bool has_target; /* a ramp is under way or complete */
     bool wants_quit; /* before the run began */
-    bool has_rest;   /* the lead was told that all workers have ended */
     /* What the script asked for before the run began. */
     struct frame_target early;
     bool has_early;
@@ -99,8 +98,6 @@ void script_pace(struct controller *controller, uint64_t now_ns);
 /* A frame that only scripts send. */
 void script_take(struct controller_worker *member, const struct frame *frame);
 void script_take_done(struct controller_worker *member, const struct frame_done *done);
-/* All workers have ended: so may the lead. */
-void script_end_lead(struct controller *controller);
 /* While the run stops: a process that is blocked for good does not keep the others waiting. */
 void script_kill_silent(struct controller *controller, uint64_t now_ns);
 /* Without its lead the run has no shape and no hooks: it ends, and has failed. */

@@ -323,18 +323,6 @@ void script_take_done(struct controller_worker *member, const struct frame_done 
         info->script_exit_code = done->exit_code;
 }
 
-void script_end_lead(struct controller *controller)
-{
-    struct controller_worker *lead = &controller->members[controller->worker_count];
-
-    if (controller->script.has_rest || controller->state != CONTROLLER_STOPPING)
-        return;
-    controller->script.has_rest = true;
-    (void)classes_set_users(controller->script.classes, 0);
-    controller->order_sequence++;
-    send_order(lead, true);
-}
-
 void script_kill_silent(struct controller *controller, uint64_t now_ns)
 {
     for (size_t i = 0; i < controller->member_count; i++) {

@@ -304,14 +304,39 @@ def sources_win_over_one_another_in_their_order(t):
                LOCUST_TAGS="[one, two]")
     told_these(t, {"num_users": 8}, "-u", "8", LOCUST_USERS="6", CICADA_USERS="7")
     told_these(t, {"num_users": 4, "host": "http://toml"}, command="locust")
-    t.write("more.conf", "users = 9\nclass-picker\n")
-    told_these(t, {"num_users": 9}, "--config", "more.conf", command="locust")
+    t.write("more.conf", "users = 9\nclass-picker\ntags = [nine]\n")
+    told_these(t, {"num_users": 9, "tags": ["nine"]}, "--config", "more.conf", command="locust")
 
 
 @test
 def user_classes_may_be_named(t):
     told_these(t, {"classes": ["Ana"]}, "Ana")
     told_these(t, {"classes": ["Bo"]}, LOCUST_USER_CLASSES="Bo")
+
+
+@test
+def modules_beside_the_script_and_in_the_current_folder_can_be_imported(t):
+    os.mkdir(t.path("inner"))
+    os.mkdir(t.path("locust"))
+    t.write("locust/__init__.py", "raise ImportError('not this one')\n")
+    t.write("here.py", "NAME = 'here'\n")
+    t.write("inner/beside.py", "NAME = 'beside'\n")
+    t.write("inner/script.py", "import beside, here\nprint(beside.NAME, here.NAME)\n" + PLAIN)
+    outcome = t.cicada("run", "inner/script.py", "--list", env=home(t))
+    same((outcome.status, outcome.stderr), (0, ""), "exit status and errors")
+    contains(outcome.stdout, "^beside here\nAvailable Users:\n    Visitor\n$", "output")
+
+
+@test
+def an_argument_that_cicada_has_too_gets_a_warning(t):
+    t.write("hides.py", PLAIN + """
+from locust import events
+@events.init_command_line_parser.add_listener
+def add(parser):
+    parser.add_argument("--cert", default="own")
+""")
+    outcome = t.cicada("run", "hides.py", "-t", "100ms", env=home(t))
+    contains(outcome.stderr, "the script's own option '--cert' is hidden by cicada's", "warning")
 
 
 # --- what is only shown ---
