@@ -178,6 +178,20 @@ def skip(reason):
     raise SystemExit(0)
 
 
+def check_files(outcome):
+    """The CSV files hold the rows and failures that the script itself saw at the end. (Locust
+    writes them once a second, and what came last is missing.)"""
+    counts = {key: value[:2] for key, value in outcome.csv_counts().items()}
+    sums = counts.pop(("", "Aggregated"))
+    seen = {key: value[:2] for key, value in outcome.rows.items() if value[0] > 0}
+    same(counts, seen, "rows of the CSV file")
+    same(sums, outcome.total, "the sum in the CSV file")
+    same(sorted((row["Method"], row["Name"], row["Error"], int(row["Occurrences"]))
+                for row in outcome.csv("failures")), outcome.errors, "failures of the CSV file")
+    same(sorted((row["Message"], int(row["Count"])) for row in outcome.csv("exceptions")),
+         outcome.exceptions, "exceptions of the CSV file")
+
+
 def check_outcome(outcome, case):
     """Everything that a case of locust_cases.py expects, against what came out."""
     expected = resolve(case.expected, outcome.kind)
@@ -188,6 +202,8 @@ def check_outcome(outcome, case):
             check(value == (sorted(expected[name]) if name != "rows" else expected[name]),
                   f"{name} of {outcome.kind}: expected {expected[name]!r}, got {value!r}; "
                   f"{outcome.explain()}")
+    if outcome.kind == CICADA and outcome.rows:
+        check_files(outcome)
     for name, value in expected["facts"].items():
         check(name in outcome.facts, f"fact '{name}' was never stated: {outcome.explain()}")
         check(value == outcome.facts[name],
