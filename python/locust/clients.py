@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from locust._missing import absent
 from locust.http_auth import HTTPBasicAuth
-from locust.http_report import REPORTED_SLOTS, Reported, Row, report
+from locust.http_report import REPORTED_SLOTS, Reported, Row, report, row_of_stream
 from locust.http_response import LocustResponse
 from locust.http_session import SessionSettings
 from locust.http_sse import EventSource
@@ -93,8 +93,9 @@ class HttpSession(SessionSettings):
         headers = {**dict.fromkeys(self.headers), **request.headers}
         headers.pop("Cookie", None)  # the engine has the same
         stream = self.stream if stream is None else stream
-        response = self._ask(LocustResponse, request.method, request.url, None, stream,
-                             headers=headers, data=request.body, auth=(), params=(), **kwargs)
+        response, _, _ = self._ask(
+            LocustResponse, request.method, request.url, None, stream, headers=headers,
+            data=request.body, auth=(), params=(), **kwargs)
         if response.error is not None:
             raise response.error
         if not stream:
@@ -129,41 +130,36 @@ class HttpSession(SessionSettings):
         stream = self.stream if stream is None else stream
         start_time, began = time.time(), time.perf_counter()
         kind = ResponseContextManager if catch_response else LocustResponse
-        response = self._ask(kind, method, url, name, stream, **kwargs)
+        response, path_url, own_hooks = self._ask(kind, method, url, name, stream, **kwargs)
         response_time = (time.perf_counter() - began) * 1000
-        length = 0
-        if response._failure is None:
-            native = response._native
-            response_time = (native.elapsed if stream else native.total) * 1000
-            if stream:
-                length = int(native.headers.get("content-length") or 0)
-            else:
-                length = len(native.content)
-                response._content = native.content
-        if hooks or self._hooks or response._sent.has_hooks:
-            response = self._call_hooks(hooks, response, kwargs)
+        if own_hooks or hooks or self._hooks:
+            of_request = hooks if hooks and hooks.get("response") else self._hooks
+            response = call_hooks((own_hooks, of_request), response, kwargs)
         if self.user:
             context = {**self.user.context(), **context} if context else self.user.context()
-        sent = response._sent
-        row = Row(method, name or sent.path_url, response_time, length, context or None, start_time,
-                  sent.url)
+        context, named = context or None, name or path_url
+        row = None  # a stream has one when it is needed
+        if response._failure is not None:
+            row = Row(method, named, response_time, 0, context, start_time, response._asked_url())
+        elif not stream:
+            row = Row(method, named, response._native.total * 1000, len(response.content), context,
+                      start_time, response._asked_url())
         if catch_response:
-            response._watch(self.request_event, row)
+            response._watch(self.request_event, method, named, context, row)
         else:
+            row = row or row_of_stream(response, method, named, context)
             report(self.request_event, row, response, response._fault(name or response.url))
         return response
 
-    def _call_hooks(self, hooks, response, kwargs):
-        """Those of the request, else of the session, and those of its credentials."""
-        sources = [hooks if hooks and hooks.get("response") else self._hooks]
-        if response._sent.has_hooks:
-            sources.insert(0, response._sent.hooks)
-        for source in sources:
-            found = (source or {}).get("response") or ()
-            for hook in (found,) if callable(found) else tuple(found):
-                result = hook(response, **kwargs)
-                response = response if result is None else result
-        return response
+
+def call_hooks(sources, response, kwargs):
+    """Calls what `sources` have for a response; what a hook gives takes the response's place."""
+    for source in sources:
+        found = (source or {}).get("response") or ()
+        for hook in (found,) if callable(found) else tuple(found):
+            result = hook(response, **kwargs)
+            response = response if result is None else result
+    return response
 
 
 __getattr__ = absent(__name__, {"LocustHttpAdapter": "the engine keeps the connections"})

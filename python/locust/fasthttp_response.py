@@ -131,6 +131,9 @@ class FastResponse:
             self._error = BadStatusCode(self.url, code=self.status_code)
         return self._error
 
+    def _asked_url(self):
+        return self.request.url
+
     def _fault(self, _name):
         return self.error
 

@@ -25,6 +25,15 @@ class Row(NamedTuple):
     url: str
 
 
+def row_of_stream(response, request_type, name, context):
+    """The row of a body that is not there yet: its time is that to the head, its length what the
+    head says, else 0."""
+    native = response._native
+    return Row(request_type, name, native.elapsed * 1000,
+               int(native.headers.get("content-length") or 0), context, native.started,
+               response._asked_url())
+
+
 def report(event, row, response, exception):
     """Tells the listeners of a request."""
     event.fire(
@@ -63,22 +72,31 @@ class Reported:
 
     __slots__ = ()
 
-    def _watch(self, request_event, row):
+    def _watch(self, request_event, request_type, name, context, row=None):
+        """`row` may be None for a stream: it is made when it is needed, of what is there."""
         self._request_event = request_event
-        self._row = row
+        self._request_type, self._name, self._context = request_type, name, context
+        self._known_row = row
         self._meta = self._manual_result = None
         self._entered = False
+
+    @property
+    def _row(self):
+        if self._known_row is not None:
+            return self._known_row
+        return row_of_stream(self, self._request_type, self._name, self._context)
 
     @property
     def request_meta(self):
         """What will be reported; a script may change it."""
         if self._meta is None:
-            values = {**self._row._asdict(), "context": self._row.context or {}}
+            values = self._row._asdict()
+            values["context"] = values["context"] or {}
             self._meta = RequestMeta(weakref.ref(self), **values, exception=None)
         return self._meta
 
     def _reported_name(self):
-        return self._row.name if self._meta is None else self._meta["name"]
+        return self._name if self._meta is None else self._meta["name"]
 
     def __enter__(self):
         self._entered = True
@@ -124,4 +142,5 @@ class Reported:
         self._manual_result = exc if isinstance(exc, Exception) else CatchResponseError(exc)
 
 
-REPORTED_SLOTS = ("_row", "_meta", "_request_event", "_manual_result", "_entered")
+REPORTED_SLOTS = ("_request_event", "_request_type", "_name", "_context", "_known_row", "_meta",
+                  "_manual_result", "_entered")

@@ -10,6 +10,7 @@ from locust.exception import LocustError
 from locust.http_cookies import cookies_set_by
 from locust.http_errors import status_error
 from locust.http_exceptions import JSONDecodeError, StreamConsumedError, requests
+from locust.http_headers import unpacked
 from locust.http_report import NEEDS_CATCH
 from locust.http_request import SentRequest
 from locust.http_structures import CaseInsensitiveDict
@@ -109,11 +110,14 @@ class LocustResponse(requests.Response if requests is not None else object):
         self._is_consumed = False
         if failure is not None:
             self.status_code = 0
-            self.url = request.url
+            self.url = self._asked_url()
         else:
             self.status_code = native.status
             hops = native.history
-            self.url = followed(hops[-1]) if hops else request.url
+            self.url = followed(hops[-1]) if hops else self._asked_url()
+
+    def _asked_url(self):
+        return self._sent[1] if isinstance(self._sent, tuple) else self._sent.url
 
     def __getstate__(self):
         return {"_content": self.content, "status_code": self.status_code, "url": self.url,
@@ -180,12 +184,13 @@ class LocustResponse(requests.Response if requests is not None else object):
     @property
     def request(self):
         """The request that this answers: behind redirects not the one that was asked for."""
+        sent = self._sent = unpacked(self._sent)
         hops = self._native.history if self._failure is None else ()
         if not hops:
-            return self._sent
-        method = method_behind(self._sent.method, hops)
-        body = self._sent.body if method == self._sent.method else None
-        return SentRequest(method, self.url, self._sent.pairs, body)
+            return sent
+        method = method_behind(sent.method, hops)
+        return SentRequest(method, self.url, sent.pairs,
+                           sent.body if method == sent.method else None)
 
     @property
     def is_redirect(self):
@@ -199,9 +204,10 @@ class LocustResponse(requests.Response if requests is not None else object):
     def history(self):
         """Responses that led to this one, redirects and challenges, first first."""
         found, hops = [], self._native.history if self._failure is None else ()
+        sent = self._sent = unpacked(self._sent)
         for status, url, headers in hops:
-            method = method_behind(self._sent.method, hops[:len(found)])
-            request = SentRequest(method, url, self._sent.pairs) if found else self._sent
+            method = method_behind(sent.method, hops[:len(found)])
+            request = SentRequest(method, url, sent.pairs) if found else sent
             found.append(LocustResponse(Hop(status, url, headers), request))
         return found
 

@@ -1,6 +1,5 @@
 """The part of HttpSession that asks: settings that a script may touch, and one request."""
 
-import re
 from collections import OrderedDict
 
 import _cicada
@@ -10,48 +9,15 @@ from locust.http_body import NO_BODY, body_of, sent_bytes
 from locust.http_errors import Failure
 from locust.http_exceptions import (InvalidHeader, InvalidSchema, InvalidURL, MissingSchema,
                                     RequestException, TooManyRedirects, requests)
+from locust.http_headers import DEFAULTS, merged_headers, packed
 from locust.http_request import SentRequest
-from locust.http_structures import CaseInsensitiveDict, spelled, text_of
+from locust.http_structures import CaseInsensitiveDict, text_of
 from locust.http_url import params_of, target_of
 
 REDIRECT_LIMIT = 30
-AGENT = f"cicada/{_cicada.__version__}"
-_DEFAULT_HEADERS = {
-    "User-Agent": AGENT,
-    "Accept-Encoding": "gzip, deflate, br",
-    "Accept": "*/*",
-    "Connection": "keep-alive",
-}
-_SPELLED_DEFAULTS = spelled(_DEFAULT_HEADERS)
 _WRITTEN_BY_ENGINE = ("content-length", b"content-length")
-_is_value = re.compile(r"\S[^\r\n]*|", re.S).fullmatch
-_is_bytes_value = re.compile(rb"\S[^\r\n]*|", re.S).fullmatch
 _NO_PROXIES = ("proxies= is not supported yet: cicada connects to the service itself. Take the "
                "proxies out of the script, or give cicada run --connect-to")
-
-
-def _check(name, value):
-    for part in (name, value):
-        if not isinstance(part, (str, bytes)):
-            raise InvalidHeader(f"Header part ({part!r}) from {{{name!r}: {value!r}}} must be of "
-                                f"type str or bytes, not {type(part)}")
-        if not (_is_value if isinstance(part, str) else _is_bytes_value)(part):
-            raise InvalidHeader("Invalid leading whitespace, reserved character(s), or return "
-                                f"character(s) in header value: {part!r}")
-
-
-def merged_headers(session_headers, headers):
-    """Headers of the session with those of one request over them, spelled; None takes one off."""
-    merged = dict(_SPELLED_DEFAULTS) if session_headers is None else spelled(session_headers)
-    if headers:
-        merged.update(spelled(headers))
-    if session_headers is not None or headers:
-        for lower, (name, value) in list(merged.items()):
-            if value is None:
-                del merged[lower]
-            elif merged[lower] is not _SPELLED_DEFAULTS.get(lower):
-                _check(name, value)
-    return merged
 
 
 def timeouts_of(timeout):
@@ -123,7 +89,7 @@ class SessionSettings(requests.Session if requests is not None else object):
     def headers(self):
         """Sent with each request; a request's own go over them."""
         if self._headers is None:
-            self._headers = CaseInsensitiveDict(_DEFAULT_HEADERS)
+            self._headers = CaseInsensitiveDict(DEFAULTS)
         return self._headers
 
     @headers.setter
@@ -230,8 +196,6 @@ class SessionSettings(requests.Session if requests is not None else object):
         request = SentRequest(method, target.url, body=body.content,
                               path_url=target.path_url)
         headers = merged_headers(self._headers, headers)
-        if "accept-encoding" not in headers:
-            headers = {"accept-encoding": ("Accept-Encoding", "identity"), **headers}
         if body.content_type and "content-type" not in headers:
             headers["content-type"] = ("Content-Type", body.content_type)
         return self._authorize(auth, target, request, headers)
@@ -239,7 +203,8 @@ class SessionSettings(requests.Session if requests is not None else object):
     def _ask(self, kind, method, url, name, stream, *, params=None, data=None, headers=None,
              cookies=None, files=None, auth=None, timeout=None, allow_redirects=True, proxies=None,
              verify=None, cert=None, json=None):
-        """One request; `kind` is the class of the response, which may be one of a failure."""
+        """One request: its response, of the class `kind`, maybe that of a failure; its path and
+        query; the hooks that its credentials have set."""
         if proxies or self._proxies:
             self._refuse_proxies(proxies)
         timeouts = timeouts_of(timeout)
@@ -253,15 +218,18 @@ class SessionSettings(requests.Session if requests is not None else object):
             request = self._prepared(method, target, headers, body, auth)
             if request.url != target.url:
                 target = target_of(request.url)
-                request.path_url = target.path_url
+                request.path_url = None
             limit = self.max_redirects if allow_redirects else 0
             native = self._send(request, target, name, stream, timeouts, limit, cookies,
                                 self.verify if verify is None else verify, cert or self.cert)
         except (MissingSchema, InvalidSchema, InvalidURL):
             raise
         except RequestException as error:
-            return kind(None, SentRequest(method, url, path_url=target.path_url), Failure(error))
-        return kind(native, request, failure_of(native, target, timeouts, limit))
+            return kind(None, SentRequest(method, url), Failure(error)), target.path_url, None
+        failure = failure_of(native, target, timeouts, limit)
+        sent = packed(request) if stream else request
+        return (kind(native, sent, failure), target.path_url,
+                request.hooks if request.has_hooks else None)
 
     def _send(self, request, target, name, stream, timeouts, limit, cookies, verify, cert):
         client = self._client

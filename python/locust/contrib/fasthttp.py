@@ -17,9 +17,10 @@ from locust.fasthttp_response import (BadStatusCode, ErrorResponse, FastResponse
                                       ResponseContextManager, RestResponseContextManager,
                                       RetriesExceeded)
 from locust.http_body import body_of, sent_bytes
-from locust.http_report import Row, report
+from locust.http_report import Row, report, row_of_stream
 from locust.http_request import SentRequest
-from locust.http_session import new_client, AGENT
+from locust.http_headers import AGENT
+from locust.http_session import new_client
 from locust.http_sse import EventSource
 from locust.http_structures import text_of
 from locust.http_url import is_absolute, params_of, target_of
@@ -166,26 +167,23 @@ class FastHttpSession:
         start_time, began = time.time(), time.perf_counter()
         response = self._ask(kind, method, built_url, name or url, stream, data, json, headers,
                              auth, allow_redirects, **kwargs)
-        native = response._native
-        length = 0
-        if native is None:
-            response_time = (time.perf_counter() - began) * 1000
-        elif stream:
-            response_time = native.elapsed * 1000
-            length = int(native.headers.get("content-length") or 0)
-        else:
-            response_time = native.total * 1000
-            response._content = native.content
-            length = len(response._content)
+        response_time = (time.perf_counter() - began) * 1000
         if self.user:
             context = {**self.user.context(), **context} if context else self.user.context()
-        row = Row(method, name or url, response_time, length, context or None, start_time,
-                  built_url)
+        context, named = context or None, name or url
+        row = None  # a stream has one when it is needed
+        if response._native is None:
+            row = Row(method, named, response_time, 0, context, start_time, built_url)
+        elif not stream:
+            response._content = response._native.content
+            row = Row(method, named, response._native.total * 1000, len(response._content),
+                      context, start_time, built_url)
         event = self.environment.events.request
         if kind is FastResponse:
+            row = row or row_of_stream(response, method, named, context)
             report(event, row, response, response.error)
         else:
-            response._watch(event, row)
+            response._watch(event, method, named, context, row)
         return response
 
     def get(self, url, **kwargs):
