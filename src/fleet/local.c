@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -20,7 +21,7 @@ enum {
 };
 
 /* In the child, between fork and exec: only calls that are safe there. */
-static void become_worker(int fd, const struct local_program *program)
+static void become_worker(int fd, const struct local_program *program, pid_t parent)
 {
     char number[16];
     const char *words[LOCAL_WORDS_LIMIT + 2] = {NULL};
@@ -36,6 +37,9 @@ static void become_worker(int fd, const struct local_program *program)
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     (void)fcntl(fd, F_SETFD, 0); /* the one descriptor that stays */
+    /* A script that never gives way does not see its channel close: its load ends all the same. */
+    if (!program->is_own && (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent))
+        _exit(LOCAL_EXEC_FAILED);
     (void)execve(program->path, (char *const *)(uintptr_t)words, program->environment);
     if (program->is_own)
         (void)execve("/proc/self/exe", (char *const *)(uintptr_t)words, program->environment);
@@ -51,7 +55,7 @@ int local_worker_start(struct local_worker *worker, const struct local_program *
     struct local_program own = {
         .path = own_path, .words = own_words, .environment = environ, .is_own = true};
     int pair[2];
-    pid_t pid;
+    pid_t pid, parent = getpid();
 
     own_path[len > 0 ? len : 0] = '\0';
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
@@ -66,7 +70,7 @@ int local_worker_start(struct local_worker *worker, const struct local_program *
         return -1;
     }
     if (pid == 0)
-        become_worker(pair[1], program ? program : &own);
+        become_worker(pair[1], program ? program : &own, parent);
     (void)close(pair[1]);
     *worker = (struct local_worker){.pid = pid, .fd = pair[0]};
     return 0;

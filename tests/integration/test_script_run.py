@@ -371,6 +371,22 @@ class Ana(User):
 
 
 @test
+def a_task_that_never_gives_way_ends_with_the_controller(t):
+    process = start(t, """
+class Ana(User):
+    @task
+    def spin(self):
+        print("spinning", flush=True)
+        while True:
+            pass
+""")
+    process.wait_for_output("spinning")
+    members = children_of(process.pid)
+    process.child.kill()
+    wait_until(lambda: not any(is_alive(pid) for pid in members), "the worker to end", 5)
+
+
+@test
 def the_log_of_a_script_stays_as_it_is(t):
     outcome, _, _ = run(t, """
 import logging
