@@ -1,4 +1,4 @@
-"""Loading Locust files: the modules, the user classes in them, and what went wrong in plain words."""
+"""Loading Locust files: modules, user classes, and what went wrong in plain words."""
 
 import importlib.machinery
 import importlib.util

@@ -13,7 +13,6 @@
 #include "verdict/outcome.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -201,16 +200,6 @@ static void tell_ignored(const struct command_input *input)
     }
 }
 
-static void tell_ramp(const struct locust *locust, const struct run_settings *settings)
-{
-    double rate = settings->spawn_rate_per_s > 0 ? settings->spawn_rate_per_s : 1;
-    char *text = x_asprintf("Ramping to %" PRIu64 " users at a rate of %.2f per second",
-                            settings->users, rate);
-
-    write_line(locust, LOG_INFO, "locust.runners", text);
-    free(text);
-}
-
 static void tell_start(const struct locust *locust, const struct script *script)
 {
     const struct run_settings *settings = &locust->settings->run;
@@ -221,8 +210,6 @@ static void tell_start(const struct locust *locust, const struct script *script)
                                (double)settings->run_time_ns / (double)CLOCK_NS_PER_S));
     else if (!script->has_shape)
         say(locust, x_strdup("No run time limit set, use CTRL+C to interrupt"));
-    if (!script->has_shape)
-        tell_ramp(locust, settings);
 }
 
 static int open_log(struct locust *locust, struct err *err)
