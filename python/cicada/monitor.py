@@ -9,6 +9,7 @@ while, the thread writes it itself, to standard error: a task that never gives w
 import logging
 import os
 import sys
+import threading
 import time
 
 import gevent
@@ -34,6 +35,7 @@ class Monitor:
         self._folders = tuple(os.path.join(each, "") for each in folders)
         self._limit_s = limit_s
         self._main_thread = _thread_id()
+        self._schedule_path = f"/proc/self/task/{threading.get_native_id()}/schedstat"
         self._is_running = False
         self._asked = None  # when the ping that is under way was sent
         self._answered = 0.0
@@ -71,18 +73,21 @@ class Monitor:
             self._wait_for_answer(asked)
 
     def _wait_for_answer(self, asked):
-        first = place = None
+        first = place = starved_s = None
         while self._is_running and self._asked is not None:
             _sleep(STEP_S)
             late = time.monotonic() - asked
             if self._asked is None:
                 break
             if late > self._limit_s / 2 and first is None:
-                first = self._look()
+                first, starved_s = self._look(), self._starved_s()
             elif late > self._limit_s and place is None and first is not None:
                 now = self._look()
                 if now is None or now[0] != first[0]:
                     first = now  # another greenlet: the hub is busy, but nobody blocks it
+                    continue
+                if self._starved_s() - starved_s > late / 4:
+                    first = None  # the machine did not let the thread run: not the script's doing
                     continue
                 place = now[1]
             if place is not None and late > LOST_S:
@@ -92,6 +97,14 @@ class Monitor:
                     _sleep(STEP_S)
         if place is not None and self._is_new(place):
             self._ready.append((place, time.monotonic() - asked))
+
+    def _starved_s(self):
+        """How long the main thread was ready to run and was not let, in all its life."""
+        try:
+            with open(self._schedule_path, encoding="ascii") as file:
+                return int(file.read().split()[1]) / 1e9
+        except (OSError, IndexError, ValueError):
+            return 0.0
 
     def _look(self):
         """(identity of the greenlet, (file, line, function)) of what the main thread executes."""

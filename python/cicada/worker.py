@@ -8,6 +8,7 @@ are; a stop ends the test and the process. What a script may do on the way, and 
     sys.exit(n) later, in a task, a hook or a greenlet   the run ends in order, with exit status n
     an exception in a hook or in a greenlet of a runner  logged; exit status 2 if nothing is worse
     users that cannot be made (no host, say)             logged; the run ends if there are no others
+    on_stop methods that do not end                      cut short after 30 s, with a warning
     a task that never gives way                          reported with its line (cicada.monitor);
                                                          the controller ends the process
 """
@@ -93,6 +94,7 @@ class Worker:
 
         try:
             self.plan = Plan(script_json)
+            sys.argv = ["locust", *self.plan.words]
             log.line_sink = self._log_line
             options = self.plan.options
             if not getattr(options, "skip_log_setup", False):

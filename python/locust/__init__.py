@@ -50,6 +50,7 @@ _absent = absent(__name__, {
     "HttpLocust": "it is called HttpUser since Locust 1.0",
     "TaskSequence": "it is called SequentialTaskSet since Locust 1.0",
     "seq_task": "declare the tasks of a SequentialTaskSet in their order",
+    "PytestUser": "cicada has HttpUser, FastHttpUser and User",
     "PostgresUser": "cicada has HttpUser, FastHttpUser and User",
     "SocketIOUser": "cicada has HttpUser, FastHttpUser and User",
 })

@@ -15,6 +15,7 @@ from gevent.event import Event
 from cicada import messages
 
 from .runners import (
+    ON_STOP_PATIENCE_S,
     STATE_INIT,
     STATE_MISSING,
     STATE_RUNNING,
@@ -32,7 +33,7 @@ logger = logging.getLogger("locust.runners")
 # Types of messages between our own runners; scripts' types are theirs to choose.
 REPORT, SPAWNED, STOPPED = "cicada.report", "cicada.spawned", "cicada.stopped"
 OWN_TYPES = (REPORT, SPAWNED, STOPPED)
-GOODBYE_S = 2.0  # how much longer than the users' timeout the lead waits for last reports
+GOODBYE_S = 2.0  # how much longer than workers may take the lead waits for their last reports
 
 
 class DistributedRunner(Runner):
@@ -235,7 +236,7 @@ class MasterRunner(DistributedRunner):
         self.final_user_classes_count = self.user_classes_count
         self.update_state(STATE_STOPPING)
         self._end_orders()
-        self._wait_for_goodbyes((timeout or 0) + GOODBYE_S)
+        self._wait_for_goodbyes((timeout or 0) + ON_STOP_PATIENCE_S + GOODBYE_S)
         self._has_begun = False
         self.update_state(STATE_STOPPED)
         self.environment.events.test_stop.fire(environment=self.environment)

@@ -1,6 +1,7 @@
 """The users that run in this process: starting them, and the ways they are stopped."""
 
 import logging
+import os
 
 import gevent
 from gevent import getcurrent
@@ -9,6 +10,9 @@ from gevent.pool import Group
 from .user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
 
 logger = logging.getLogger("locust.runners")
+
+NEWS_S = 5  # so long on_stop methods run before it is said that they are waited for
+OWN_FOLDERS = (os.path.dirname(os.path.abspath(__file__)), os.path.dirname(gevent.__file__))
 
 
 class UserGreenlet(gevent.Greenlet):
@@ -64,11 +68,12 @@ class UserPool:
         """Does one of the users run this very code?"""
         return getcurrent() in self.greenlets
 
-    def stop(self, users, timeout, before_kill=None):
+    def stop(self, users, timeout, before_kill=None, patience=None):
         """Stop `users` and wait until they have ended, their on_stop methods included.
 
         With a timeout (s) those in the middle of a task may end it. Who takes longer is killed, and
-        so is, at once, who waits or has not begun. Not to be called by a user.
+        so is, at once, who waits or has not begun. With a patience (s) on_stop methods that take
+        longer are cut short. Not to be called by a user.
         """
         busy = [user for user in users if timeout and _finishes_its_task(user)]
         if busy:
@@ -82,10 +87,28 @@ class UserPool:
         if before_kill is not None:
             before_kill()
         self._kill(users)
-        gevent.joinall([user.greenlet for user in users])
+        self._wait_for_on_stop(users, patience)
         for user in users:
             self._forget(user)  # who never began does not say that it ended
         self._on_change(len(self.greenlets))
+
+    def _wait_for_on_stop(self, users, patience):
+        greenlets = [user.greenlet for user in users]
+        if patience is None:
+            gevent.joinall(greenlets)
+            return
+        gevent.joinall(greenlets, timeout=min(NEWS_S, patience))
+        left = [each for each in greenlets if not each.ready()]
+        if left:
+            logger.info("Waiting for the on_stop methods of %d users, as at %s", len(left),
+                        place_of(left[0]))
+            gevent.joinall(left, timeout=max(0, patience - NEWS_S))
+        left = [each for each in left if not each.ready()]
+        if left:
+            logger.warning("The on_stop methods of %d users take more than %g seconds, as at %s: "
+                           "they are cut short", len(left), patience, place_of(left[0]))
+            gevent.killall(left, timeout=1)
+            gevent.sleep(0)  # the group hears of it one turn later
 
     def _kill(self, users):
         for user in users:
@@ -93,6 +116,17 @@ class UserPool:
 
     def _forget(self, user):
         self.by_class.get(type(user).__name__, {}).pop(id(user), None)
+
+
+def place_of(greenlet):
+    """file:line (function) of the script's code in which a greenlet waits."""
+    frame = innermost = greenlet.gr_frame
+    while frame is not None and frame.f_code.co_filename.startswith(OWN_FOLDERS):
+        frame = frame.f_back
+    frame = frame or innermost
+    if frame is None:
+        return "an unknown place"
+    return f"{frame.f_code.co_filename}:{frame.f_lineno} ({frame.f_code.co_name})"
 
 
 def _finishes_its_task(user):

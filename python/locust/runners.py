@@ -39,6 +39,7 @@ STATE_MISSING = "missing"
 WORKER_REPORT_INTERVAL = 3.0
 HEARTBEAT_INTERVAL = 1
 HEARTBEAT_LIVENESS = 3
+ON_STOP_PATIENCE_S = 30  # of a run at its end, with users' on_stop methods
 SPAWN_BATCH = 25  # users that are made before the others get a turn
 
 greenlet_exception_handler = greenlet_exception_logger(logger)
@@ -235,7 +236,8 @@ class Runner:
         self.final_user_classes_count = self.user_classes_count
         self.update_state(STATE_CLEANUP)
         self._end_orders()
-        self.pool.stop(self.pool.take_all(), timeout, self._end_streams)
+        patience = ON_STOP_PATIENCE_S if self.engine is not None else None
+        self.pool.stop(self.pool.take_all(), timeout, self._end_streams, patience)
         self._has_begun = False
         self.update_state(STATE_STOPPED)
         if self.cpu_warning_emitted:

@@ -12,7 +12,9 @@ import _cicada
 from ._missing import absent
 from .stats_entry import (  # noqa: F401: scripts import these names from here
     CURRENT_RESPONSE_TIME_PERCENTILE_WINDOW,
+    PERCENTILES_TO_CHART,
     PERCENTILES_TO_REPORT,
+    PERCENTILES_TO_STATISTICS,
     CachedResponseTimes,
     ErrorText,
     StatsEntry,

@@ -18,6 +18,8 @@ FIGURES = (
 )
 TABLES = ("response_times", "num_reqs_per_sec", "num_fail_per_sec")
 PERCENTILES_TO_REPORT = [0.50, 0.66, 0.75, 0.80, 0.90, 0.95, 0.98, 0.99, 0.999, 0.9999, 1.0]
+PERCENTILES_TO_CHART = [0.50, 0.95]
+PERCENTILES_TO_STATISTICS = [0.95, 0.99]
 CURRENT_RESPONSE_TIME_PERCENTILE_WINDOW = 10  # s, of "current" percentiles
 RPS_WINDOW_S, RPS_LAG_S = 10, 2  # "current" rates leave out the seconds that still fill
 

@@ -186,6 +186,28 @@ class Stopping(unittest.TestCase):
         Test(Any).run_for(0.1, users=2)
         self.assertEqual(seen, ["out", "out"])
 
+    @ours_only  # there the end never comes
+    def test_an_on_stop_that_does_not_end_is_cut_short(self):
+        class Any(User):
+            @task
+            def hold(self):
+                gevent.sleep(60)
+
+            def on_stop(self):
+                gevent.sleep(60)
+
+        test = Test(Any).start(2)
+        self.assertTrue(wait_until(lambda: test.runner.user_count == 2))
+        gevent.sleep(0.05)
+        pool = test.runner.pool
+        with self.assertLogs("locust.runners") as logs:
+            pool.stop(pool.take_all(), 0, None, patience=0.2)
+        self.assertEqual(len(pool), 0)
+        self.assertRegex(logs.output[-1],
+                         r"2 users take more than 0\.2 seconds, as at .*test_runner\.py:\d+ "
+                         r"\(on_stop\): they are cut short")
+        test.runner.quit()
+
     def test_a_user_that_quits_the_runner_ends(self):
         seen = []
 
