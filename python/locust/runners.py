@@ -21,10 +21,10 @@ from gevent.pool import Group
 from . import log, stats
 from ._missing import absent
 from ._pool import UserPool
+from ._steering import Messaging, ShapeSteering
 from ._usage import CPU_MONITOR_INTERVAL, CPU_WARNING_THRESHOLD, UsageMonitor  # noqa: F401
 from .dispatch import class_counts
 from .log import greenlet_exception_logger
-from .rpc import Message
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ SPAWN_BATCH = 25  # users that are made before the others get a turn
 greenlet_exception_handler = greenlet_exception_logger(logger)
 
 
-class Runner:
+class Runner(ShapeSteering, Messaging):
     """What all runners have in common."""
 
     worker_index = -1
@@ -287,69 +287,6 @@ class Runner:
 
     def start(self, user_count, spawn_rate, wait=False, user_classes=None):
         raise NotImplementedError("this runner takes its users from the one that leads")
-
-    # Shapes
-
-    def start_shape(self):
-        """Let environment.shape_class decide how many users there are."""
-        if self.shape_greenlet:
-            logger.info("There is an ongoing shape test running. Editing is disabled")
-            return
-        logger.info("Shape test starting.")
-        self.environment.shape_class.reset_time()
-        self.shape_greenlet = self.spawn(self.shape_worker)
-
-    def shape_worker(self):
-        """Ask tick() once a second. None ends the run, and so does an exception in it."""
-        shape = self.environment.shape_class
-        while True:
-            try:
-                tick = shape.tick()
-            except Exception:
-                log.unhandled_greenlet_exception = True
-                logger.critical("tick() of the shape failed:\n%s", traceback.format_exc())
-                tick = None
-            if tick is None:
-                logger.info("Shape test stopping")
-                self.shape_greenlet = None
-                self.shape_last_tick = None
-                self.quit()
-                return
-            if tick != self.shape_last_tick:
-                users, rate, *classes = tick
-                self.shape_last_tick = tick
-                logger.info("Shape test updating to %d users at %.2f spawn rate", users, rate)
-                self.start(users, rate, user_classes=classes[0] if classes else None)
-            gevent.sleep(1)
-
-    # Messages
-
-    def register_message(self, msg_type, listener, concurrent=False):
-        """Call listener(environment=, msg=) for each message of this type.
-
-        Messages are taken one after the other; `concurrent`: this one in a greenlet of its own.
-        """
-        self.custom_messages[msg_type] = (listener, concurrent)
-
-    def send_message(self, msg_type, data=None, client_id=None):
-        raise NotImplementedError
-
-    def receive(self, msg_type, data, node_id):
-        """Give a message that came in to its listener."""
-        if msg_type not in self.custom_messages:
-            logger.warning("Unknown message type received: %s", msg_type)
-            return
-        listener, concurrent = self.custom_messages[msg_type]
-        message = Message(msg_type, data, node_id)
-        if concurrent:
-            self.spawn(lambda: listener(environment=self.environment, msg=message))
-            return
-        try:
-            listener(environment=self.environment, msg=message)
-        except Exception:
-            log.unhandled_greenlet_exception = True
-            logger.error("Uncaught exception in the listener of %s messages:\n%s",
-                         msg_type, traceback.format_exc())
 
     # Housekeeping
 

@@ -215,16 +215,18 @@ class Shape(LoadTestShape):
         self.assertEqual(done, (-1, False))
 
     def test_a_shape_that_fails_ends_the_run_with_2(self):
-        text = PLAIN + """
+        for answer, error in (("1 / 0", "ZeroDivisionError"), ("5", "TypeError"),
+                              ("(1, 2, 3, 4)", "TypeError"), ("('many', 1)", "ValueError")):
+            text = PLAIN + f"""
 class Shape(LoadTestShape):
     def tick(self):
-        return 1 / 0
+        return {answer}
 """
-        with Worker(text) as worker:
-            worker.wait_log("ZeroDivisionError")
-            worker.wait("quit")
-            done, _out, _err = worker.finish()
-        self.assertEqual(done, (-1, True))
+            with Worker(text) as worker:
+                worker.wait_log(error)
+                worker.wait("quit")
+                done, _out, _err = worker.finish()
+            self.assertEqual(done, (-1, True))
 
     def test_quit_in_a_task_ends_that_user_at_once(self):
         text = NOTING + """
