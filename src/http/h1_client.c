@@ -25,6 +25,15 @@ static int refuse(struct h1_response *response, enum error_class error_class, co
     return HPE_USER;
 }
 
+static int on_status(llhttp_t *parser, const char *at, size_t len)
+{
+    struct h1_response *response = response_of(parser);
+
+    if (!response->head || http_head_add_target(response->head, at, len) == 0)
+        return 0;
+    return refuse(response, CLASS_TOO_LARGE, "a response head over the limit");
+}
+
 static int on_field(llhttp_t *parser, const char *at, size_t len)
 {
     struct h1_response *response = response_of(parser);
@@ -128,6 +137,7 @@ static int on_message_complete(llhttp_t *parser)
 }
 
 static const llhttp_settings_t settings = {
+    .on_status = on_status,
     .on_header_field = on_field,
     .on_header_field_complete = on_field_complete,
     .on_header_value = on_value,

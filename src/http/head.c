@@ -136,6 +136,12 @@ bool http_head_name_is_valid(const struct http_head *head)
     return len > 0;
 }
 
+const char *http_head_reason(const struct http_head *head, size_t *len)
+{
+    *len = head->target_bytes;
+    return (const char *)head->text.bytes + head->target_at;
+}
+
 const char *http_head_find(const struct http_head *head, const char *name, size_t *len)
 {
     size_t name_bytes = strlen(name);

@@ -28,7 +28,7 @@ struct http_head {
     struct http_field *fields;
     size_t field_count;
     size_t field_cap;
-    uint32_t target_at, target_bytes; /* requests */
+    uint32_t target_at, target_bytes; /* requests; of responses the reason phrase */
     uint16_t status;                  /* responses */
     uint8_t method;                   /* requests: of the parser */
     uint8_t http_minor;
@@ -38,8 +38,9 @@ void http_head_init(struct http_head *head);
 void http_head_fini(struct http_head *head);
 void http_head_clear(struct http_head *head);
 /*
- * Used by parsers: bytes of the current target, field name or value, in pieces; a name after a
- * value begins a field. -1 past a limit, and for a value whose name is empty.
+ * Used by parsers: bytes of the target (of a response: the reason phrase), field name or value, in
+ * pieces; a name after a value begins a field. -1 past a limit, and for a value whose name is
+ * empty.
  */
 int http_head_add_target(struct http_head *head, const char *at, size_t len);
 int http_head_add_name(struct http_head *head, const char *at, size_t len);
@@ -54,6 +55,8 @@ bool http_head_name_is_valid(const struct http_head *head);
 
 /* The first value of `name` (any case), not NUL-terminated; NULL when absent. Borrowed. */
 const char *http_head_find(const struct http_head *head, const char *name, size_t *len);
+/* The reason phrase of a response, as it came; *len 0: none. Borrowed. */
+const char *http_head_reason(const struct http_head *head, size_t *len);
 /* Field `index`, in the order they came. Borrowed. */
 const char *http_head_name_at(const struct http_head *head, size_t index, size_t *len);
 const char *http_head_value_at(const struct http_head *head, size_t index, size_t *len);

@@ -82,7 +82,9 @@ int client_raise(PyObject *client, const struct exchange *exchange)
 static void note_header(struct exchange_order *order, const char *name, const char *value)
 {
     if (strcasecmp(name, "host") == 0)
-        order->has_host = true;
+        order->message->has_host = true;
+    else if (strcasecmp(name, "cookie") == 0)
+        order->message->has_cookie = true;
     else if (strcasecmp(name, "accept") == 0)
         order->asks_for_stream = strstr(value, "text/event-stream") != NULL;
     else if (strcasecmp(name, "last-event-id") == 0)
@@ -176,8 +178,8 @@ static int take_headers(struct exchange_order *order, PyObject *headers)
         buf_fini(&lines);
         return -1;
     }
-    order->headers_bytes = lines.len;
-    order->headers = (char *)lines.bytes; /* owned from here */
+    order->message->headers_bytes = lines.len;
+    order->message->headers = (char *)lines.bytes; /* owned from here */
     return 0;
 }
 
@@ -246,14 +248,6 @@ static void take_place(struct exchange_order *order, const char *name)
                                  name ? name : order->url.target);
 }
 
-static void order_fini(struct exchange_order *order)
-{
-    free(order->method);
-    free(order->headers);
-    free(order->cookies);
-    url_fini(&order->url);
-}
-
 static int take_method(struct exchange_order *order, const char *method)
 {
     if (!is_name(method, strlen(method))) {
@@ -272,8 +266,8 @@ static int take_body(struct exchange_order *order, PyObject *body)
         PyErr_SetString(PyExc_TypeError, "the body is bytes");
         return -1;
     }
-    order->body = PyBytes_AS_STRING(body);
-    order->body_bytes = (size_t)PyBytes_GET_SIZE(body);
+    order->message->body = PyBytes_AS_STRING(body);
+    order->message->body_bytes = (size_t)PyBytes_GET_SIZE(body);
     return 0;
 }
 
@@ -285,7 +279,7 @@ static int take_cookies(struct exchange_order *order, const char *cookies)
         PyErr_SetString(PyExc_ValueError, "a cookie holds a line end");
         return -1;
     }
-    order->cookies = x_strdup(cookies);
+    order->message->cookies = x_strdup(cookies);
     return 0;
 }
 
@@ -317,7 +311,7 @@ static int fill_order(struct exchange_order *order, const struct request_argumen
     if (take_method(order, given->method) < 0 || take_url(order, given->url) < 0 ||
         take_headers(order, given->headers) < 0 || take_body(order, given->body) < 0 ||
         take_cookies(order, given->cookies) < 0 ||
-        take_timeout(given->connect_timeout, &order->connect_timeout_ns) < 0 ||
+        take_timeout(given->connect_timeout, &order->message->connect_timeout_ns) < 0 ||
         take_timeout(given->read_timeout, &order->read_timeout_ns) < 0 ||
         take_client(order, given->verify, given->cert) < 0)
         return -1;
@@ -335,16 +329,17 @@ static int fill_order(struct exchange_order *order, const struct request_argumen
 static PyObject *client_request(PyObject *object, PyObject *args, PyObject *named)
 {
     struct client_object *self = (struct client_object *)object;
-    struct exchange_order order = {0};
+    struct exchange_order order;
     struct request_arguments given;
     PyObject *response = NULL;
 
     if (!engine_core_require() || parse_request(args, named, &given) < 0)
         return NULL;
+    exchange_order_init(&order);
     if (fill_order(&order, &given) == 0)
         response = response_request(object, &self->user, &order,
                                     given.body == Py_None ? NULL : given.body);
-    order_fini(&order); /* empty once taken over */
+    exchange_order_fini(&order); /* empty once taken over */
     return response;
 }
 

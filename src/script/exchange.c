@@ -148,13 +148,13 @@ static void add_error(const struct exchange *exchange, enum error_class error_cl
 
 /* --- the request --- */
 
-static void append_headers(const struct exchange_order *order, const struct fetch_hop *hop,
+static void append_headers(const struct exchange_message *message, const struct fetch_hop *hop,
                            struct buf *out)
 {
-    const char *at = order->headers, *end = at ? at + order->headers_bytes : NULL;
+    const char *at = message->headers, *end = at ? at + message->headers_bytes : NULL;
 
-    if (!hop->url && order->headers_bytes > 0)
-        (void)buf_append(out, order->headers, order->headers_bytes);
+    if (!hop->url && message->headers_bytes > 0)
+        (void)buf_append(out, message->headers, message->headers_bytes);
     if (!hop->url)
         return;
     while (at < end) {
@@ -168,12 +168,12 @@ static void append_headers(const struct exchange_order *order, const struct fetc
     }
 }
 
-static void append_cookies(const struct exchange_order *order, const struct fetch_hop *hop,
+static void append_cookies(const struct exchange_message *message, const struct fetch_hop *hop,
                            struct buf *out)
 {
-    const char *own = order->cookies && !hop->effect.is_elsewhere ? order->cookies : NULL;
+    const char *own = message->cookies && !hop->effect.is_elsewhere ? message->cookies : NULL;
 
-    if (!own && !hop->cookies)
+    if (message->has_cookie || (!own && !hop->cookies))
         return;
     (void)buf_appendf(out, "Cookie: %s%s%s\r\n", hop->cookies ? hop->cookies : "",
                       own && hop->cookies ? "; " : "", own ? own : "");
@@ -208,31 +208,31 @@ static void write_request(struct fetch *fetch, const struct fetch_hop *hop, stru
                           const struct http_body **body)
 {
     struct exchange *exchange = exchange_of(fetch);
-    const struct exchange_order *order = &exchange->order;
+    const struct exchange_message *message = exchange->order.message;
     const char *method = fetch_current_method(fetch);
     const struct url *url = fetch_current_url(fetch);
-    bool has_body = !hop->effect.is_turned_to_get && (order->body || expects_body(method));
+    bool has_body = !hop->effect.is_turned_to_get && (message->body || expects_body(method));
 
     (void)body;
     (void)buf_appendf(out, "%s %s HTTP/1.1\r\n", method, url->target);
-    if (!order->has_host || hop->effect.is_redirected) {
+    if (!message->has_host || hop->effect.is_redirected) {
         char *authority = url_authority(url);
 
         (void)buf_appendf(out, "Host: %s\r\n", authority);
         free(authority);
     }
-    append_headers(order, hop, out);
-    append_cookies(order, hop, out);
+    append_headers(message, hop, out);
+    append_cookies(message, hop, out);
     if (hop->authorization)
         (void)buf_append_text(out, hop->authorization);
     if (has_body)
-        (void)buf_appendf(out, "Content-Length: %zu\r\n", order->body_bytes);
+        (void)buf_appendf(out, "Content-Length: %zu\r\n", message->body_bytes);
     (void)buf_append_text(out, "\r\n");
     if (has_body)
-        (void)buf_append(out, order->body, order->body_bytes);
+        (void)buf_append(out, message->body, message->body_bytes);
     exchange->is_connected = true;
     loop_cancel_timer(exchange->host->loop, &exchange->timer);
-    watch_silence(exchange, order->read_timeout_ns, loop_now_ns(exchange->host->loop));
+    watch_silence(exchange, exchange->order.read_timeout_ns, loop_now_ns(exchange->host->loop));
 }
 
 /* --- the answer --- */
@@ -329,13 +329,25 @@ static void judge_stream(struct exchange *exchange, const struct http_head *head
 }
 
 /* What only the request needed. */
-static void drop_request(struct exchange *exchange)
+static void drop_message(struct exchange_order *order)
 {
-    free(exchange->order.headers);
-    exchange->order.headers = NULL;
-    free(exchange->order.cookies);
-    exchange->order.cookies = NULL;
-    exchange->order.body = NULL;
+    if (!order->message)
+        return;
+    free(order->message->headers);
+    free(order->message->cookies);
+    free(order->message);
+    order->message = NULL;
+}
+
+/* The server's own phrase, where it is not what everybody says. */
+static char *copy_reason(const struct http_head *head)
+{
+    size_t len;
+    const char *reason = http_head_reason(head, &len);
+
+    if (head->status == 200 && len == 2 && memcmp(reason, "OK", 2) == 0)
+        return NULL;
+    return len > 0 ? x_strndup(reason, len) : NULL;
 }
 
 static void on_head(struct fetch *fetch, const struct http_head *head, uint64_t now_ns)
@@ -343,12 +355,13 @@ static void on_head(struct fetch *fetch, const struct http_head *head, uint64_t 
     struct exchange *exchange = exchange_of(fetch);
 
     exchange->status = head->status;
+    exchange->reason = copy_reason(head);
     exchange->headers = copy_headers(head, &exchange->headers_bytes);
     exchange->answered_ns = now_ns;
     exchange->state = EXCHANGE_OPEN;
     exchange->is_awaited = !exchange->order.is_streamed;
     exchange->moved_ns = now_ns;
-    drop_request(exchange);
+    drop_message(&exchange->order);
     if (exchange->stream) {
         judge_stream(exchange, head, now_ns);
     } else if (head->status >= 400) {
@@ -368,7 +381,7 @@ static void finish(struct exchange *exchange, enum error_class error_class, cons
     bool was_answered = exchange_is_answered(exchange);
 
     loop_cancel_timer(exchange->host->loop, &exchange->timer);
-    drop_request(exchange);
+    drop_message(&exchange->order);
     exchange->state = EXCHANGE_DONE;
     exchange->ended_ns = now_ns;
     exchange->error_class = error_class;
@@ -479,6 +492,18 @@ static const struct fetch_handlers fetch_handlers = {.write = write_request,
 
 /* --- public --- */
 
+void exchange_order_init(struct exchange_order *order)
+{
+    *order = (struct exchange_order){.message = x_calloc(1, sizeof *order->message)};
+}
+
+void exchange_order_fini(struct exchange_order *order)
+{
+    free(order->method);
+    drop_message(order);
+    url_fini(&order->url);
+}
+
 void exchange_start(struct exchange *exchange, struct exchange_host *host,
                     struct exchange_user *user, struct exchange_order *order)
 {
@@ -505,7 +530,7 @@ void exchange_start(struct exchange *exchange, struct exchange_host *host,
     if (exchange->order.asks_for_stream)
         begin_stream(exchange, exchange->began_ns);
     loop_set_timer(host->loop, &exchange->timer,
-                   clock_add_ns(exchange->began_ns, exchange->order.connect_timeout_ns),
+                   clock_add_ns(exchange->began_ns, exchange->order.message->connect_timeout_ns),
                    on_timeout);
     fetch_start(&exchange->fetch, &exchange->fetch_order, &user->session);
 }
@@ -526,7 +551,7 @@ void exchange_close(struct exchange *exchange, bool with_reset)
     if (exchange->stream)
         end_stream(exchange, now_ns);
     fetch_cancel(&exchange->fetch, with_reset);
-    drop_request(exchange);
+    drop_message(&exchange->order);
     exchange->state = EXCHANGE_DONE;
     exchange->ended_ns = now_ns;
 }
@@ -543,10 +568,8 @@ void exchange_fini(struct exchange *exchange)
     free(exchange->final_url);
     free(exchange->headers);
     free(exchange->message);
-    free(exchange->order.method);
-    free(exchange->order.headers);
-    free(exchange->order.cookies);
-    url_fini(&exchange->order.url);
+    free(exchange->reason);
+    exchange_order_fini(&exchange->order);
     buf_fini(&exchange->body);
 }
 

@@ -64,26 +64,36 @@ struct exchange_user {
 /* After the last exchange of the user. */
 void exchange_user_fini(struct exchange_user *user);
 
-/* What is asked; exchange_start takes it over, url, method, headers and cookies with it. */
-struct exchange_order {
-    struct http_client *client; /* borrowed */
-    struct stat_place place;
-    char *method;
-    struct url url;
+/* What is sent behind the request line, and needed no more once the answer has come. */
+struct exchange_message {
     char *headers; /* "Name: value\r\n" each, as they are to be sent; NULL: none */
     size_t headers_bytes;
     char *cookies;    /* "a=b", beside those of the session; NULL: none */
     const void *body; /* borrowed until exchange_is_answered; NULL: none */
     size_t body_bytes;
-    uint64_t connect_timeout_ns; /* CLOCK_NEVER_NS: none, as below */
-    uint64_t read_timeout_ns;    /* silence before the head, and between two pieces of the body */
-    uint8_t redirect_limit;      /* 0: a redirect is an answer like any other */
+    uint64_t connect_timeout_ns; /* CLOCK_NEVER_NS: none */
     bool has_host;               /* a header says Host */
-    bool is_streamed;            /* the body is read by the script as it comes */
+    bool has_cookie;             /* a header says Cookie: the session's are left out */
+};
+
+/* What is asked; exchange_start takes it over with all that it owns. */
+struct exchange_order {
+    struct http_client *client; /* borrowed */
+    struct stat_place place;
+    char *method;
+    struct url url;
+    struct exchange_message *message;
+    uint64_t read_timeout_ns; /* silence before the head, and between two pieces of the body */
+    uint8_t redirect_limit;   /* 0: a redirect is an answer like any other */
+    bool is_streamed;         /* the body is read by the script as it comes */
     bool wants_decoding;
     bool asks_for_stream; /* a header says Accept: text/event-stream */
     bool is_resuming;     /* a header says Last-Event-ID */
 };
+
+/* An order without a request; exchange_order_fini unless it was started. */
+void exchange_order_init(struct exchange_order *order);
+void exchange_order_fini(struct exchange_order *order);
 
 enum exchange_state { EXCHANGE_NEW = 0, EXCHANGE_ASKING, EXCHANGE_OPEN, EXCHANGE_DONE };
 
@@ -100,7 +110,7 @@ struct exchange {
     struct fetch fetch;
     struct exchange_host *host;
     struct exchange_user *user;
-    struct exchange_order order; /* url, method and headers stay; the rest goes once answered */
+    struct exchange_order order; /* its message goes once answered */
     struct fetch_order fetch_order;
     struct timer timer;
     struct exchange_stream *stream;                 /* owned; NULL: no event stream */
@@ -110,6 +120,7 @@ struct exchange {
     int status;      /* 0: no answer */
     char *final_url; /* owned; NULL: the order's */
     const char *final_method;
+    char *reason;  /* owned; NULL: the usual phrase of the status */
     char *headers; /* owned: of the answer */
     size_t headers_bytes;
     struct buf body; /* what nobody has taken yet */

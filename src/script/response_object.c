@@ -243,9 +243,13 @@ static PyObject *get_status(PyObject *object, void *closure)
 
 static PyObject *get_reason(PyObject *object, void *closure)
 {
-    PyObject *module = PyImport_ImportModule("http.client"), *phrases, *phrase;
+    const char *own = response_exchange(object)->reason;
+    PyObject *module, *phrases, *phrase;
 
     (void)closure;
+    if (own)
+        return PyUnicode_DecodeLatin1(own, (Py_ssize_t)strlen(own), NULL);
+    module = PyImport_ImportModule("http.client");
     phrases = module ? PyObject_GetAttrString(module, "responses") : NULL;
     Py_XDECREF(module);
     phrase = phrases

@@ -58,16 +58,18 @@ static int close_all(void **state)
 static struct exchange_order order(const char *headers)
 {
     char *text = x_asprintf("http://127.0.0.1:%u/a", server.port);
-    struct exchange_order made = {.client = server.client,
-                                  .place = stat_place_of(stats, "GET", "/a"),
-                                  .method = x_strdup("GET"),
-                                  .headers = x_strdup(headers),
-                                  .headers_bytes = strlen(headers),
-                                  .connect_timeout_ns = CLOCK_NEVER_NS,
-                                  .read_timeout_ns = CLOCK_NEVER_NS,
-                                  .redirect_limit = 5};
+    struct exchange_order made;
     struct err err = {0};
 
+    exchange_order_init(&made);
+    made.client = server.client;
+    made.place = stat_place_of(stats, "GET", "/a");
+    made.method = x_strdup("GET");
+    made.message->headers = x_strdup(headers);
+    made.message->headers_bytes = strlen(headers);
+    made.message->connect_timeout_ns = CLOCK_NEVER_NS;
+    made.read_timeout_ns = CLOCK_NEVER_NS;
+    made.redirect_limit = 5;
     assert_int_equal(url_parse(text, strlen(text), &made.url, &err), 0);
     free(text);
     return made;
@@ -155,9 +157,9 @@ static void a_body_goes_out_with_its_length(void **state)
     made = order("A: b\r\n");
     free(made.method);
     made.method = x_strdup("POST");
-    made.body = "{}";
-    made.body_bytes = 2;
-    made.cookies = x_strdup("c=d");
+    made.message->body = "{}";
+    made.message->body_bytes = 2;
+    made.message->cookies = x_strdup("c=d");
     start(made);
     wait_until(is_done, NULL);
     assert_true(request_has(0, "A: b\r\nCookie: c=d\r\nContent-Length: 2\r\n\r\n"));
@@ -171,6 +173,33 @@ static void a_body_goes_out_with_its_length(void **state)
     wait_until(is_done, NULL);
     assert_true(request_has(1, "Content-Length: 0\r\n"));
     assert_int_equal(request_connection(1), 0);
+}
+
+/* As http.client does it: who writes the header by hand means it. */
+static void a_cookie_header_of_the_script_stands_alone(void **state)
+{
+    static const struct step steps[] = {
+        {.text = OK "Set-Cookie: kept=1\r\nContent-Length: 0\r\n\r\n"},
+        {.text = "HTTP/1.1 200 All is well\r\nContent-Length: 0\r\n\r\n"},
+        {.text = "HTTP/1.1 599 \r\nContent-Length: 0\r\n\r\n"}};
+    struct exchange_order made;
+
+    (void)state;
+    SCRIPT(steps);
+    start(order(""));
+    wait_until(is_done, NULL);
+    assert_null(exchange.reason); /* the usual one is not kept */
+    made = order("Cookie: own=2\r\n");
+    made.message->has_cookie = true;
+    start(made);
+    wait_until(is_done, NULL);
+    assert_true(request_has(1, "Cookie: own=2\r\n"));
+    assert_false(request_has(1, "kept=1"));
+    assert_string_equal(exchange.reason, "All is well");
+    start(order(""));
+    wait_until(is_done, NULL);
+    assert_true(request_has(2, "Cookie: kept=1\r\n"));
+    assert_null(exchange.reason);
 }
 
 static void redirects_are_history(void **state)
@@ -378,6 +407,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_HOST(a_whole_answer_is_kept_until_it_is_taken),
         WITH_HOST(a_body_goes_out_with_its_length),
+        WITH_HOST(a_cookie_header_of_the_script_stands_alone),
         WITH_HOST(redirects_are_history),
         WITH_HOST(an_event_stream_is_counted_whether_asked_for_or_not),
         WITH_HOST(a_resumed_stream_is_linked_to_the_one_before),
