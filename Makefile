@@ -60,11 +60,11 @@ golden: build ## write the expected outputs anew; read the difference before you
 golden-check: build
 	@tools/golden --check
 
-bench: ## measure our claims: within 45 minutes
+bench: ## measure our claims: within an hour
 	@tools/build release
 	@bench/run.py
 
-bench-quick: ## the same, shorter: within 7 minutes
+bench-quick: ## the same, shorter: within 12 minutes
 	@tools/build release
 	@bench/run.py --quick
 

@@ -75,7 +75,7 @@ class LocustRows:
                               "disturbed": measure_locust.disturbance(taken[-1])}
 
     def script_memory(self):
-        low, high = (100, 800) if self.quick else MEMORY_USERS
+        low, high = MEMORY_USERS
         self.say(f"locust-memory: {low} to {high} users")
         kinds = self.kinds("cicada")
         taken = measure_locust.alternate(
@@ -125,8 +125,8 @@ class LocustRows:
             if self.wants(name, in_quick):
                 self.guard(name, lambda n=name, t=text, s=streams, i=interval_us:
                            self.script_cpu(n, t, s, i))
-        for name, run in (("locust-memory", self.script_memory),
-                          ("locust-latency", self.script_latency),
-                          ("locust-flood", self.script_flood)):
-            if self.wants(name):
+        for name, run, in_quick in (("locust-memory", self.script_memory, False),
+                                    ("locust-latency", self.script_latency, True),
+                                    ("locust-flood", self.script_flood, True)):
+            if self.wants(name, in_quick):
                 self.guard(name, run)

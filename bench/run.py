@@ -66,7 +66,7 @@ def parse_arguments():
              *(entry[0] for entry in TLS_EVENTS), *TLS_OTHERS, *locust_rows.NAMES]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--quick", action="store_true",
-                        help="three rounds and fewer streams: within 7 minutes instead of 45")
+                        help="three rounds and fewer streams: within 12 minutes instead of 60")
     parser.add_argument("--build", type=Path, default=ROOT / "build/release", metavar="DIR",
                         help="the build to measure (default: build/release)")
     parser.add_argument("--output", type=Path, metavar="FILE",
