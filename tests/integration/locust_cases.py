@@ -407,7 +407,7 @@ case("a response's attributes and names of rows", "surface.py", "Answers", rows=
     get("/body?text=b"): good(1), get("grouped"): good(2, 2), get("by attribute"): good(1),
     get("phrase"): good(2),
 }, facts={
-    "phrase": Differs(locust="Very Fine", cicada="OK", why="ours follows from the status"),
+    "phrase": "Very Fine",
     "headers": ["Yes", "Yes", True, "-"], "attributes": [200, True, "OK", True, "utf-8", [], True],
     "request": ["GET", "/echo?q=1", "*/*"], "types": [True, "bytes", "str", True],
     "absolute": "hello", "names": ["a", "b"]})
