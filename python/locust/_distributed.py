@@ -3,7 +3,8 @@
 Each process with users has a WorkerRunner, one more has the MasterRunner. Workers report every few
 seconds, and once more at the end, over the controller's channel: their figures as they stand (not
 what came since), users, and what listeners of `report_to_master` add. The MasterRunner adds the
-reports up, so that scripts find the figures of the whole test in `environment.stats` there.
+reports up, so that scripts find the figures of the whole test in `environment.stats` there. In
+between a worker says each second that it is alive; one that is silent counts as missing.
 """
 
 import logging
@@ -15,6 +16,7 @@ from gevent.event import Event
 from cicada import messages
 
 from .runners import (
+    HEARTBEAT_INTERVAL,
     ON_STOP_PATIENCE_S,
     STATE_INIT,
     STATE_MISSING,
@@ -32,7 +34,9 @@ logger = logging.getLogger("locust.runners")
 
 # Types of messages between our own runners; scripts' types are theirs to choose.
 REPORT, SPAWNED, STOPPED = "cicada.report", "cicada.spawned", "cicada.stopped"
-OWN_TYPES = (REPORT, SPAWNED, STOPPED)
+ALIVE = "cicada.alive"
+OWN_TYPES = (REPORT, SPAWNED, STOPPED, ALIVE)
+SILENCE_S = 5.0  # a worker that says nothing for so long is missing
 GOODBYE_S = 2.0  # how much longer than workers may take the lead waits for their last reports
 
 
@@ -68,6 +72,7 @@ class WorkerRunner(DistributedRunner):
         self.worker_index = index
         self.client_id = self.node_id = messages.client_id(index)
         self.spawn(self._report_for_ever)
+        self.spawn(self._beat_for_ever)
 
     @property
     def worker_state(self):
@@ -87,6 +92,17 @@ class WorkerRunner(DistributedRunner):
         if self.engine is not None:
             self._post(SPAWNED, self.user_classes_count, messages.LEAD)
 
+    def _beat_for_ever(self):
+        while True:
+            gevent.sleep(HEARTBEAT_INTERVAL)
+            self._post(ALIVE, {
+                "state": self.state,
+                "current_cpu_usage": self.current_cpu_usage,
+                "current_memory_usage": self.current_memory_usage,
+            }, messages.LEAD)
+            self.environment.events.heartbeat_sent.fire(
+                client_id=self.client_id, timestamp=time.time())
+
     def _report_for_ever(self):
         while True:
             gevent.sleep(WORKER_REPORT_INTERVAL)
@@ -103,14 +119,9 @@ class WorkerRunner(DistributedRunner):
                             "count": each["count"]} for each in self.exceptions.values()],
             "user_classes_count": self.user_classes_count,
             "user_count": self.user_count,
-            "state": self.state,
-            "current_cpu_usage": self.current_cpu_usage,
-            "current_memory_usage": self.current_memory_usage,
         }
         self.environment.events.report_to_master.fire(client_id=self.client_id, data=data)
         self._post(REPORT, data, messages.LEAD)
-        self.environment.events.heartbeat_sent.fire(
-            client_id=self.client_id, timestamp=time.time())
 
     def _changed_rows(self):
         changed = []
@@ -130,6 +141,7 @@ class WorkerNode:
         self.id = id
         self.state = state
         self.heartbeat = heartbeat_liveness
+        self.heard = time.monotonic()  # when it last said anything
         self.cpu_usage = 0
         self.cpu_warning_emitted = False
         self.memory_usage = 0
@@ -138,6 +150,9 @@ class WorkerNode:
     @property
     def user_count(self):
         return sum(self.user_classes_count.values())
+
+    def is_silent(self):
+        return time.monotonic() - self.heard > SILENCE_S
 
 
 class WorkerNodes(dict):
@@ -171,6 +186,7 @@ class MasterRunner(DistributedRunner):
         super().attach(engine, index, count)
         for each in range(count):
             self.clients[messages.client_id(each)] = WorkerNode(messages.client_id(each))
+        self.spawn(self._miss_for_ever)
 
     def greet(self):
         """After `init`: fire `worker_connect` for each worker."""
@@ -242,14 +258,29 @@ class MasterRunner(DistributedRunner):
         self.environment.events.test_stop.fire(environment=self.environment)
         self.ended.set()
 
+    def _miss_for_ever(self):
+        """Workers that have gone silent have no users, as far as anybody knows."""
+        while True:
+            gevent.sleep(HEARTBEAT_INTERVAL)
+            for node in self.clients.values():
+                if node.is_silent() and node.state != STATE_MISSING:
+                    logger.info("Worker %s failed to send heartbeat, setting state to missing.",
+                                node.id)
+                    node.state = STATE_MISSING
+                    node.user_classes_count = {}
+                    self._news.set()
+
     def _wait_for_goodbyes(self, timeout):
         deadline = time.monotonic() + timeout
-        while len(self._goodbyes) < len(self.clients):
+        while time.monotonic() < deadline:
+            if all(node.id in self._goodbyes or node.is_silent()
+                   for node in self.clients.values()):
+                break
             self._news.clear()
-            if not self._news.wait(max(0, deadline - time.monotonic())):
-                logger.warning("%d of %d workers gave no last report",
-                               len(self.clients) - len(self._goodbyes), len(self.clients))
-                return
+            self._news.wait(max(0, min(1, deadline - time.monotonic())))
+        missing = len(self.clients) - len(self._goodbyes)
+        if missing:
+            logger.warning("%d of %d workers gave no last report", missing, len(self.clients))
 
     def send_message(self, msg_type, data=None, client_id=None):
         """To the listeners of all workers, or of one."""
@@ -261,7 +292,14 @@ class MasterRunner(DistributedRunner):
             super().receive(msg_type, data, node_id)
             return
         node = self.clients.setdefault(node_id, WorkerNode(node_id))
-        if msg_type == REPORT:
+        node.heard = time.monotonic()
+        if msg_type == ALIVE:
+            node.state = data["state"]
+            node.cpu_usage = data["current_cpu_usage"]
+            node.memory_usage = data["current_memory_usage"]
+            self.environment.events.heartbeat_received.fire(
+                client_id=node_id, timestamp=time.time())
+        elif msg_type == REPORT:
             self._take_report(node, data)
         elif msg_type == SPAWNED:
             node.user_classes_count = data
@@ -274,9 +312,6 @@ class MasterRunner(DistributedRunner):
 
     def _take_report(self, node, data):
         node.user_classes_count = data["user_classes_count"]
-        node.state = data["state"]
-        node.cpu_usage = data["current_cpu_usage"]
-        node.memory_usage = data["current_memory_usage"]
         stats = self.stats
         rows = stats.remote.setdefault(node.id, {})
         for row in data["stats"]:
@@ -287,4 +322,3 @@ class MasterRunner(DistributedRunner):
         stats.remote_exceptions[node.id] = {
             (each["msg"], each["traceback"]): each["count"] for each in data["exceptions"]}
         self.environment.events.worker_report.fire(client_id=node.id, data=data)
-        self.environment.events.heartbeat_received.fire(client_id=node.id, timestamp=time.time())

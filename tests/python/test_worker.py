@@ -504,8 +504,7 @@ def last(environment, **_others):
         report = {"stats": [row], "stats_total": row, "errors": {"k": {
             "method": "GET", "name": "/", "error": "boom", "occurrences": 1}},
             "exceptions": [{"msg": "m", "traceback": "t", "count": 1}],
-            "user_classes_count": {"Any": 2}, "user_count": 2, "state": "running", "mine": "x",
-            "current_cpu_usage": 1, "current_memory_usage": 1}
+            "user_classes_count": {"Any": 2}, "user_count": 2, "mine": "x"}
         with Worker(text, role="lead", count=2) as worker:
             worker.wait("ready")
             worker.users(0)
@@ -518,6 +517,31 @@ def last(environment, **_others):
         self.assertEqual(out.split("\n")[:-1], [
             "connect", "connect", "report x", "report x", "report x",
             "('MasterRunner', 4, 0.5, 15.0, 4, [('boom', 2)], [2])"])
+
+    def test_a_worker_that_is_lost_is_not_waited_for_long(self):
+        text = PLAIN + """
+@events.test_start.add_listener
+def look(environment, **_others):
+    def later():
+        gevent.sleep(7)
+        note((environment.runner.user_count, len(environment.runner.clients.missing)))
+    gevent.spawn(later)
+"""
+        alive = messages.encode(
+            {"state": "running", "current_cpu_usage": 1, "current_memory_usage": 1})
+        with Worker(text, role="lead", count=2) as worker:
+            worker.wait("ready")
+            worker.users(0)
+            for index in (0, 1):
+                worker.message("cicada.spawned", b'{"Any": 3}', index)
+            for _ in range(8):
+                worker.message("cicada.alive", alive, 0)
+                time.sleep(1)
+            worker.message("cicada.stopped", b"null", 0)
+            begin = time.monotonic()
+            _done, out, _err = worker.finish()
+        self.assertEqual(out, "(3, 1)\n")
+        self.assertLess(time.monotonic() - begin, 3)
 
     def test_messages_of_scripts_go_both_ways(self):
         text = NOTING + """
