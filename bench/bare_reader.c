@@ -6,6 +6,9 @@
  * end of the last stream ends the run, and one line of JSON says what was read in all and between
  * the first and the last mark.
  *
+ * With --stamps it notes how old each stamped event is when read, and tells the median since the
+ * first mark.
+ *
  * With --tls CAFILE the streams are TLS: then a readiness is read until OpenSSL wants more, bytes
  * are those inside the records, and reads are calls of SSL_read.
  */
@@ -24,13 +27,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { READ_BUFFER_BYTES = 65536, READY_LIMIT = 512, MARKS_LIMIT = 2 };
+enum { READ_BUFFER_BYTES = 65536, READY_LIMIT = 512, MARKS_LIMIT = 2, DELAYS_LIMIT_US = 100000 };
 
 struct options {
     uint16_t port;
     uint64_t streams, sources, rate_per_s, duration_ns;
     uint64_t event_bytes, batch;
-    bool one_chunk_each;
+    bool one_chunk_each, has_stamps;
     const char *ca_file; /* NULL: no TLS */
 };
 
@@ -54,6 +57,7 @@ struct reader {
     struct counts marks[MARKS_LIMIT]; /* the first and the last */
     size_t marks_count;
     uint64_t head_bytes, payload_bytes; /* response head with the first event; one payload */
+    uint32_t delays[DELAYS_LIMIT_US];   /* events by microseconds from send to read */
 };
 
 /* Set by signal handlers, read by the loop: the one way a signal can tell it something. */
@@ -69,12 +73,17 @@ static void on_signal(int number)
 
 static struct options parse_options(int argc, char **argv)
 {
-    static const struct option table[] = {
-        {"port", required_argument, NULL, 'p'},     {"streams", required_argument, NULL, 'n'},
-        {"sources", required_argument, NULL, 's'},  {"rate", required_argument, NULL, 'r'},
-        {"duration", required_argument, NULL, 'd'}, {"event-bytes", required_argument, NULL, 'e'},
-        {"batch", required_argument, NULL, 'b'},    {"chunk-each", no_argument, NULL, 'c'},
-        {"tls", required_argument, NULL, 't'},      {NULL, 0, NULL, 0}};
+    static const struct option table[] = {{"port", required_argument, NULL, 'p'},
+                                          {"streams", required_argument, NULL, 'n'},
+                                          {"sources", required_argument, NULL, 's'},
+                                          {"rate", required_argument, NULL, 'r'},
+                                          {"duration", required_argument, NULL, 'd'},
+                                          {"event-bytes", required_argument, NULL, 'e'},
+                                          {"batch", required_argument, NULL, 'b'},
+                                          {"chunk-each", no_argument, NULL, 'c'},
+                                          {"tls", required_argument, NULL, 't'},
+                                          {"stamps", no_argument, NULL, 'S'},
+                                          {NULL, 0, NULL, 0}};
     struct options options = {
         .streams = 1000, .rate_per_s = 5000, .event_bytes = BARE_EVENT_BYTES, .batch = 1};
     int letter;
@@ -98,9 +107,12 @@ static struct options parse_options(int argc, char **argv)
             options.one_chunk_each = true;
         else if (letter == 't')
             options.ca_file = optarg;
+        else if (letter == 'S')
+            options.has_stamps = true;
         else
             bare_die("usage: bare_reader --port N [--streams N] [--rate N] [--sources N] "
-                     "[--duration S] [--event-bytes N] [--batch N] [--chunk-each] [--tls CAFILE]");
+                     "[--duration S] [--event-bytes N] [--batch N] [--chunk-each] [--stamps] "
+                     "[--tls CAFILE]");
     }
     if (options.port == 0 || options.rate_per_s == 0)
         bare_die("--port and --rate must be above 0");
@@ -152,6 +164,26 @@ static void open_stream(struct reader *reader)
     reader->total.opened++;
 }
 
+/* Of events that the server stamped with its send; the clock is read once for each read. */
+static void note_delays(struct reader *reader, const uint8_t *bytes, size_t len)
+{
+    static const char mark[] = "data: 0"; /* the first event of a stream has no stamp */
+    uint64_t now_ns = bare_now_ns();
+    const uint8_t *end = bytes + len;
+
+    while ((bytes = memmem(bytes, (size_t)(end - bytes), mark, strlen(mark))) != NULL) {
+        uint64_t sent_ns = 0, us;
+
+        bytes += strlen(mark);
+        if (end - bytes < BARE_STAMP_DIGITS - 1)
+            return;
+        for (int i = 0; i < BARE_STAMP_DIGITS - 1; i++)
+            sent_ns = sent_ns * 10 + (uint64_t)(*bytes++ - '0');
+        us = (now_ns - sent_ns) / 1000;
+        reader->delays[us < DELAYS_LIMIT_US ? us : DELAYS_LIMIT_US - 1]++;
+    }
+}
+
 static void read_stream(struct reader *reader, int fd)
 {
     static uint8_t buffer[READ_BUFFER_BYTES];
@@ -162,6 +194,8 @@ static void read_stream(struct reader *reader, int fd)
         reader->total.reads++;
         if (got > 0)
             reader->total.bytes += (uint64_t)got;
+        if (got > 0 && reader->options.has_stamps)
+            note_delays(reader, buffer, (size_t)got);
     } while (got == (ssize_t)sizeof buffer);
     if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
         reader->total.ended++;
@@ -232,6 +266,8 @@ static void take_mark(struct reader *reader)
     size_t index = reader->marks_count ? 1 : 0;
 
     mark_wanted = 0;
+    if (index == 0)
+        memset(reader->delays, 0, sizeof reader->delays);
     reader->marks[index] = reader->total;
     reader->marks[index].cpu_ns = bare_cpu_ns();
     reader->marks[index].at_ns = bare_now_ns();
@@ -270,6 +306,17 @@ static uint64_t events_of(const struct reader *reader)
            (reader->total.bytes - heads) / reader->payload_bytes * reader->options.batch;
 }
 
+static uint64_t median_delay_us(const struct reader *reader)
+{
+    uint64_t all = 0, below = 0, us = 0;
+
+    for (size_t i = 0; i < DELAYS_LIMIT_US; i++)
+        all += reader->delays[i];
+    while (us < DELAYS_LIMIT_US - 1 && below + reader->delays[us] <= all / 2)
+        below += reader->delays[us++];
+    return us;
+}
+
 static void report(const struct reader *reader)
 {
     const struct counts *total = &reader->total, *first = &reader->marks[0];
@@ -279,6 +326,8 @@ static void report(const struct reader *reader)
            ", \"bytes\": %" PRIu64 ", \"reads\": %" PRIu64 ", \"cpu_ns\": %" PRIu64,
            total->opened, total->ended, events_of(reader), total->bytes, total->reads,
            bare_cpu_ns());
+    if (reader->options.has_stamps)
+        printf(", \"delay_p50_us\": %" PRIu64, median_delay_us(reader));
     printf(", \"marked\": {\"ns\": %" PRIu64 ", \"events\": %" PRIu64 ", \"reads\": %" PRIu64
            ", \"cpu_ns\": %" PRIu64 "}}\n",
            last->at_ns - first->at_ns,
@@ -296,11 +345,12 @@ static void prepare_tls(struct reader *reader, size_t files_limit)
 
 int main(int argc, char **argv)
 {
-    struct reader reader = {.options = parse_options(argc, argv)};
+    static struct reader reader;
     struct sigaction action = {.sa_handler = on_signal};
     sigset_t blocked, wait_mask;
     size_t files_limit = bare_raise_file_limit();
 
+    reader.options = parse_options(argc, argv);
     (void)sigemptyset(&blocked);
     (void)sigaddset(&blocked, SIGUSR1);
     (void)sigaddset(&blocked, SIGTERM);

@@ -82,13 +82,17 @@ class ScriptClient:
 class BareClient:
     """The bare reader behind the same face."""
 
-    def __init__(self, bench, server, streams):
+    def __init__(self, bench, server, streams, *options):
         command = [bench.tools / "bare_reader", "--port", server.port, "--streams", streams,
-                   "--rate", streams]
+                   "--rate", streams, *options]
         self.process = start(command, CLIENT_CORE, stdout=subprocess.PIPE, text=True)
         self.pid = self.process.pid
         wait_for(lambda: server.stats()["open"] >= streams, 30, f"{streams} open streams (bare)",
                  self.process)
+
+    def begin_window(self):
+        self.process.send_signal(signal.SIGUSR1)
+        time.sleep(0.3)
 
     def finish(self):
         stop(self.process, signal.SIGTERM)
@@ -147,10 +151,24 @@ def waiting_bytes(kind, bench, low, high):
             "high_bytes": sizes[high]}
 
 
+def open_stamped(kind, bench, server):
+    if kind == "bare":
+        return BareClient(bench, server, LATENCY_STREAMS, "--stamps")
+    return ScriptClient(kind, bench, server, LATENCY_STREAMS, "delays")
+
+
+def median_us(kind, seen):
+    if kind == "bare":
+        return seen["delay_p50_us"]
+    if not seen["delays_ns"]:
+        raise Failed(f"{kind}: no event came in the window")
+    return seen["delays_ns"]["p50"] / 1e3
+
+
 def latency(kind, bench):
-    """From the server's send to the script's loop, at 20,000 events a second on one core."""
+    """From the server's send to the loop that reads, at 20,000 events a second on one core."""
     with Server(bench.tools, "--stamps") as server:
-        client = ScriptClient(kind, bench, server, LATENCY_STREAMS, "delays")
+        client = open_stamped(kind, bench, server)
         try:
             server.pace(LATENCY_INTERVAL_US)
             wait_for(lambda: server.stats()["payloads"] >= LATENCY_STREAMS * WARM_EVENTS,
@@ -162,15 +180,11 @@ def latency(kind, bench):
             figures = window.close("events")
             server.pace(0)
             time.sleep(1)
-            seen = client.finish()["delays_ns"]
+            seen = client.finish()
         finally:
             client.kill()
-    if not seen:
-        raise Failed(f"{kind}: no event came in the window")
-    return {"us": seen["p50"] / 1e3, "p99_us": seen["p99"] / 1e3, "max_us": seen["max"] / 1e3,
-            "count": seen["count"], "client_busy": figures["client_busy"],
-            "server_busy": figures["server_busy"], "per_s": figures["per_s"],
-            "disturbed": figures["disturbed"]}
+    return {**figures, "us": median_us(kind, seen), "cpu_us": figures["us"],
+            "delays_ns": seen.get("delays_ns")}
 
 
 def flood(kind, bench):
@@ -220,6 +234,11 @@ def ratios(taken, unit, over, under):
     """The median over rounds of one kind's figure over another's, with the least and the most."""
     values = sorted(one[over][unit] / one[under][unit] for one in taken)
     return {"ratio": statistics.median(values), "all": values}
+
+
+def added(taken, kind):
+    """What a kind's figure is above the bare reader's: the median over rounds."""
+    return statistics.median(one[kind]["us"] - one["bare"]["us"] for one in taken)
 
 
 def added_ratio(taken):
