@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "load/answer.h"
 #include "load/exchange_stats.h"
-#include "sse/parser.h"
+#include "script/exchange_stream.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -12,132 +12,6 @@
 #include <string.h>
 
 enum { EXCHANGE_MESSAGE_BYTES = 256, EXCHANGE_KEPT_BYTES = 4096 };
-
-/* What a response that is an event stream has beside the bytes. */
-struct exchange_stream {
-    struct exchange *exchange; /* borrowed: the owner */
-    struct stream_record record;
-    struct sse_parser parser;
-    bool is_open;
-    bool is_blind; /* past the parser's limit: the script reads on, nothing more is counted */
-};
-
-/* --- the figures of a stream --- */
-
-static void on_event(struct sse_parser *parser, const struct sse_event *event, uint64_t now_ns)
-{
-    struct exchange_stream *stream = CONTAINER_OF(parser, struct exchange_stream, parser);
-
-    stream_stats_event(&stream->exchange->order.place, &stream->record, event, now_ns);
-}
-
-static void on_comment(struct sse_parser *parser, const uint8_t *text, size_t len, uint64_t now_ns)
-{
-    const struct exchange_stream *stream = CONTAINER_OF(parser, struct exchange_stream, parser);
-
-    (void)text;
-    (void)len;
-    (void)now_ns;
-    stat_count(stream->exchange->order.place.set, METRIC_SSE_COMMENTS, NULL, 1);
-}
-
-static const struct sse_handlers parser_handlers = {.on_event = on_event, .on_comment = on_comment};
-
-void exchange_host_init(struct exchange_host *host, struct loop *loop, struct stats *stats,
-                        uint64_t seed)
-{
-    *host = (struct exchange_host){.loop = loop, .stats = stats};
-    host->parsers = sse_shared_new(&parser_handlers, SSE_LIMIT_DEFAULT_BYTES);
-    rng_init(&host->rng, seed);
-}
-
-void exchange_host_fini(struct exchange_host *host)
-{
-    sse_shared_free(host->parsers);
-    host->parsers = NULL;
-}
-
-void exchange_user_fini(struct exchange_user *user)
-{
-    http_session_close(&user->session, true);
-    free(user->memory);
-    user->memory = NULL;
-}
-
-static struct exchange_memory *recall(const struct exchange_user *user, size_t endpoint)
-{
-    for (size_t i = 0; user->memory && i < EXCHANGE_MEMORY_LIMIT; i++) {
-        struct exchange_memory *memory = &user->memory[i];
-
-        if (memory->record.attempt_count > 0 && memory->endpoint == endpoint)
-            return memory;
-    }
-    return NULL;
-}
-
-static void remember(struct exchange_user *user, size_t endpoint,
-                     const struct stream_record *record)
-{
-    struct exchange_memory *memory = recall(user, endpoint);
-
-    if (!user->memory)
-        user->memory = x_calloc(EXCHANGE_MEMORY_LIMIT, sizeof *user->memory);
-    if (!memory)
-        memory = &user->memory[user->memory_turn++ % EXCHANGE_MEMORY_LIMIT];
-    *memory = (struct exchange_memory){.endpoint = endpoint, .record = *record};
-}
-
-/* A stream is asked for, or has come unasked. Whoever says Last-Event-ID resumes the last one that
- * this user had there. */
-static void begin_stream(struct exchange *exchange, uint64_t began_ns)
-{
-    struct exchange_stream *stream = x_calloc(1, sizeof *stream);
-    const struct exchange_memory *memory =
-        exchange->order.is_resuming ? recall(exchange->user, exchange->order.place.endpoint) : NULL;
-
-    stream->exchange = exchange;
-    if (memory)
-        stream->record = memory->record;
-    sse_parser_init(&stream->parser, exchange->host->parsers);
-    stream_stats_attempt(&exchange->order.place, &stream->record, began_ns);
-    exchange->stream = stream;
-    exchange->host->asking_count++;
-}
-
-static void open_stream(struct exchange *exchange, uint64_t now_ns)
-{
-    struct exchange_stream *stream = exchange->stream;
-
-    exchange->host->asking_count--;
-    exchange->host->open_count++;
-    stream->is_open = true;
-    stream_stats_connected(&exchange->order.place, &stream->record, &exchange->fetch.exchange,
-                           now_ns);
-}
-
-/* The figures are complete: what the next one needs is kept with the user. */
-static void end_stream(struct exchange *exchange, uint64_t now_ns)
-{
-    struct exchange_stream *stream = exchange->stream;
-
-    if (stream->is_open)
-        exchange->host->open_count--;
-    else
-        exchange->host->asking_count--;
-    if (stream->is_open)
-        stream->record.ended_ns = now_ns;
-    remember(exchange->user, exchange->order.place.endpoint, &stream->record);
-    sse_parser_fini(&stream->parser);
-    free(stream);
-    exchange->stream = NULL;
-}
-
-static void refuse_stream(struct exchange *exchange, enum error_class error_class,
-                          const char *message, uint64_t now_ns)
-{
-    stream_stats_refused(&exchange->order.place, &exchange->stream->record, error_class, message);
-    end_stream(exchange, now_ns);
-}
 
 static void add_error(const struct exchange *exchange, enum error_class error_class,
                       const char *message)
@@ -278,23 +152,16 @@ static void add_hop(struct exchange *exchange, const struct http_head *head)
     hop->headers = copy_headers(head, &hop->headers_bytes);
 }
 
-static bool is_stream_head(const struct http_head *head)
-{
-    return head->status == 200 && http_head_is_event_stream(head);
-}
-
 static void on_answer(struct fetch *fetch, const struct http_head *head, bool is_hop,
                       uint64_t now_ns)
 {
     struct exchange *exchange = exchange_of(fetch);
     const struct stat_place *place = &exchange->order.place;
 
-    if (!exchange->stream && !is_hop && is_stream_head(head))
-        begin_stream(exchange, exchange->began_ns);
+    if (!exchange->stream && !is_hop && exchange_stream_is_one(head))
+        exchange_stream_begin(exchange);
     if (exchange->stream) {
-        exchange->stream->record.has_head = !is_hop;
-        stream_stats_answer(place, &exchange->stream->record, &fetch->exchange, head->status,
-                            is_hop);
+        exchange_stream_answer(exchange, head->status, is_hop);
     } else {
         exchange_stats_answer(place->set, &fetch->exchange, head->status, is_hop, NULL);
     }
@@ -307,25 +174,6 @@ static void on_answer(struct fetch *fetch, const struct http_head *head, bool is
     exchange->final_method = fetch_current_method(fetch);
     if (fetch_current_url(fetch) != &exchange->order.url)
         exchange->final_url = url_text(fetch_current_url(fetch));
-}
-
-static void judge_stream(struct exchange *exchange, const struct http_head *head, uint64_t now_ns)
-{
-    char message[EXCHANGE_MESSAGE_BYTES], type[ANSWER_TEXT_BYTES];
-
-    if (is_stream_head(head)) {
-        open_stream(exchange, now_ns);
-    } else if (head->status == 200) {
-        (void)snprintf(message, sizeof message, "content type '%s'",
-                       answer_header(head, "content-type", type));
-        refuse_stream(exchange, CLASS_CONTENT_TYPE, type[0] ? message : "no content type", now_ns);
-    } else if (head->status == 204) {
-        stream_stats_stopped(&exchange->order.place, &exchange->stream->record);
-        end_stream(exchange, now_ns);
-    } else {
-        (void)snprintf(message, sizeof message, "status %d", head->status);
-        refuse_stream(exchange, answer_class_of_status(head->status), message, now_ns);
-    }
 }
 
 /* What only the request needed. */
@@ -363,7 +211,7 @@ static void on_head(struct fetch *fetch, const struct http_head *head, uint64_t 
     exchange->moved_ns = now_ns;
     drop_message(&exchange->order);
     if (exchange->stream) {
-        judge_stream(exchange, head, now_ns);
+        exchange_stream_judge(exchange, head, now_ns);
     } else if (head->status >= 400) {
         char message[EXCHANGE_MESSAGE_BYTES];
 
@@ -386,14 +234,8 @@ static void finish(struct exchange *exchange, enum error_class error_class, cons
     exchange->ended_ns = now_ns;
     exchange->error_class = error_class;
     exchange->message = error_class == CLASS_NONE ? NULL : x_strdup(message);
-    if (exchange->stream && exchange->stream->is_open) {
-        stream_stats_disconnect(&exchange->order.place, &exchange->stream->record,
-                                error_class == CLASS_NONE ? CLASS_CLOSED : error_class,
-                                error_class == CLASS_NONE ? "the server ended the stream" : message,
-                                now_ns);
-        end_stream(exchange, now_ns);
-    } else if (exchange->stream) {
-        refuse_stream(exchange, error_class, message, now_ns);
+    if (exchange->stream) {
+        exchange_stream_end(exchange, error_class, message, now_ns);
     } else {
         if (!was_answered)
             exchange_stats_unanswered(exchange->order.place.set);
@@ -436,20 +278,6 @@ static void on_end(struct fetch *fetch, const struct http_end *end, uint64_t now
 
 /* --- the body --- */
 
-static void watch_stream(struct exchange *exchange, const uint8_t *bytes, size_t len,
-                         uint64_t now_ns)
-{
-    struct exchange_stream *stream = exchange->stream;
-
-    stream_stats_body(&exchange->order.place, &stream->record, len, now_ns);
-    if (stream->is_blind)
-        return;
-    if (sse_parser_feed(&stream->parser, bytes, len, now_ns) != SSE_TOO_LARGE)
-        return;
-    stream->is_blind = true;
-    add_error(exchange, CLASS_TOO_LARGE, "a line or an event over the limit");
-}
-
 /* What was read makes room before the buffer has to grow. */
 static void make_room(struct exchange *exchange)
 {
@@ -465,7 +293,7 @@ static void on_body(struct fetch *fetch, const uint8_t *bytes, size_t len, uint6
 
     exchange->moved_ns = now_ns;
     if (exchange->stream)
-        watch_stream(exchange, bytes, len, now_ns);
+        exchange_stream_feed(exchange, bytes, len, now_ns);
     if (exchange->order.is_streamed) {
         exchange->is_awaited = false;
     }
@@ -528,7 +356,7 @@ void exchange_start(struct exchange *exchange, struct exchange_host *host,
         .redirect_limit = exchange->order.redirect_limit,
     };
     if (exchange->order.asks_for_stream)
-        begin_stream(exchange, exchange->began_ns);
+        exchange_stream_begin(exchange);
     loop_set_timer(host->loop, &exchange->timer,
                    clock_add_ns(exchange->began_ns, exchange->order.message->connect_timeout_ns),
                    on_timeout);
@@ -543,13 +371,8 @@ void exchange_close(struct exchange *exchange, bool with_reset)
         return;
     now_ns = loop_refresh_ns(exchange->host->loop);
     loop_cancel_timer(exchange->host->loop, &exchange->timer);
-    if (exchange->stream && exchange->stream->is_open)
-        stream_stats_closed_by_us(&exchange->order.place, &exchange->stream->record,
-                                  exchange->host->is_ending, now_ns);
-    else if (exchange->stream)
-        stream_stats_pending(&exchange->order.place);
     if (exchange->stream)
-        end_stream(exchange, now_ns);
+        exchange_stream_close(exchange, now_ns);
     fetch_cancel(&exchange->fetch, with_reset);
     drop_message(&exchange->order);
     exchange->state = EXCHANGE_DONE;

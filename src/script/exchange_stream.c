@@ -1,0 +1,208 @@
+#include "script/exchange_stream.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "load/answer.h"
+#include "sse/parser.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { STREAM_MESSAGE_BYTES = 256 };
+
+/* What a response that is an event stream has beside the bytes. */
+struct exchange_stream {
+    struct exchange *exchange; /* borrowed: the owner */
+    struct stream_record record;
+    struct sse_parser parser;
+    bool is_open;
+    bool is_blind; /* past the parser's limit: the script reads on, nothing more is counted */
+};
+
+static void on_event(struct sse_parser *parser, const struct sse_event *event, uint64_t now_ns)
+{
+    struct exchange_stream *stream = CONTAINER_OF(parser, struct exchange_stream, parser);
+
+    stream_stats_event(&stream->exchange->order.place, &stream->record, event, now_ns);
+}
+
+static void on_comment(struct sse_parser *parser, const uint8_t *text, size_t len, uint64_t now_ns)
+{
+    const struct exchange_stream *stream = CONTAINER_OF(parser, struct exchange_stream, parser);
+
+    (void)text;
+    (void)len;
+    (void)now_ns;
+    stat_count(stream->exchange->order.place.set, METRIC_SSE_COMMENTS, NULL, 1);
+}
+
+static const struct sse_handlers parser_handlers = {.on_event = on_event, .on_comment = on_comment};
+
+static struct exchange_memory *recall(const struct exchange_user *user, size_t endpoint)
+{
+    for (size_t i = 0; user->memory && i < EXCHANGE_MEMORY_LIMIT; i++) {
+        struct exchange_memory *memory = &user->memory[i];
+
+        if (memory->record.attempt_count > 0 && memory->endpoint == endpoint)
+            return memory;
+    }
+    return NULL;
+}
+
+static void remember(struct exchange_user *user, size_t endpoint,
+                     const struct stream_record *record)
+{
+    struct exchange_memory *memory = recall(user, endpoint);
+
+    if (!user->memory)
+        user->memory = x_calloc(EXCHANGE_MEMORY_LIMIT, sizeof *user->memory);
+    if (!memory)
+        memory = &user->memory[user->memory_turn++ % EXCHANGE_MEMORY_LIMIT];
+    *memory = (struct exchange_memory){.endpoint = endpoint, .record = *record};
+}
+
+static void open_stream(struct exchange *exchange, uint64_t now_ns)
+{
+    struct exchange_stream *stream = exchange->stream;
+
+    exchange->host->asking_count--;
+    exchange->host->open_count++;
+    stream->is_open = true;
+    stream_stats_connected(&exchange->order.place, &stream->record, &exchange->fetch.exchange,
+                           now_ns);
+}
+
+/* The figures are complete: what the next one needs is kept with the user. */
+static void end_stream(struct exchange *exchange, uint64_t now_ns)
+{
+    struct exchange_stream *stream = exchange->stream;
+
+    if (stream->is_open)
+        exchange->host->open_count--;
+    else
+        exchange->host->asking_count--;
+    if (stream->is_open)
+        stream->record.ended_ns = now_ns;
+    remember(exchange->user, exchange->order.place.endpoint, &stream->record);
+    sse_parser_fini(&stream->parser);
+    free(stream);
+    exchange->stream = NULL;
+}
+
+static void refuse_stream(struct exchange *exchange, enum error_class error_class,
+                          const char *message, uint64_t now_ns)
+{
+    stream_stats_refused(&exchange->order.place, &exchange->stream->record, error_class, message);
+    end_stream(exchange, now_ns);
+}
+
+/* --- what all streams, and those of a user, share --- */
+
+void exchange_host_init(struct exchange_host *host, struct loop *loop, struct stats *stats,
+                        uint64_t seed)
+{
+    *host = (struct exchange_host){.loop = loop, .stats = stats};
+    host->parsers = sse_shared_new(&parser_handlers, SSE_LIMIT_DEFAULT_BYTES);
+    rng_init(&host->rng, seed);
+}
+
+void exchange_host_fini(struct exchange_host *host)
+{
+    sse_shared_free(host->parsers);
+    host->parsers = NULL;
+}
+
+void exchange_user_fini(struct exchange_user *user)
+{
+    http_session_close(&user->session, true);
+    free(user->memory);
+    user->memory = NULL;
+}
+
+/* --- the course of a stream --- */
+
+bool exchange_stream_is_one(const struct http_head *head)
+{
+    return head->status == 200 && http_head_is_event_stream(head);
+}
+
+void exchange_stream_begin(struct exchange *exchange)
+{
+    struct exchange_stream *stream = x_calloc(1, sizeof *stream);
+    const struct exchange_memory *memory =
+        exchange->order.is_resuming ? recall(exchange->user, exchange->order.place.endpoint) : NULL;
+
+    stream->exchange = exchange;
+    if (memory)
+        stream->record = memory->record;
+    sse_parser_init(&stream->parser, exchange->host->parsers);
+    stream_stats_attempt(&exchange->order.place, &stream->record, exchange->began_ns);
+    exchange->stream = stream;
+    exchange->host->asking_count++;
+}
+
+void exchange_stream_answer(struct exchange *exchange, int status, bool is_hop)
+{
+    exchange->stream->record.has_head = !is_hop;
+    stream_stats_answer(&exchange->order.place, &exchange->stream->record,
+                        &exchange->fetch.exchange, status, is_hop);
+}
+
+void exchange_stream_judge(struct exchange *exchange, const struct http_head *head, uint64_t now_ns)
+{
+    char message[STREAM_MESSAGE_BYTES], type[ANSWER_TEXT_BYTES];
+
+    if (exchange_stream_is_one(head)) {
+        open_stream(exchange, now_ns);
+    } else if (head->status == 200) {
+        (void)snprintf(message, sizeof message, "content type '%s'",
+                       answer_header(head, "content-type", type));
+        refuse_stream(exchange, CLASS_CONTENT_TYPE, type[0] ? message : "no content type", now_ns);
+    } else if (head->status == 204) {
+        stream_stats_stopped(&exchange->order.place, &exchange->stream->record);
+        end_stream(exchange, now_ns);
+    } else {
+        (void)snprintf(message, sizeof message, "status %d", head->status);
+        refuse_stream(exchange, answer_class_of_status(head->status), message, now_ns);
+    }
+}
+
+void exchange_stream_feed(struct exchange *exchange, const uint8_t *bytes, size_t len,
+                          uint64_t now_ns)
+{
+    struct exchange_stream *stream = exchange->stream;
+
+    stream_stats_body(&exchange->order.place, &stream->record, len, now_ns);
+    if (stream->is_blind)
+        return;
+    if (sse_parser_feed(&stream->parser, bytes, len, now_ns) != SSE_TOO_LARGE)
+        return;
+    stream->is_blind = true;
+    stats_add_error(exchange->order.place.stats, exchange->order.place.endpoint, CLASS_TOO_LARGE,
+                    "a line or an event over the limit", clock_unix_ms());
+}
+
+void exchange_stream_end(struct exchange *exchange, enum error_class error_class,
+                         const char *message, uint64_t now_ns)
+{
+    bool is_whole = error_class == CLASS_NONE;
+
+    if (!exchange->stream->is_open) {
+        refuse_stream(exchange, error_class, message, now_ns);
+        return;
+    }
+    stream_stats_disconnect(&exchange->order.place, &exchange->stream->record,
+                            is_whole ? CLASS_CLOSED : error_class,
+                            is_whole ? "the server ended the stream" : message, now_ns);
+    end_stream(exchange, now_ns);
+}
+
+void exchange_stream_close(struct exchange *exchange, uint64_t now_ns)
+{
+    if (exchange->stream->is_open)
+        stream_stats_closed_by_us(&exchange->order.place, &exchange->stream->record,
+                                  exchange->host->is_ending, now_ns);
+    else
+        stream_stats_pending(&exchange->order.place);
+    end_stream(exchange, now_ns);
+}
