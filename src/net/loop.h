@@ -73,6 +73,12 @@ uint8_t *loop_shared_buffer(struct loop *loop);
  * functions ran.
  */
 int loop_turn(struct loop *loop, uint64_t wait_ns, int most);
+/*
+ * The wait of a turn by itself, for a caller who gives up a lock meanwhile: touches nothing but the
+ * loop. What it finds is handed on by the next loop_turn, which then waits no more. Returns how
+ * many descriptors are ready.
+ */
+int loop_wait(struct loop *loop, uint64_t wait_ns, int most);
 /* Turns until loop_stop. */
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);

@@ -196,14 +196,21 @@ static int wait_ready(struct loop *loop, uint64_t wait_ns, int most)
     return count < 0 ? 0 : count; /* EINTR: the turn goes on to the timers */
 }
 
+int loop_wait(struct loop *loop, uint64_t wait_ns, int most)
+{
+    if (loop->batch_count == 0)
+        loop->batch_count =
+            wait_ready(loop, wait_ns, most > 0 && most < LOOP_BATCH ? most : LOOP_BATCH);
+    return loop->batch_count;
+}
+
 int loop_turn(struct loop *loop, uint64_t wait_ns, int most)
 {
     uint64_t woke_ns;
     int ran = 0;
 
     loop->is_turning = true;
-    loop->batch_count =
-        wait_ready(loop, wait_ns, most > 0 && most < LOOP_BATCH ? most : LOOP_BATCH);
+    (void)loop_wait(loop, wait_ns, most);
     woke_ns = loop_refresh_ns(loop);
     for (loop->batch_at = 0; loop->batch_at < loop->batch_count;) {
         const struct epoll_event *event = &loop->batch[loop->batch_at++];

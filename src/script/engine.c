@@ -203,13 +203,20 @@ int engine_fd(const struct engine *engine)
     return loop_fd(engine->loop);
 }
 
-void engine_turn(struct engine *engine)
+bool engine_turn(struct engine *engine)
 {
     uint64_t until_ns = clock_now_ns() + ENGINE_TURN_US * CLOCK_NS_PER_US;
+    int ran = loop_turn(engine->loop, 0, ENGINE_BATCH);
+    bool has_run = ran > 0;
 
-    while (loop_turn(engine->loop, 0, ENGINE_BATCH) >= ENGINE_BATCH &&
-           loop_now_ns(engine->loop) < until_ns)
-        ;
+    while (ran >= ENGINE_BATCH && loop_now_ns(engine->loop) < until_ns)
+        ran = loop_turn(engine->loop, 0, ENGINE_BATCH);
+    return has_run;
+}
+
+bool engine_wait(struct engine *engine, uint64_t wait_ns)
+{
+    return loop_wait(engine->loop, wait_ns, ENGINE_BATCH) > 0;
 }
 
 struct loop *engine_loop(const struct engine *engine)

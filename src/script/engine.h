@@ -41,7 +41,11 @@ int engine_fd(const struct engine *engine);
 /* Hands on what is ready, for about ENGINE_TURN_US: the rest waits until others have had their
  * turn. */
 enum { ENGINE_BATCH = 4, ENGINE_TURN_US = 1000 };
-void engine_turn(struct engine *engine);
+/* False: nothing was ready. */
+bool engine_turn(struct engine *engine);
+/* Waits at most `wait_ns` until engine_turn has something to do; without the interpreter's lock.
+ * False: nothing came. */
+bool engine_wait(struct engine *engine, uint64_t wait_ns);
 
 struct loop *engine_loop(const struct engine *engine);
 struct exchange_host *engine_host(struct engine *engine);

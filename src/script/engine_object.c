@@ -13,11 +13,20 @@
 
 /* Of user code in one pass, so that under a flood timers are no more than a few passes late. */
 static const uint64_t TURN_BUDGET_NS = 2000000;
+/*
+ * Where events follow one another closely, the way through gevent's hub for each of them costs as
+ * much as its delivery: a second poll of nested descriptors, the callback's frame, a system call of
+ * libev's own. So a pass stays for more of them, but no longer than others can be kept waiting.
+ */
+static const uint64_t STAY_NS = 1000000;
+static const uint64_t STAY_GAP_NS = 500000; /* longer than this apart: not worth the wait */
 
 struct engine_object {
     PyObject_HEAD struct engine_core core;
     PyObject *handlers; /* owned; NULL: none */
+    PyObject *loop;     /* owned: of gevent's hub */
     unsigned long thread;
+    uint64_t busy_ns; /* when something was last handed on */
     bool is_turning;
 };
 
@@ -50,11 +59,9 @@ struct engine_core *engine_core_require(void)
 /* The hub calls again when user code is left to be switched to. */
 static int come_back(struct engine_object *self)
 {
-    PyObject *loop = PyObject_GetAttrString(self->core.lot.hub, "loop");
-    PyObject *turn = loop ? PyObject_GetAttrString((PyObject *)self, "turn") : NULL;
-    PyObject *result = turn ? PyObject_CallMethod(loop, "run_callback", "O", turn) : NULL;
+    PyObject *turn = PyObject_GetAttrString((PyObject *)self, "turn");
+    PyObject *result = turn ? PyObject_CallMethod(self->loop, "run_callback", "O", turn) : NULL;
 
-    Py_XDECREF(loop);
     Py_XDECREF(turn);
     Py_XDECREF(result);
     return result ? 0 : -1;
@@ -147,6 +154,9 @@ static int engine_init(PyObject *object, PyObject *args, PyObject *named)
     }
     if (park_lot_init(&self->core.lot) < 0)
         return -1;
+    self->loop = PyObject_GetAttrString(self->core.lot.hub, "loop");
+    if (!self->loop)
+        return -1;
     self->core.engine = engine_new(fd, &engine_handlers, self, &err);
     if (!self->core.engine) {
         PyErr_SetString(PyExc_OSError, err.text);
@@ -168,11 +178,50 @@ static PyObject *engine_fileno(PyObject *object, PyObject *unused)
     return PyLong_FromLong(engine_fd(((struct engine_object *)object)->core.engine));
 }
 
+/* What gevent is to do at the hub's next pass: greenlets to start, for one. */
+static bool hub_is_wanted(struct engine_object *self)
+{
+    PyObject *callbacks = PyObject_GetAttrString(self->loop, "_callbacks");
+    int is_any = callbacks ? PyObject_IsTrue(callbacks) : -1;
+
+    Py_XDECREF(callbacks);
+    if (is_any < 0)
+        PyErr_Clear();
+    return is_any != 0;
+}
+
+static bool wait_for_more(struct engine_object *self)
+{
+    bool has_more;
+
+    Py_BEGIN_ALLOW_THREADS has_more = engine_wait(self->core.engine, STAY_NS);
+    Py_END_ALLOW_THREADS return has_more;
+}
+
+/* True: greenlets are left that were woken. */
+static bool pass(struct engine_object *self, uint64_t began_ns)
+{
+    struct engine_core *core = &self->core;
+    uint64_t now_ns = began_ns;
+    bool is_more, is_close;
+
+    do {
+        bool has_run = !list_empty(&core->lot.ready) || engine_turn(core->engine);
+
+        is_more = park_run(&core->lot, TURN_BUDGET_NS);
+        is_close = has_run && now_ns - self->busy_ns < STAY_GAP_NS;
+        now_ns = clock_now_ns();
+        if (has_run)
+            self->busy_ns = now_ns;
+    } while (!is_more && is_close && now_ns - began_ns < STAY_NS && !hub_is_wanted(self) &&
+             wait_for_more(self));
+    return is_more;
+}
+
 static PyObject *engine_turn_method(PyObject *object, PyObject *unused)
 {
     struct engine_object *self = (struct engine_object *)object;
-    struct engine_core *core = &self->core;
-    uint64_t began_ns = clock_now_ns();
+    uint64_t began_ns;
     bool is_more;
 
     (void)unused;
@@ -183,11 +232,10 @@ static PyObject *engine_turn_method(PyObject *object, PyObject *unused)
         return NULL;
     }
     self->is_turning = true;
-    if (list_empty(&core->lot.ready))
-        engine_turn(core->engine);
-    is_more = park_run(&core->lot, TURN_BUDGET_NS);
+    began_ns = clock_now_ns();
+    is_more = pass(self, began_ns);
     self->is_turning = false;
-    engine_note_turn(core->engine, clock_now_ns() - began_ns);
+    engine_note_turn(self->core.engine, clock_now_ns() - began_ns);
     if (is_more && come_back(self) < 0)
         return NULL;
     Py_RETURN_NONE;
