@@ -10,18 +10,42 @@
 #include "stats/rows.h"
 
 #include <math.h>
+#include <string.h>
 
-/* Texts may hold lone surrogates, which UTF-8 cannot: they become "?". New reference to bytes. */
+/* Rows are C texts: a NUL inside becomes "?". `bytes` is fresh, but for one byte alone, of which
+ * Python has one object each. */
+static PyObject *without_nul(PyObject *bytes)
+{
+    char *at = bytes ? PyBytes_AS_STRING(bytes) : NULL;
+    Py_ssize_t left = bytes ? PyBytes_GET_SIZE(bytes) : 0;
+
+    if (left == 1 && *at == '\0') {
+        Py_DECREF(bytes);
+        return PyBytes_FromString("?");
+    }
+    while (at && left > 0) {
+        char *nul = memchr(at, '\0', (size_t)left);
+
+        if (!nul)
+            break;
+        *nul = '?';
+        left -= nul + 1 - at;
+        at = nul + 1;
+    }
+    return bytes;
+}
+
+/* Lone surrogates, which UTF-8 cannot hold, become "?" too. New reference to bytes. */
 static PyObject *bytes_of(PyObject *text)
 {
     PyObject *name, *bytes;
 
     if (PyUnicode_Check(text))
-        return PyUnicode_AsEncodedString(text, "utf-8", "replace");
+        return without_nul(PyUnicode_AsEncodedString(text, "utf-8", "replace"));
     name = text == Py_None ? PyUnicode_FromString("") : PyObject_Str(text);
     bytes = name ? PyUnicode_AsEncodedString(name, "utf-8", "replace") : NULL;
     Py_XDECREF(name);
-    return bytes;
+    return without_nul(bytes);
 }
 
 static int read_time(PyObject *value, double *time_ms)

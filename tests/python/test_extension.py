@@ -319,12 +319,12 @@ class Requests(Asking):
     def test_rows_are_kept_for_the_script(self):
         _cicada.reset_rows()
         _cicada.record("GET", "/x", 12.4, 10, None)
-        _cicada.record("GET", "/x", None, 5, "bad \ud800")
+        _cicada.record("GET", "/x", None, 5, "bad \ud800\0.")
         row = _cicada.row("GET", "/x")
         self.assertEqual((row["num_requests"], row["num_none_requests"], row["num_failures"]),
                          (2, 1, 1))
         self.assertEqual(row["response_times"], {12: 1})
-        self.assertEqual(_cicada.errors(), [("GET", "/x", "bad ?", 1)])
+        self.assertEqual(_cicada.errors(), [("GET", "/x", "bad ??.", 1)])
         self.assertIsNone(_cicada.row("GET", "/none"))
         _cicada.record_exception("no", "Traceback")
         self.assertEqual(_cicada.exceptions()[-1], ("no", "Traceback", 1))
