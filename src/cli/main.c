@@ -56,13 +56,9 @@ static int check_operands(const struct command *command, const struct words *wor
 /* The file named last on the command line, else in the environment. */
 static const char *find_config(const struct words *words)
 {
-    const char *path = getenv("CICADA_CONFIG");
+    const char *path = words_last(words, "config");
 
-    for (size_t i = 0; i < words->assignment_count; i++) {
-        if (strcmp(words->assignments[i].option->name, "config") == 0)
-            path = words->assignments[i].text;
-    }
-    return path;
+    return path ? path : getenv("CICADA_CONFIG");
 }
 
 static void warn_of_variable(const char *name, size_t len, const char *meant)
@@ -85,20 +81,14 @@ static int apply_sources(const struct command *command, struct options *options,
 /* The Locust file that stands on the command line, as an operand or with -f; NULL: none. */
 static const char *find_script(const struct words *words)
 {
-    const char *script = words->script;
-
-    for (size_t i = 0; !script && i < words->assignment_count; i++) {
-        if (strcmp(words->assignments[i].option->name, "locustfile") == 0)
-            script = words->assignments[i].text;
-    }
-    return script;
+    return words->script ? words->script : words_last(words, "locustfile");
 }
 
 /* For a Locust file, words that the table does not know are the script's own affair. */
 static int split(const struct command *command, struct words *words, int argc, char **argv,
                  struct err *err)
 {
-    enum words_mode mode = command->is_for_scripts ? WORDS_SCRIPT : WORDS_STRICT;
+    enum words_mode mode = command->is_for_scripts ? WORDS_LOCUST : WORDS_STRICT;
 
     if (command->takes_script) {
         int result = words_split(words, command->table, WORDS_DETECT, argc, argv, err);
@@ -109,7 +99,7 @@ static int split(const struct command *command, struct words *words, int argc, c
     }
     if (words_split(words, command->table, mode, argc, argv, err) < 0)
         return -1;
-    if (mode == WORDS_SCRIPT)
+    if (mode != WORDS_STRICT)
         words->script = find_script(words);
     return 0;
 }

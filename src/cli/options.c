@@ -126,16 +126,31 @@ struct splitter {
     const struct option *table;
     enum words_mode mode;
     struct err *err;
+    /* Operands that may be the Locust file, by index, each the first of its kind, or NO_OPERAND. */
+    size_t before_unknown; /* no unknown option stands before it */
+    size_t not_behind;     /* not right behind one, whose value it might be */
+    size_t behind;
+    bool has_unknown, is_behind;
 };
+
+static const size_t NO_OPERAND = SIZE_MAX;
 
 static bool is_known(const struct splitter *splitter, const struct option *option)
 {
-    return option && !(splitter->mode == WORDS_SCRIPT && option->scope == SCOPE_URL);
+    return option && !(splitter->mode >= WORDS_SCRIPT && option->scope == SCOPE_URL);
 }
 
 static void add_operand(struct words *words, const char *word)
 {
     words->operands[words->operand_count++] = word;
+}
+
+/* An option of the script: the next word may be its value. */
+static void add_unknown(struct splitter *splitter, const char *word)
+{
+    add_operand(splitter->words, word);
+    splitter->has_unknown = true;
+    splitter->is_behind = !strchr(word, '=');
 }
 
 bool words_is_script(const char *word)
@@ -172,20 +187,21 @@ static int fail_unknown_long(const struct option *table, const char *name, size_
 }
 
 /* Every word up to the next option; a Locust file ends them too. How many. */
-static int take_many(struct words *words, const struct option *option, char **argv, int rest)
+static int take_many(const struct splitter *splitter, const struct option *option, char **argv,
+                     int rest)
 {
     int taken = 0;
 
     while (taken < rest && argv[taken + 1][0] != '-' &&
-           (taken == 0 || !words_is_script(argv[taken + 1]))) {
-        add_assignment(words, option, argv[taken + 1], argv[0]);
+           (taken == 0 || splitter->mode == WORDS_LOCUST || !words_is_script(argv[taken + 1]))) {
+        add_assignment(splitter->words, option, argv[taken + 1], argv[0]);
         taken++;
     }
     return taken;
 }
 
 /* How many words the option took from `rest`, or -1. */
-static int split_long(const struct splitter *splitter, char **argv, int rest)
+static int split_long(struct splitter *splitter, char **argv, int rest)
 {
     struct words *words = splitter->words;
     struct err *err = splitter->err;
@@ -193,10 +209,11 @@ static int split_long(const struct splitter *splitter, char **argv, int rest)
     size_t len = equals ? (size_t)(equals - name) : strlen(name);
     const struct option *option = options_find(splitter->table, name, len);
 
+    splitter->is_behind = false;
     if (!is_known(splitter, option)) {
         if (splitter->mode == WORDS_STRICT)
             return fail_unknown_long(splitter->table, name, len, err);
-        add_operand(words, argv[0]);
+        add_unknown(splitter, argv[0]);
         return 0;
     }
     if (!option->value_name) {
@@ -217,7 +234,7 @@ static int split_long(const struct splitter *splitter, char **argv, int rest)
         return -1;
     }
     if (option->takes_many)
-        return take_many(words, option, argv, rest);
+        return take_many(splitter, option, argv, rest);
     add_assignment(words, option, argv[1], argv[0]);
     return 1;
 }
@@ -232,17 +249,18 @@ static const struct option *find_short(const struct option *table, char name)
 }
 
 /* A group such as -qu50. Answers as split_long. */
-static int split_short(const struct splitter *splitter, char **argv, int rest)
+static int split_short(struct splitter *splitter, char **argv, int rest)
 {
     struct words *words = splitter->words;
     struct err *err = splitter->err;
 
+    splitter->is_behind = false;
     for (const char *at = argv[0] + 1; *at != '\0'; at++) {
         const struct option *option = find_short(splitter->table, *at);
 
         if (!is_known(splitter, option) && *at != 'h' && at == argv[0] + 1 &&
             splitter->mode != WORDS_STRICT) {
-            add_operand(words, argv[0]);
+            add_unknown(splitter, argv[0]);
             return 0;
         }
         if (!option && *at == 'h') {
@@ -267,26 +285,59 @@ static int split_short(const struct splitter *splitter, char **argv, int rest)
             return -1;
         }
         if (option->takes_many)
-            return take_many(words, option, argv, rest);
+            return take_many(splitter, option, argv, rest);
         add_assignment(words, option, argv[1], argv[0]);
         return 1;
     }
     return 0;
 }
 
-/* A word that is no option: an operand, or the Locust file itself. */
-static void split_operand(const struct splitter *splitter, const char *word)
+static void note_first(size_t *first, size_t index)
 {
-    if (splitter->mode != WORDS_STRICT && !splitter->words->script && words_is_script(word))
-        splitter->words->script = word;
-    else
-        add_operand(splitter->words, word);
+    if (*first == NO_OPERAND)
+        *first = index;
+}
+
+/* A word that is no option. */
+static void split_operand(struct splitter *splitter, const char *word)
+{
+    if (words_is_script(word)) {
+        size_t index = splitter->words->operand_count;
+
+        if (!splitter->has_unknown)
+            note_first(&splitter->before_unknown, index);
+        note_first(splitter->is_behind ? &splitter->behind : &splitter->not_behind, index);
+    }
+    add_operand(splitter->words, word);
+    splitter->is_behind = false;
+}
+
+/* Beside -f, only what can be nothing else counts: then there are two. */
+static void choose_script(const struct splitter *splitter)
+{
+    struct words *words = splitter->words;
+    size_t index = splitter->not_behind == NO_OPERAND ? splitter->behind : splitter->not_behind;
+
+    if (words_last(words, "locustfile"))
+        index = splitter->before_unknown;
+    if (index == NO_OPERAND)
+        return;
+    words->script = words->operands[index];
+    words->operand_count--;
+    memmove(words->operands + index, words->operands + index + 1,
+            (words->operand_count - index) * sizeof *words->operands);
 }
 
 int words_split(struct words *words, const struct option *table, enum words_mode mode, int argc,
                 char **argv, struct err *err)
 {
-    struct splitter splitter = {.words = words, .table = table, .mode = mode, .err = err};
+    struct splitter splitter = {.words = words,
+                                .table = table,
+                                .mode = mode,
+                                .err = err,
+                                .before_unknown = NO_OPERAND,
+                                .not_behind = NO_OPERAND,
+                                .behind = NO_OPERAND};
     bool is_open = true; /* no "--" so far */
 
     *words = (struct words){.operands = x_calloc((size_t)argc + 1, sizeof *words->operands)};
@@ -308,7 +359,20 @@ int words_split(struct words *words, const struct option *table, enum words_mode
             return words->wants_help ? 0 : -1;
         i += taken;
     }
+    if (mode == WORDS_DETECT || mode == WORDS_SCRIPT)
+        choose_script(&splitter);
     return 0;
+}
+
+const char *words_last(const struct words *words, const char *name)
+{
+    const char *text = NULL;
+
+    for (size_t i = 0; i < words->assignment_count; i++) {
+        if (strcmp(words->assignments[i].option->name, name) == 0)
+            text = words->assignments[i].text;
+    }
+    return text;
 }
 
 void words_fini(struct words *words)

@@ -102,7 +102,8 @@ int options_check_scope(const struct options *options, enum option_scope scope, 
 enum words_mode {
     WORDS_STRICT = 0, /* an error */
     WORDS_DETECT,     /* operands: to see whether one is a Locust file */
-    WORDS_SCRIPT      /* operands, and options of URLs too: the script may know them */
+    WORDS_SCRIPT,     /* operands, and options of URLs too: the script may know them */
+    WORDS_LOCUST      /* the same, and no operand is the Locust file: only -f names it */
 };
 
 /* What the command line holds, in order; read before the other sources, applied after them. */
@@ -115,8 +116,13 @@ struct words {
     size_t assignment_count;
     const char **operands; /* borrowed from argv */
     size_t operand_count;
-    const char *script; /* the first operand that is a Locust file; not one of `operands` */
-    bool wants_help;    /* -h or --help stood there: nothing else counts */
+    /*
+     * The operand that is the Locust file, and then not one of `operands`: the first that is not
+     * right behind an option of the script, else the first. With -f only one that stands before
+     * all options of the script.
+     */
+    const char *script;
+    bool wants_help; /* -h or --help stood there: nothing else counts */
 };
 
 /* Splits the arguments (without program and command). words_fini in either case. */
@@ -124,6 +130,8 @@ int words_split(struct words *words, const struct option *table, enum words_mode
                 char **argv, struct err *err);
 /* "tests/load.py", but no URL. */
 bool words_is_script(const char *word);
+/* The text given last for the option `name`; NULL: none. */
+const char *words_last(const struct words *words, const char *name);
 void words_fini(struct words *words);
 /* 0, or -1 with "option '--users': …". */
 int options_apply_words(struct options *options, const struct words *words, struct err *err);

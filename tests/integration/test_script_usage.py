@@ -285,6 +285,17 @@ def the_scripts_own_arguments_are_taken_from_anywhere_on_the_line(t):
 
 
 @test
+def a_value_that_looks_like_a_locust_file_is_none(t):
+    t.write("tool.py", "")
+    told_these(t, {"token": "tool.py"}, "--token", "tool.py", command="locust")
+    told_these(t, {"token": "tool.py"}, "--token", "tool.py")
+    for words in (("-f", "tells.py", "--token", "tool.py"), ("--token", "tool.py", "tells.py")):
+        outcome = t.cicada("run", *words, "-t", "1s", env=home(t))
+        same(outcome.status, 0, f"exit status with {words} ({outcome.stderr})")
+        contains(outcome.stdout, '"token": "tool.py"', "what the script was told")
+
+
+@test
 def a_script_may_have_an_argument_that_urls_have_too(t):
     told_these(t, {"token": "abc"}, "--token", "abc")
 

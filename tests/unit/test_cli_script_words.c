@@ -75,6 +75,40 @@ static void a_locust_file_is_found_among_words_nobody_knows(void **state)
     finish(&parsed);
 }
 
+static void a_value_of_the_scripts_option_is_not_taken_for_the_file(void **state)
+{
+    static const struct {
+        const char *line[WORDS_MAX];
+        const char *script; /* NULL: none */
+        enum words_mode mode;
+    } cases[] = {
+        {{"-f", "lf.py", "--payload", "tool.py"}, NULL, WORDS_SCRIPT},
+        {{"--payload", "tool.py", "-f", "lf.py"}, NULL, WORDS_SCRIPT},
+        {{"--payload", "a.py", "b.py", "-f", "lf.py"}, NULL, WORDS_SCRIPT},
+        {{"--payload", "tool.py", "lf.py"}, "lf.py", WORDS_SCRIPT},
+        {{"--deep", "--payload", "tool.py", "lf.py"}, "lf.py", WORDS_SCRIPT},
+        {{"--payload", "tool.py", "lf.py"}, "lf.py", WORDS_DETECT},
+        {{"-z", "tool.py", "lf.py"}, "lf.py", WORDS_SCRIPT},
+        {{"--payload=tool.py", "lf.py", "b.py"}, "lf.py", WORDS_SCRIPT},
+        {{"--deep", "lf.py"}, "lf.py", WORDS_SCRIPT},
+        {{"lf.py", "-f", "other.py"}, "lf.py", WORDS_SCRIPT},
+        {{"lf.py", "-T", "a", "b.py"}, NULL, WORDS_LOCUST},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct parsed parsed;
+
+        split(&parsed, cases[i].mode, cases[i].line);
+        assert_int_equal(parsed.result, 0);
+        if (cases[i].script)
+            assert_string_equal(parsed.words.script, cases[i].script);
+        else
+            assert_null(parsed.words.script);
+        finish(&parsed);
+    }
+}
+
 static void words_of_the_script_keep_their_order(void **state)
 {
     struct parsed parsed;
@@ -86,6 +120,9 @@ static void words_of_the_script_keep_their_order(void **state)
     assert_string_equal(parsed.words.script, "load.py");
     check_operands(&parsed.words, LINE("Ana", "--tenant", "acme", "--token=x", "-z", "Bo"));
     assert_int_equal(parsed.words.assignment_count, 2);
+    finish(&parsed);
+    split(&parsed, WORDS_SCRIPT, LINE("Ana", "--payload", "tool.py", "lf.py", "--x", "1"));
+    check_operands(&parsed.words, LINE("Ana", "--payload", "tool.py", "--x", "1"));
     finish(&parsed);
 }
 
@@ -183,6 +220,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_locust_file_is_known_by_its_name),
         cmocka_unit_test(a_locust_file_is_found_among_words_nobody_knows),
+        cmocka_unit_test(a_value_of_the_scripts_option_is_not_taken_for_the_file),
         cmocka_unit_test(words_of_the_script_keep_their_order),
         cmocka_unit_test(options_of_urls_are_left_to_the_script),
         cmocka_unit_test(tags_take_every_word_up_to_the_next_option),
