@@ -10,6 +10,8 @@ import json
 import os
 import sys
 
+from cicada import surroundings
+
 MIN_VERSION = (3, 9)
 
 
@@ -234,6 +236,7 @@ def _listed(value):
 
 
 def main(words):
+    surroundings.restore()
     fd, request = None, {}
     while len(words) > 1 and words[0].startswith("--cicada-"):
         if words[0] == "--cicada-fd":

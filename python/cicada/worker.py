@@ -13,7 +13,11 @@ are; a stop ends the test and the process. What a script may do on the way, and 
                                                          the controller ends the process
 """
 
-from gevent import monkey
+from cicada import surroundings
+
+surroundings.restore()
+
+from gevent import monkey  # noqa: E402
 
 monkey.patch_all()
 

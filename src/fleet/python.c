@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PYTHON_EXEC_FAILED = 127, PYTHON_WORDS_BEFORE = 8 };
+enum { PYTHON_EXEC_FAILED = 127, PYTHON_WORDS_BEFORE = 8, PYTHON_VARIABLES = 4 };
 
 /* --- where things are --- */
 
@@ -115,6 +115,21 @@ static bool is_variable(const char *entry, const char *name)
     return strncmp(entry, name, len) == 0 && entry[len] == '=';
 }
 
+static bool is_ours(const char *entry)
+{
+    return is_variable(entry, "PYTHONPATH") || is_variable(entry, "PYTHONSAFEPATH") ||
+           is_variable(entry, "CICADA_HAD_PYTHONPATH") ||
+           is_variable(entry, "CICADA_HAD_PYTHONSAFEPATH");
+}
+
+/* For cicada.surroundings, which puts back what the user had. */
+static char *make_memory(const char *name)
+{
+    const char *before = getenv(name);
+
+    return x_asprintf("CICADA_HAD_%s=%s%s", name, before ? "=" : "", before ? before : "");
+}
+
 /*
  * Ours first on the path of modules, and (from Python 3.11 on) not the current folder, where a
  * folder called "locust" may lie.
@@ -126,11 +141,13 @@ static void make_environment(struct python *python)
 
     while (environ[count])
         count++;
-    python->environment = x_calloc(count + 3, sizeof *python->environment);
+    python->environment = x_calloc(count + PYTHON_VARIABLES + 1, sizeof *python->environment);
     for (size_t i = 0; i < count; i++) {
-        if (!is_variable(environ[i], "PYTHONPATH") && !is_variable(environ[i], "PYTHONSAFEPATH"))
+        if (!is_ours(environ[i]))
             python->environment[kept++] = x_strdup(environ[i]);
     }
+    python->environment[kept++] = make_memory("PYTHONPATH");
+    python->environment[kept++] = make_memory("PYTHONSAFEPATH");
     python->environment[kept++] =
         x_asprintf("PYTHONPATH=%s%s%s", python->folder, before && *before ? ":" : "",
                    before && *before ? before : "");

@@ -402,6 +402,40 @@ class Ana(User):
     check("three" not in outcome.stderr, "debug is below the level")
 
 
+SUBPROCESS = """
+import subprocess
+import sys
+TELL = ("import os, sys; print([os.environ.get('PYTHONPATH'), os.environ.get('PYTHONSAFEPATH'),"
+        " [name for name in os.environ if name.startswith('CICADA_HAD')],"
+        " any('cicada' in path for path in sys.path)])")
+
+def tell(where):
+    found = subprocess.run([sys.executable, "-c", TELL], capture_output=True, text=True)
+    with open("told.txt", "a") as file:
+        file.write(where + " " + found.stdout)
+
+tell("module")
+
+@events.test_start.add_listener
+def begin(environment, **_others):
+    tell("run")
+    environment.runner.quit()
+"""
+
+
+@test
+def programs_of_a_script_have_the_users_environment(t):
+    for env, expected in (({}, "[None, None, [], False]"),
+                          ({"PYTHONPATH": "/nowhere", "PYTHONSAFEPATH": ""},
+                           "['/nowhere', '', [], False]")):
+        outcome, _, _ = run(t, SUBPROCESS + USERS, "-t", "10s", env=env)
+        same(outcome.status, 0, f"exit status ({outcome.stderr})")
+        with open(t.path("told.txt"), encoding="utf-8") as file:
+            same(file.read().splitlines(), [f"{where} {expected}" for where in
+                                            ("module", "module", "run")], "what they see")
+        os.remove(t.path("told.txt"))
+
+
 @test
 def csv_files_are_those_of_locust(t):
     outcome, _, _ = run(t, USERS, "-t", "2s", "--csv", "out", "--csv-full-history")
@@ -411,4 +445,6 @@ def csv_files_are_those_of_locust(t):
 
 
 if __name__ == "__main__":
+    for each in ("PYTHONPATH", "PYTHONSAFEPATH"):
+        os.environ.pop(each, None)
     harness.main(jobs=3)
