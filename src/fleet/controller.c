@@ -21,8 +21,7 @@ enum {
     CONTROLLER_TICKS_MS = 250,             /* after a second's end, for its ticks to arrive */
     CONTROLLER_PACE_MS = 100,              /* between two orders of a ramp */
     CONTROLLER_STOP_GRACE_S = 5,           /* above --stop-timeout, for the last ticks to arrive */
-    CONTROLLER_SCRIPT_STOP_GRACE_S = 60,   /* the same for a script, whose hooks may take a while */
-    CONTROLLER_REASON_BYTES = 96
+    CONTROLLER_SCRIPT_STOP_GRACE_S = 60    /* the same for a script, whose hooks may take a while */
 };
 
 /* --- users --- */
@@ -141,20 +140,12 @@ static void begin_run(struct controller *controller)
     controller_on_pace(&controller->pace_timer, now_ns);
 }
 
-static void kill_rest(struct controller *controller)
-{
-    for (size_t i = 0; i < controller->member_count; i++) {
-        if (!controller->members[i].is_done)
-            local_worker_kill(&controller->members[i].process);
-    }
-}
-
-/* Their channels close, which marks them lost. */
 static void on_stop_limit(struct timer *timer, uint64_t now_ns)
 {
     (void)now_ns;
     log_warning("a worker did not end in time and was killed");
-    kill_rest(CONTAINER_OF(timer, struct controller, deadline_timer));
+    controller_kill_rest(CONTAINER_OF(timer, struct controller, deadline_timer),
+                         "it did not end in time");
 }
 
 static uint64_t stop_grace_s(const struct controller *controller)
@@ -203,7 +194,7 @@ static void on_ready_limit(struct timer *timer, uint64_t now_ns)
 
 /* --- what workers say --- */
 
-static bool has_any_left(const struct controller *controller)
+bool controller_has_any_left(const struct controller *controller)
 {
     for (size_t i = 0; i < controller->worker_count; i++) {
         if (controller_is_present(&controller->members[i]))
@@ -212,11 +203,11 @@ static bool has_any_left(const struct controller *controller)
     return false;
 }
 
-static void stop_when_all_ended(struct controller *controller)
+void controller_stop_when_all_ended(struct controller *controller)
 {
     bool has_lead = controller->member_count > controller->worker_count;
 
-    if (has_any_left(controller))
+    if (controller_has_any_left(controller))
         return;
     controller_begin_stop(controller); /* nobody is left to run anything */
     if (!has_lead || !controller_is_present(&controller->members[controller->worker_count]))
@@ -312,7 +303,7 @@ static void take_done(struct controller_worker *worker, const struct frame *fram
         worker->controller->run->workers[worker->index].is_done = true;
     if (worker->controller->config->script)
         script_take_done(worker, &done);
-    stop_when_all_ended(worker->controller);
+    controller_stop_when_all_ended(worker->controller);
 }
 
 static void on_frame(void *ctx, const struct frame *frame)
@@ -349,42 +340,8 @@ static void on_frame(void *ctx, const struct frame *frame)
     }
 }
 
-static void fail_early(struct controller *controller, const char *how)
-{
-    char text[CONTROLLER_REASON_BYTES * 2];
-
-    (void)snprintf(text, sizeof text, "a worker process ended before the run began%s%s",
-                   how[0] ? ": it " : "", how);
-    controller_fail_start(controller, text);
-}
-
-static void on_closed(void *ctx, const char *reason)
-{
-    struct controller_worker *worker = ctx;
-    struct controller *controller = worker->controller;
-    char how[CONTROLLER_REASON_BYTES];
-
-    if (worker->is_done || worker->is_lost)
-        return;
-    worker->is_lost = true;
-    local_worker_kill(&worker->process); /* a worker without a channel must not go on */
-    local_worker_reap(&worker->process, how, sizeof how);
-    if (controller->state == CONTROLLER_STARTING) {
-        fail_early(controller, how);
-        return;
-    }
-    if (worker->is_lead) {
-        script_lose_lead(controller, how[0] ? how : reason);
-        stop_when_all_ended(controller);
-        return;
-    }
-    run_lose_worker(controller->run, worker->index);
-    log_error("worker %zu was lost: %s; its streams are counted as lost, the run %s", worker->index,
-              how[0] ? how : reason, has_any_left(controller) ? "goes on" : "ends");
-    stop_when_all_ended(controller);
-}
-
-static const struct channel_handlers handlers = {.on_frame = on_frame, .on_closed = on_closed};
+static const struct channel_handlers handlers = {.on_frame = on_frame,
+                                                 .on_closed = controller_on_closed};
 
 /* --- signals --- */
 
@@ -403,7 +360,7 @@ static void on_signal(struct watch *watch, unsigned ready, uint64_t now_ns)
         if (controller->state == CONTROLLER_STARTING) {
             controller_fail_start(controller, "interrupted before the run began");
         } else if (is_second) {
-            kill_rest(controller);
+            controller_kill_rest(controller, "interrupted");
             loop_stop(controller->loop);
         } else {
             controller_begin_stop(controller);
@@ -466,6 +423,7 @@ static int start_members(struct controller *controller, struct err *err)
     }
     loop_set_timer(controller->loop, &controller->deadline_timer,
                    loop_refresh_ns(controller->loop) + limit_s * CLOCK_NS_PER_S, on_ready_limit);
+    controller_watch_deaths(controller);
     return 0;
 }
 
@@ -491,9 +449,9 @@ static struct run *describe_run(const struct controller_config *config)
 
 static void fini(struct controller *controller)
 {
-    char how[CONTROLLER_REASON_BYTES];
+    char how[CONTROLLER_HOW_BYTES];
 
-    kill_rest(controller);
+    controller_kill_rest(controller, "");
     for (size_t i = 0; i < controller->member_count; i++) {
         struct controller_worker *worker = &controller->members[i];
 

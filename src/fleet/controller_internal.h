@@ -1,8 +1,8 @@
 /*
  * fleet/controller_internal.h - what the files of the controller share; for no one else.
  *
- * controller.c has the course of a run, controller_log.c the lines on the screen, script.c what a
- * Locust file adds.
+ * controller.c has the course of a run, deaths.c its processes that end too early, controller_log.c
+ * the lines on the screen, script.c what a Locust file adds.
  */
 #ifndef CICADA_FLEET_CONTROLLER_INTERNAL_H
 #define CICADA_FLEET_CONTROLLER_INTERNAL_H
@@ -17,6 +17,8 @@
 struct classes;
 struct live;
 
+enum { CONTROLLER_HOW_BYTES = 96, CONTROLLER_NAME_BYTES = 40 };
+
 enum controller_state { CONTROLLER_STARTING = 0, CONTROLLER_RUNNING, CONTROLLER_STOPPING };
 
 struct controller_worker {
@@ -28,7 +30,8 @@ struct controller_worker {
     uint64_t heard_ns;      /* when its last frame came */
     uint32_t finished;      /* users that have run all their iterations */
     bool is_ready, is_done, is_lost;
-    bool is_lead; /* of a Locust file: no users, so not among the workers of the run */
+    const char *why_killed; /* by us; NULL: it was not */
+    bool is_lead;           /* of a Locust file: no users, so not among the workers of the run */
 };
 
 /* Where the users of a Locust file are going: `from` at `began_ns`, then in steps of the rate. */
@@ -61,7 +64,7 @@ struct controller {
     struct watch signal_watch;
     int signal_fd;
     sigset_t old_mask;
-    struct timer pace_timer, second_timer, deadline_timer;
+    struct timer pace_timer, second_timer, deadline_timer, death_timer;
     uint64_t started_ns, stopped_ns;
     uint64_t second_count; /* closed so far */
     uint64_t order_sequence;
@@ -80,6 +83,22 @@ void controller_on_pace(struct timer *timer, uint64_t now_ns);
 void controller_begin_stop(struct controller *controller);
 /* Nothing was measured: the sentence becomes the run's error. */
 void controller_fail_start(struct controller *controller, const char *reason);
+
+bool controller_has_any_left(const struct controller *controller);
+/* The end, if the last one has come. */
+void controller_stop_when_all_ended(struct controller *controller);
+
+/* --- deaths.c --- */
+/* "worker 3", or the words for the lead, into `text` of CONTROLLER_NAME_BYTES; gives `text`. */
+const char *controller_name_of(const struct controller_worker *member, char *text);
+/* SIGKILL, once; `why`, which must stay, is what is said of its death. */
+void controller_kill(struct controller_worker *member, const char *why);
+/* All that are not done. */
+void controller_kill_rest(struct controller *controller, const char *why);
+/* From now on deaths are noticed, also where something else holds the dead one's channel open. */
+void controller_watch_deaths(struct controller *controller);
+/* Of the channel of a member. */
+void controller_on_closed(void *ctx, const char *reason);
 
 /* --- controller_log.c --- */
 /* A sink for base/log that writes above the live view, which is `ctx`. */

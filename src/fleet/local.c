@@ -82,6 +82,16 @@ void local_worker_kill(const struct local_worker *worker)
         (void)kill(worker->pid, SIGKILL);
 }
 
+bool local_worker_has_ended(const struct local_worker *worker)
+{
+    siginfo_t info = {0};
+
+    if (worker->pid <= 0)
+        return true;
+    return waitid(P_PID, (id_t)worker->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid == worker->pid;
+}
+
 void local_worker_reap(struct local_worker *worker, char *text, size_t cap)
 {
     const struct timespec pause = {.tv_nsec = LOCAL_REAP_PAUSE_MS * 1000000};

@@ -31,6 +31,8 @@ int local_worker_start(struct local_worker *worker, const struct local_program *
                        struct err *err);
 /* SIGKILL; no-op when there is none. */
 void local_worker_kill(const struct local_worker *worker);
+/* True once it has ended and can be reaped, also when there is none. */
+bool local_worker_has_ended(const struct local_worker *worker);
 /* Waits for the process, which has ended, was killed, or is about to end: one that does not within
  * two seconds is killed. A sentence on how it ended into `text`, ""
  * for exit 0. */

@@ -249,10 +249,12 @@ static void take_message(struct controller_worker *member, const struct frame *f
 {
     struct controller *controller = member->controller;
     struct frame_message message;
+    char name[CONTROLLER_NAME_BYTES];
     struct err err = {0};
 
     if (frame_get_message(frame, &message, &err) < 0) {
-        log_error("worker %zu sent a message that cannot be read: %s", member->index, err.text);
+        log_error("%s sent a message that cannot be read: %s", controller_name_of(member, name),
+                  err.text);
         return;
     }
     message.source = member->is_lead ? FRAME_LEAD : (uint32_t)member->index;
@@ -325,16 +327,19 @@ void script_take_done(struct controller_worker *member, const struct frame_done 
 
 void script_kill_silent(struct controller *controller, uint64_t now_ns)
 {
+    char name[CONTROLLER_NAME_BYTES];
+
     for (size_t i = 0; i < controller->member_count; i++) {
         struct controller_worker *member = &controller->members[i];
 
-        if (!controller_is_present(member) ||
+        if (!controller_is_present(member) || member->why_killed ||
             now_ns < clock_add_ns(member->heard_ns, SCRIPT_SILENCE_LIMIT_S * CLOCK_NS_PER_S))
             continue;
-        log_warning("worker %zu has said nothing for %d s: something in the script does not give "
-                    "way to the others; it is ended",
-                    member->index, SCRIPT_SILENCE_LIMIT_S);
-        local_worker_kill(&member->process); /* its channel closes, which marks it lost */
+        log_warning(
+            "%s has said nothing for %d s: something in the script does not give way to the "
+            "others; it is ended",
+            controller_name_of(member, name), SCRIPT_SILENCE_LIMIT_S);
+        controller_kill(member, "it was silent and was ended");
     }
 }
 

@@ -29,6 +29,7 @@ struct channel {
     bool is_flushing;
     bool is_write_broken; /* what is queued goes nowhere; the reading side will see the end */
     bool is_in_handler;
+    bool is_unsound; /* what came is no frame */
 };
 
 static void release_when_large(struct buf *buf)
@@ -157,6 +158,7 @@ static void read_frames(struct channel *channel)
         }
         buf_grew(&channel->in, (size_t)count);
         if (!hand_on_frames(channel, &err)) {
+            channel->is_unsound = true;
             close_channel(channel, err.text);
             return;
         }
@@ -186,6 +188,7 @@ struct channel *channel_new(struct loop *loop, int fd, const struct channel_hand
     channel->ctx = ctx;
     if (flags >= 0)
         (void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+    (void)fcntl(fd, F_SETFD, FD_CLOEXEC); /* programs that a worker starts do not hold it open */
     if (loop_add(loop, &channel->watch, fd, LOOP_READABLE, on_ready) < 0) {
         log_error("cannot watch a channel: %s", strerror(errno));
         abort();
@@ -205,6 +208,18 @@ void channel_free(struct channel *channel)
     buf_fini(&channel->in);
     buf_fini(&channel->out);
     free(channel);
+}
+
+void channel_end(struct channel *channel, const char *reason)
+{
+    if (channel->fd >= 0)
+        read_frames(channel);
+    close_channel(channel, reason);
+}
+
+bool channel_is_unsound(const struct channel *channel)
+{
+    return channel->is_unsound;
 }
 
 struct buf *channel_out(struct channel *channel)

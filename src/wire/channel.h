@@ -29,13 +29,20 @@ struct channel_handlers {
 };
 
 /*
- * Takes over `fd`, a connected stream socket (made non-blocking), and closes it at the end. The
- * others are borrowed, `handlers` too.
+ * Takes over `fd`, a connected stream socket (made non-blocking, and closed in programs that this
+ * process becomes or starts), and closes it at the end. The others are borrowed, `handlers` too.
  */
 struct channel *channel_new(struct loop *loop, int fd, const struct channel_handlers *handlers,
                             void *ctx);
 /* What is still queued is dropped. */
 void channel_free(struct channel *channel);
+/*
+ * The other end is gone, as is known from elsewhere while a copy of its socket may still be open:
+ * hands on what has arrived and closes, on_closed included. Not from a handler.
+ */
+void channel_end(struct channel *channel, const char *reason);
+/* It closed because of what came, and not because the other end is gone. */
+bool channel_is_unsound(const struct channel *channel);
 /* The buffer to append frames to with frame_put_*; then channel_flush. */
 struct buf *channel_out(struct channel *channel);
 /* Writes what the kernel takes now, the rest when it can. Once closed: drops what was queued. */

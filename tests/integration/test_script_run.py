@@ -146,6 +146,59 @@ def set_code(environment, **_others):
     same(int(last[0].split()[2]), total[0]["num_requests"], "the master's figures are whole")
 
 
+DIES = """
+import multiprocessing
+import subprocess
+
+class Ana(User):
+    wait_time = constant(0.1)
+
+    @task
+    def work(self):
+        row()
+
+@events.spawning_complete.add_listener
+def die(**_others):
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 1)  # or the child would keep the run's output open
+    os.dup2(null, 2)
+    HOLD
+    gevent.spawn_later(0.5, os.kill, os.getpid(), 9)
+"""
+
+
+@test
+def a_death_is_seen_while_a_child_holds_what_the_worker_had_open(t):
+    for hold in ('os.system("sleep 7 &")',
+                 'really() or (time.sleep(7), os._exit(0))',
+                 'multiprocessing.Process(target=time.sleep, args=(7,), daemon=True).start()'):
+        began = time.monotonic()
+        text = "from gevent import monkey\nreally = monkey.get_original('os', 'fork')\n"
+        process = start(t, text + DIES.replace("HOLD", hold),
+                        "-u", "1", "-t", "20s")
+        wait_until(lambda: process.child.poll() is not None, f"the end, with {hold}", 5.5)
+        check(time.monotonic() - began < 5.5, f"{hold}: {time.monotonic() - began} s")
+        same(status_of(process), 1, f"exit status: {process.stderr}")
+        contains(process.stderr, "worker 0 was lost: ended by signal 9.*the run ends", hold)
+        same(process.stderr.count("was lost"), 1, "said once")
+
+
+@test
+def a_worker_that_sends_what_is_no_frame_is_lost_for_that_reason(t):
+    outcome, _, _ = run(t, """
+class Ana(User):
+    wait_time = constant(0.1)
+
+    @task
+    def work(self):
+        words = open("/proc/self/cmdline", "rb").read().split(b"\\0")
+        os.write(int(words[-2]), b"\\xff" * 8)
+""", "-u", "1", "-t", "5s")
+    same(outcome.status, 1, f"exit status: {outcome.stderr}")
+    contains(outcome.stderr, "worker 0 was lost: a frame of .* over the limit", "the reason")
+    check("signal 9" not in outcome.stderr, f"our own kill is no reason: {outcome.stderr}")
+
+
 @test
 def messages_go_both_ways_between_processes(t):
     outcome, _, facts = run(t, """

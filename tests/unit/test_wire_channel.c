@@ -123,6 +123,43 @@ static void frames_go_both_ways(void **state)
     close_pair(&pair);
 }
 
+/* As a worker's child does that outlives it. */
+static void a_channel_ends_though_a_copy_of_its_socket_is_open(void **state)
+{
+    struct pair pair;
+    int raw_fd, copy;
+
+    (void)state;
+    open_pair(&pair, &raw_fd);
+    assert_true(fcntl(pair.fds[0], F_GETFD) & FD_CLOEXEC);
+    copy = dup(raw_fd);
+    assert_true(copy >= 0);
+    assert_int_equal(write(raw_fd, "\0\0\0\2\x91\x04", 6), 6); /* a ping */
+    (void)close(raw_fd);
+    channel_end(pair.a.channel, "it ended");
+    assert_int_equal(pair.a.frames, 1);
+    assert_int_equal(pair.a.closes, 1);
+    assert_string_equal(pair.a.reason, "it ended");
+    channel_end(pair.a.channel, "again");
+    assert_int_equal(pair.a.closes, 1);
+    (void)close(copy);
+    channel_free(pair.a.channel);
+    loop_free(pair.loop);
+}
+
+static void a_channel_is_closed_in_programs_that_are_started(void **state)
+{
+    struct pair pair;
+    int raw_fd;
+
+    (void)state;
+    open_pair(&pair, &raw_fd);
+    assert_int_equal(fcntl(raw_fd, F_SETFD, 0), 0);
+    pair.b.channel = channel_new(pair.loop, raw_fd, &HANDLERS, &pair.b);
+    assert_true(fcntl(raw_fd, F_GETFD) & FD_CLOEXEC);
+    close_pair(&pair);
+}
+
 static void a_large_frame_goes_in_parts(void **state)
 {
     enum { PLAN_BYTES = 5 * 1024 * 1024 };
@@ -279,6 +316,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frames_go_both_ways),
+        cmocka_unit_test(a_channel_ends_though_a_copy_of_its_socket_is_open),
+        cmocka_unit_test(a_channel_is_closed_in_programs_that_are_started),
         cmocka_unit_test(a_large_frame_goes_in_parts),
         cmocka_unit_test(order_holds_while_the_other_end_is_slow),
         cmocka_unit_test(frames_cut_anywhere_are_joined),
