@@ -214,7 +214,7 @@ void http_exchange_start(struct http_client *client, struct http_exchange *excha
     }
     exchange->conn = conn;
     conn->exchange = exchange;
-    conn->is_paused = false;
+    conn->is_paused = conn->must_read = false;
     client_connection_send(conn, now_ns);
 }
 

@@ -14,7 +14,8 @@ enum {
     CLIENT_READS_A_TURN = 4,         /* full buffers read before other connections get their turn */
     CLIENT_SEGMENT_BYTES = 1200,     /* a request over this may take more than one segment */
     CLIENT_BODY_PIECE_BYTES = 65536, /* of a body that is read while it is sent */
-    CLIENT_PIECES_A_TURN = 16
+    CLIENT_PIECES_A_TURN = 16,
+    CLIENT_KEPT_REQUEST_BYTES = 64 * 1024 /* of the buffer that all requests are written in */
 };
 
 /* --- heads, lent to responses until they are complete --- */
@@ -273,7 +274,7 @@ static void read_response(struct http_conn *conn, unsigned ready)
     int most = is_sharing ? 1 : CLIENT_READS_A_TURN;
     uint8_t *buffer = loop_shared_buffer(loop);
 
-    conn->wants_write_to_read = false;
+    conn->wants_write_to_read = conn->must_read = false;
     for (int reads = 0; reads < most; reads++) {
         bool is_last;
         size_t len = 0;
@@ -282,8 +283,12 @@ static void read_response(struct http_conn *conn, unsigned ready)
         case IO_OK:
             conn->last_read_ns = loop_refresh_ns(loop);
             is_last = !conn->transport.may_hold_more && !(ready & LOOP_HANGUP);
-            if (!feed(conn, buffer, len, is_last) || is_last || conn->is_paused)
+            if (!feed(conn, buffer, len, is_last) || is_last)
                 return;
+            if (conn->is_paused) {
+                conn->must_read = true;
+                return;
+            }
             break;
         case IO_WANT_WRITE:
             conn->wants_write_to_read = true;
@@ -299,6 +304,7 @@ static void read_response(struct http_conn *conn, unsigned ready)
             return;
         }
     }
+    conn->must_read = true;
     client_connection_rearm(conn);
 }
 
@@ -417,13 +423,15 @@ void client_connection_send(struct http_conn *conn, uint64_t now_ns)
         return;
     }
     queue_rest(conn, request, len, body);
+    if (request->cap > CLIENT_KEPT_REQUEST_BYTES)
+        buf_fini(request);
     if (body && status == IO_OK)
         (void)flush(conn, now_ns);
 }
 
 static void drive(struct http_conn *conn, unsigned ready, uint64_t now_ns)
 {
-    bool may_read = (ready & LOOP_READABLE) || conn->wants_write_to_read;
+    bool may_read = (ready & LOOP_READABLE) || conn->wants_write_to_read || conn->must_read;
 
     if ((ready & LOOP_WRITABLE) && conn->now.out && !flush(conn, now_ns))
         return;

@@ -58,6 +58,7 @@ struct http_conn {
     bool was_used : 1;  /* has served an exchange before */
     bool wants_write_to_read : 1;
     bool is_paused : 1;     /* the owner wants no more for now */
+    bool must_read : 1;     /* the transport holds more, of which no readiness tells */
     bool has_lost_peer : 1; /* a write failed: only what came before it is still read */
 };
 

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { STREAM_SAMPLE_S = 10, STREAM_MESSAGE_BYTES = 256 };
+enum { STREAM_MESSAGE_BYTES = 256 };
 
 struct stream_engine {
     struct stream_engine_config config;
@@ -558,15 +558,7 @@ void stream_close(struct stream *stream, bool is_run_end, uint64_t now_ns)
 
 void stream_sample(struct stream *stream, uint64_t now_ns)
 {
-    uint64_t span_ns = now_ns - stream->sampled_ns;
-    double per_1000_s;
-
-    if (stream->state != STREAM_OPEN || span_ns < STREAM_SAMPLE_S * CLOCK_NS_PER_S)
-        return;
-    per_1000_s = (double)(stream->record.event_count - stream->sampled_count) * 1000.0 *
-                 (double)CLOCK_NS_PER_S / (double)span_ns;
-    stat_rate(stream->target->place.set, METRIC_SSE_EVENTS_PER_STREAM_S, NULL,
-              (uint64_t)per_1000_s);
-    stream->sampled_ns = now_ns;
-    stream->sampled_count = stream->record.event_count;
+    if (stream->state == STREAM_OPEN)
+        stream_stats_sample(&stream->target->place, &stream->record, &stream->sampled_ns,
+                            &stream->sampled_count, now_ns);
 }

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { TAG_BYTES = 96, STREAM_STATS_PATIENCE_MS = 1000 };
+enum { TAG_BYTES = 96, STREAM_STATS_PATIENCE_MS = 1000, STREAM_STATS_SAMPLE_S = 10 };
 
 struct stat_place stat_place_of(struct stats *stats, const char *method, const char *name)
 {
@@ -173,6 +173,21 @@ void stream_stats_event(const struct stat_place *place, struct stream_record *re
     record->last_event_ns = now_ns;
     record->event_count++;
 }
+void stream_stats_sample(const struct stat_place *place, const struct stream_record *record,
+                         uint64_t *since_ns, uint32_t *since_count, uint64_t now_ns)
+{
+    uint64_t span_ns = now_ns - *since_ns;
+    double per_1000_s;
+
+    if (span_ns < STREAM_STATS_SAMPLE_S * CLOCK_NS_PER_S)
+        return;
+    per_1000_s = (double)(record->event_count - *since_count) * 1000.0 * (double)CLOCK_NS_PER_S /
+                 (double)span_ns;
+    stat_rate(place->set, METRIC_SSE_EVENTS_PER_STREAM_S, NULL, (uint64_t)per_1000_s);
+    *since_ns = now_ns;
+    *since_count = record->event_count;
+}
+
 void stream_stats_disconnect(const struct stat_place *place, struct stream_record *record,
                              enum error_class error_class, const char *message, uint64_t now_ns)
 {

@@ -58,6 +58,10 @@ void stream_stats_body(const struct stat_place *place, struct stream_record *rec
                        uint64_t now_ns);
 void stream_stats_event(const struct stat_place *place, struct stream_record *record,
                         const struct sse_event *event, uint64_t now_ns);
+/* Events a second of an open stream, once 10 s have passed since `*since_ns`; then it and
+ * `*since_count` move on. Both begin at the opening. */
+void stream_stats_sample(const struct stat_place *place, const struct stream_record *record,
+                         uint64_t *since_ns, uint32_t *since_count, uint64_t now_ns);
 /* The end of an open stream nobody asked for. */
 void stream_stats_disconnect(const struct stat_place *place, struct stream_record *record,
                              enum error_class error_class, const char *message, uint64_t now_ns);

@@ -41,6 +41,13 @@ struct watch {
 struct loop *loop_new(struct err *err);
 void loop_free(struct loop *loop);
 
+/*
+ * In a forked child: closes its copies of all descriptors that are watched, and the loop's own,
+ * and takes none of them out of the set, which the parent goes on to use. Neither the loop nor what
+ * is watched may be touched any more; their memory is left alone.
+ */
+void loop_abandon(struct loop *loop);
+
 /* -1 with errno when the kernel refuses. The descriptor stays the caller's. */
 int loop_add(struct loop *loop, struct watch *watch, int fd, unsigned interest, watch_fn on_ready);
 /* Also re-arms the edge: readiness that is already there is reported again. */

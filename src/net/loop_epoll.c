@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -114,6 +115,24 @@ void loop_free(struct loop *loop)
         (void)close(loop->fd);
     free(loop->shared_buffer);
     free(loop);
+}
+
+void loop_abandon(struct loop *loop)
+{
+    char path[64], line[256];
+    FILE *file;
+    int fd;
+
+    /* The kernel lists what is watched: proc(5), "fdinfo", the lines "tfd:". */
+    (void)snprintf(path, sizeof path, "/proc/self/fdinfo/%d", loop->fd);
+    file = fopen(path, "re");
+    while (file && fgets(line, sizeof line, file)) {
+        if (sscanf(line, "tfd: %d", &fd) == 1) /* NOLINT(cert-err34-c): the kernel's own number */
+            (void)close(fd);
+    }
+    if (file)
+        (void)fclose(file);
+    (void)close(loop->fd);
 }
 
 int loop_add(struct loop *loop, struct watch *watch, int fd, unsigned interest, watch_fn on_ready)

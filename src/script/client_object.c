@@ -19,18 +19,21 @@ enum { CLIENT_REDIRECTS_MOST = 255 };
 
 struct client_object {
     PyObject_HEAD struct exchange_user user;
-    PyObject *make_error; /* owned */
+    const struct exchange_host *host; /* of the engine it was made for */
+    PyObject *make_error;             /* owned */
 };
 
 static int client_init(PyObject *object, PyObject *args, PyObject *named)
 {
     static const char *const names[] = {"make_error", NULL};
     struct client_object *self = (struct client_object *)object;
+    struct engine_core *core = engine_core_require();
     PyObject *make_error;
 
-    if (!PyArg_ParseTupleAndKeywords(args, named, "O", (char **)(uintptr_t)names, &make_error) ||
-        !engine_core_require())
+    if (!core ||
+        !PyArg_ParseTupleAndKeywords(args, named, "O", (char **)(uintptr_t)names, &make_error))
         return -1;
+    self->host = engine_host(core->engine);
     Py_INCREF(make_error);
     Py_XSETREF(self->make_error, make_error);
     return 0;
@@ -53,7 +56,8 @@ static void client_dealloc(PyObject *object)
     struct client_object *self = (struct client_object *)object;
 
     PyObject_GC_UnTrack(object);
-    exchange_user_fini(&self->user); /* every response holds its client, so none is under way */
+    if (engine_core_owns(self->host))
+        exchange_user_fini(&self->user); /* each response holds its client: none is under way */
     Py_XDECREF(self->make_error);
     Py_TYPE(object)->tp_free(object);
 }
@@ -64,8 +68,8 @@ int client_raise(PyObject *client, const struct exchange *exchange)
     PyObject *error = NULL;
 
     if (make_error)
-        error = PyObject_CallFunction(make_error, "ssO", error_class_name(exchange->error_class),
-                                      exchange->message, Py_True);
+        error = PyObject_CallFunction(make_error, "sNO", error_class_name(exchange->error_class),
+                                      text_from(exchange->message), Py_True);
     else
         PyErr_SetString(PyExc_ConnectionError, exchange->message);
     if (error && PyExceptionInstance_Check(error))
@@ -207,36 +211,89 @@ static int take_timeout(PyObject *value, uint64_t *timeout_ns)
     return 0;
 }
 
-static const char *text_or_null(PyObject *value)
+/* The paths of one request, until networks_find has looked at them. */
+struct tls_paths {
+    PyObject *authority, *cert, *key; /* owned bytes; NULL: none */
+};
+
+/* A path as bytes; 0 with NULL for None. */
+static int take_path(PyObject *value, PyObject **path)
 {
-    return value && PyUnicode_Check(value) ? PyUnicode_AsUTF8(value) : NULL;
+    if (!value || value == Py_None)
+        return 0;
+    return PyUnicode_FSConverter(value, path) ? 0 : -1;
 }
 
-static int take_client(struct exchange_order *order, PyObject *verify, PyObject *cert)
+/* verify: True, False, or a path; anything else by its truth, as requests has it. */
+static int take_verify(PyObject *verify, struct networks_choice *choice, struct tls_paths *paths)
+{
+    int is_true;
+
+    if (verify && (PyUnicode_Check(verify) || PyBytes_Check(verify) ||
+                   PyObject_HasAttrString(verify, "__fspath__"))) {
+        if (take_path(verify, &paths->authority) < 0)
+            return -1;
+        choice->ca_path = PyBytes_AS_STRING(paths->authority);
+        return 0;
+    }
+    is_true = verify && verify != Py_None ? PyObject_IsTrue(verify) : 1;
+    choice->is_insecure = is_true == 0;
+    return is_true < 0 ? -1 : 0;
+}
+
+/* cert: a path, or a pair of them. */
+static int take_cert(PyObject *cert, struct networks_choice *choice, struct tls_paths *paths)
+{
+    PyObject *pair;
+    int result;
+
+    if (cert && (PyTuple_Check(cert) || PyList_Check(cert))) {
+        pair = PySequence_Fast(cert, "cert is a path or a pair of them");
+        if (pair && PySequence_Fast_GET_SIZE(pair) != 2)
+            PyErr_SetString(PyExc_ValueError, "cert is a path or a pair of them");
+        result = pair && !PyErr_Occurred() &&
+                         take_path(PySequence_Fast_GET_ITEM(pair, 0), &paths->cert) == 0 &&
+                         take_path(PySequence_Fast_GET_ITEM(pair, 1), &paths->key) == 0
+                     ? 0
+                     : -1;
+        Py_XDECREF(pair);
+    } else {
+        result = take_path(cert, &paths->cert);
+    }
+    choice->cert_path = paths->cert ? PyBytes_AS_STRING(paths->cert) : NULL;
+    choice->key_path = paths->key ? PyBytes_AS_STRING(paths->key) : NULL;
+    return result;
+}
+
+static int find_client(struct exchange_order *order, const struct networks_choice *choice)
 {
     struct engine_core *core = engine_core_require();
     struct networks *networks = core ? engine_networks(core->engine) : NULL;
-    struct networks_choice choice = {.is_insecure = verify == Py_False,
-                                     .ca_path = text_or_null(verify)};
     struct err err = {0};
 
-    if (cert && PyTuple_Check(cert) && PyTuple_GET_SIZE(cert) == 2) {
-        choice.cert_path = text_or_null(PyTuple_GET_ITEM(cert, 0));
-        choice.key_path = text_or_null(PyTuple_GET_ITEM(cert, 1));
-    } else {
-        choice.cert_path = text_or_null(cert);
-    }
-    if (PyErr_Occurred())
-        return -1;
     if (!networks) {
         PyErr_SetString(PyExc_RuntimeError, "the run has not begun");
         return -1;
     }
-    order->client = networks_find(networks, &choice, &err);
+    order->client = networks_find(networks, choice, &err);
     if (order->client)
         return 0;
     PyErr_SetString(PyExc_OSError, err.text);
     return -1;
+}
+
+static int take_client(struct exchange_order *order, PyObject *verify, PyObject *cert)
+{
+    struct networks_choice choice = {0};
+    struct tls_paths paths = {0};
+    int result = -1;
+
+    if (take_verify(verify, &choice, &paths) == 0 && take_cert(cert, &choice, &paths) == 0)
+        result = find_client(order, &choice);
+    Py_XDECREF(paths.authority);
+    Py_XDECREF(paths.cert);
+    Py_XDECREF(paths.key);
+    return result;
 }
 
 /* The endpoint of the figures: the name given, else path and query. */
@@ -362,6 +419,10 @@ static PyObject *client_set_auth(PyObject *object, PyObject *args)
         kind = AUTH_ANY;
     else if (scheme)
         return PyErr_Format(PyExc_ValueError, "there is no scheme '%s'", scheme);
+    if (kind != AUTH_NONE && (!user || !password)) {
+        PyErr_SetString(PyExc_ValueError, "a user and a password are wanted, not None");
+        return NULL;
+    }
     if (kind != AUTH_NONE && auth_check(kind, user, password, &err) < 0) {
         PyErr_SetString(PyExc_ValueError, err.text);
         return NULL;
@@ -376,6 +437,11 @@ static struct cookie_jar *jar_of(const struct client_object *self)
     return self->user.session.own ? self->user.session.own->jar : NULL;
 }
 
+static PyObject *latin_1(const char *text)
+{
+    return PyUnicode_DecodeLatin1(text, (Py_ssize_t)strlen(text), NULL);
+}
+
 static PyObject *make_cookie(const struct cookie *cookie)
 {
     PyObject *expires = Py_None;
@@ -384,8 +450,10 @@ static PyObject *make_cookie(const struct cookie *cookie)
         expires = PyFloat_FromDouble(cookie->expires_unix_ms / 1e3);
     else
         Py_INCREF(expires);
-    return Py_BuildValue("ssssNO", cookie->name, cookie->value, cookie->domain, cookie->path,
-                         expires, cookie->is_secure ? Py_True : Py_False);
+    /* As http.client reads headers. */
+    return Py_BuildValue("NNNNNO", latin_1(cookie->name), latin_1(cookie->value),
+                         latin_1(cookie->domain), latin_1(cookie->path), expires,
+                         cookie->is_secure ? Py_True : Py_False);
 }
 
 static PyObject *client_cookies(PyObject *object, PyObject *unused)

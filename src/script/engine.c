@@ -198,6 +198,12 @@ void engine_free(struct engine *engine)
     free(engine);
 }
 
+void engine_abandon(struct engine *engine)
+{
+    log_set_sink(NULL, NULL);
+    loop_abandon(engine->loop); /* the channel is watched there as well */
+}
+
 int engine_fd(const struct engine *engine)
 {
     return loop_fd(engine->loop);
@@ -273,9 +279,9 @@ void engine_note_turn(struct engine *engine, uint64_t took_ns)
 
 static void read_gauges(void *ctx, struct reporter_gauges *gauges, uint64_t now_ns)
 {
-    const struct engine *engine = ctx;
+    struct engine *engine = ctx;
 
-    (void)now_ns;
+    exchange_host_sample(&engine->host, now_ns);
     *gauges = (struct reporter_gauges){.users = engine->users,
                                        .open = engine->host.open_count,
                                        .connecting = engine->host.asking_count};
@@ -315,7 +321,7 @@ void engine_end_streams(struct engine *engine)
         return;
     engine->is_ending = true;
     engine->host.is_ending = true;
-    read_gauges(engine, &engine->last, 0);
+    read_gauges(engine, &engine->last, loop_refresh_ns(engine->loop));
     engine->last.connecting = 0;
 }
 

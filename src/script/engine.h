@@ -36,6 +36,9 @@ struct engine *engine_new(int fd, const struct engine_handlers *handlers, void *
                           struct err *err);
 /* After the last exchange and the last user are gone. */
 void engine_free(struct engine *engine);
+/* In a forked child: closes its copies of the parent's sockets, touches nothing else. The engine is
+ * of no use there any more. */
+void engine_abandon(struct engine *engine);
 /* For the outer loop: readable when engine_turn has something to do. */
 int engine_fd(const struct engine *engine);
 /* Hands on what is ready, for about ENGINE_TURN_US: the rest waits until others have had their

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "script/objects.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,8 @@ static const uint64_t TURN_BUDGET_NS = 2000000;
  */
 static const uint64_t STAY_NS = 1000000;
 static const uint64_t STAY_GAP_NS = 500000; /* longer than this apart: not worth the wait */
+
+enum { USERS_MOST = 10000000 };
 
 struct engine_object {
     PyObject_HEAD struct engine_core core;
@@ -38,6 +41,8 @@ static struct engine_object *the_engine;
  * neither, and may make an engine of its own. */
 static void on_fork(void)
 {
+    if (the_engine)
+        engine_abandon(the_engine->core.engine);
     the_engine = NULL;
 }
 
@@ -65,6 +70,11 @@ static int come_back(struct engine_object *self)
     Py_XDECREF(turn);
     Py_XDECREF(result);
     return result ? 0 : -1;
+}
+
+bool engine_core_owns(const struct exchange_host *host)
+{
+    return the_engine && host == engine_host(the_engine->core.engine);
 }
 
 void engine_core_wake(struct park_slot *slot)
@@ -243,74 +253,105 @@ static PyObject *engine_turn_method(PyObject *object, PyObject *unused)
 
 /* --- to the controller --- */
 
+/* NULL with RuntimeError in a forked child, whose parent's engine it is. */
 static struct engine *engine_of(PyObject *object)
 {
-    return ((struct engine_object *)object)->core.engine;
+    struct engine_object *self = (struct engine_object *)object;
+
+    if (self == the_engine)
+        return self->core.engine;
+    PyErr_SetString(PyExc_RuntimeError, "this engine belongs to the parent of this process");
+    return NULL;
 }
 
 static PyObject *engine_ready_method(PyObject *object, PyObject *unused)
 {
+    struct engine *engine = engine_of(object);
+
     (void)unused;
-    engine_ready(engine_of(object));
+    if (!engine)
+        return NULL;
+    engine_ready(engine);
     Py_RETURN_NONE;
+}
+
+/* Text as UTF-8, with "?" for what it cannot hold; NULL with an exception. */
+static PyObject *encode(PyObject *text)
+{
+    if (PyUnicode_Check(text))
+        return PyUnicode_AsEncodedString(text, "utf-8", "replace");
+    PyErr_SetString(PyExc_TypeError, "text is wanted");
+    return NULL;
 }
 
 static PyObject *engine_log_method(PyObject *object, PyObject *line)
 {
-    const char *text = PyUnicode_AsUTF8(line);
-    struct buf *out = engine_out(engine_of(object));
+    struct engine *engine = engine_of(object);
+    PyObject *text = encode(line);
 
     if (!text)
         return NULL;
-    if (out)
-        frame_put_log(out, LOG_NONE, text);
-    engine_send(engine_of(object));
+    if (!engine) { /* in a forked child: where a program's log goes that nobody set up */
+        PyErr_Clear();
+        PySys_FormatStderr("%U\n", line);
+    } else if (engine_out(engine)) {
+        frame_put_log(engine_out(engine), LOG_NONE, PyBytes_AS_STRING(text));
+        engine_send(engine);
+    }
+    Py_DECREF(text);
     Py_RETURN_NONE;
 }
 
 static PyObject *engine_fail_method(PyObject *object, PyObject *sentence)
 {
-    const char *text = PyUnicode_AsUTF8(sentence);
-    struct buf *out = engine_out(engine_of(object));
+    struct engine *engine = engine_of(object);
+    PyObject *text = engine ? encode(sentence) : NULL;
 
     if (!text)
         return NULL;
-    if (out)
-        frame_put_fail(out, text);
-    engine_send(engine_of(object));
+    if (engine_out(engine))
+        frame_put_fail(engine_out(engine), PyBytes_AS_STRING(text));
+    engine_send(engine);
+    Py_DECREF(text);
     Py_RETURN_NONE;
 }
 
 static PyObject *engine_quit_method(PyObject *object, PyObject *unused)
 {
-    struct buf *out = engine_out(engine_of(object));
+    struct engine *engine = engine_of(object);
 
     (void)unused;
-    if (out)
-        frame_put_quit(out);
-    engine_send(engine_of(object));
+    if (!engine)
+        return NULL;
+    if (engine_out(engine))
+        frame_put_quit(engine_out(engine));
+    engine_send(engine);
     Py_RETURN_NONE;
 }
 
 static PyObject *engine_message_method(PyObject *object, PyObject *args)
 {
+    struct engine *engine = engine_of(object);
     struct frame_message message = {0};
-    struct buf *out = engine_out(engine_of(object));
     const char *data;
     Py_ssize_t type_len, data_len;
     unsigned destination;
 
-    if (!PyArg_ParseTuple(args, "s#y#I", &message.type, &type_len, &data, &data_len, &destination))
+    if (!engine ||
+        !PyArg_ParseTuple(args, "s#y#I", &message.type, &type_len, &data, &data_len, &destination))
         return NULL;
     if (type_len > FRAME_TYPE_LIMIT_BYTES || data_len > FRAME_MESSAGE_LIMIT_BYTES)
-        return PyErr_Format(PyExc_ValueError, "a message of %zd bytes is over its limit", data_len);
+        return PyErr_Format(PyExc_ValueError,
+                            "a message has at most %d bytes of type and %d of data, not %zd and "
+                            "%zd",
+                            FRAME_TYPE_LIMIT_BYTES, FRAME_MESSAGE_LIMIT_BYTES, type_len, data_len);
     message.type_bytes = (size_t)type_len;
     message.data = (const uint8_t *)data;
     message.data_bytes = (size_t)data_len;
     message.destination = destination;
-    if (out)
-        frame_put_message(out, &message);
-    engine_send(engine_of(object));
+    if (engine_out(engine))
+        frame_put_message(engine_out(engine), &message);
+    engine_send(engine);
     Py_RETURN_NONE;
 }
 
@@ -340,64 +381,80 @@ static char **class_names(PyObject *list, size_t *count)
 
 static PyObject *engine_target_method(PyObject *object, PyObject *args)
 {
+    struct engine *engine = engine_of(object);
     struct frame_target target = {0};
-    struct buf *out = engine_out(engine_of(object));
-    unsigned users;
+    long long users;
     PyObject *classes;
 
-    if (!PyArg_ParseTuple(args, "IdO", &users, &target.spawn_rate_per_s, &classes))
+    if (!engine || !PyArg_ParseTuple(args, "LdO", &users, &target.spawn_rate_per_s, &classes))
         return NULL;
-    target.users = users;
+    if (users < 0 || users > USERS_MOST)
+        return PyErr_Format(PyExc_ValueError, "users are 0 to %d, not %lld", USERS_MOST, users);
+    if (!isfinite(target.spawn_rate_per_s) || target.spawn_rate_per_s <= 0) {
+        PyErr_SetString(PyExc_ValueError, "a spawn rate is a number above 0");
+        return NULL;
+    }
+    target.users = (uint32_t)users;
     target.classes = class_names(classes, &target.class_count);
     if (!target.classes)
         return NULL;
-    if (out)
-        frame_put_target(out, &target);
+    if (engine_out(engine))
+        frame_put_target(engine_out(engine), &target);
     free(target.classes);
-    engine_send(engine_of(object));
+    engine_send(engine);
     Py_RETURN_NONE;
 }
 
 static PyObject *engine_end_streams_method(PyObject *object, PyObject *unused)
 {
+    struct engine *engine = engine_of(object);
+
     (void)unused;
-    engine_end_streams(engine_of(object));
+    if (!engine)
+        return NULL;
+    engine_end_streams(engine);
     Py_RETURN_NONE;
 }
 
 static PyObject *engine_done_method(PyObject *object, PyObject *args)
 {
+    struct engine *engine = engine_of(object);
     struct frame_done done = {0};
     int had_unhandled;
 
-    if (!PyArg_ParseTuple(args, "ip", &done.exit_code, &had_unhandled))
+    if (!engine || !PyArg_ParseTuple(args, "ip", &done.exit_code, &had_unhandled))
         return NULL;
     done.had_unhandled = had_unhandled;
-    engine_done(engine_of(object), &done);
+    engine_done(engine, &done);
     Py_RETURN_NONE;
 }
 
 static PyObject *get_users(PyObject *object, void *closure)
 {
+    const struct engine *engine = engine_of(object);
+
     (void)closure;
-    return PyLong_FromUnsignedLong(engine_users(engine_of(object)));
+    return engine ? PyLong_FromUnsignedLong(engine_users(engine)) : NULL;
 }
 
 static int set_users(PyObject *object, PyObject *value, void *closure)
 {
+    struct engine *engine = engine_of(object);
     unsigned long users = value ? PyLong_AsUnsignedLong(value) : 0;
 
     (void)closure;
-    if (PyErr_Occurred())
+    if (!engine || PyErr_Occurred())
         return -1;
-    engine_set_users(engine_of(object), (uint32_t)users);
+    engine_set_users(engine, users < USERS_MOST ? (uint32_t)users : USERS_MOST);
     return 0;
 }
 
 static PyObject *get_is_drained(PyObject *object, void *closure)
 {
+    const struct engine *engine = engine_of(object);
+
     (void)closure;
-    return PyBool_FromLong(engine_is_drained(engine_of(object)));
+    return engine ? PyBool_FromLong(engine_is_drained(engine)) : NULL;
 }
 
 static PyMethodDef engine_methods[] = {

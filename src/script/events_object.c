@@ -56,7 +56,8 @@ static PyMemberDef event_members[] = {
     {"event", T_OBJECT, offsetof(struct event_object, name), READONLY, "its name"},
     {"data", T_OBJECT, offsetof(struct event_object, data), READONLY, "lines joined by LF"},
     {"id", T_OBJECT, offsetof(struct event_object, id), READONLY, "the last event ID"},
-    {"retry", T_OBJECT, offsetof(struct event_object, retry), READONLY, "ms, or None"},
+    {"retry", T_OBJECT, offsetof(struct event_object, retry), READONLY,
+     "ms that the server set for reconnecting, here or since the event before; or None"},
     {"received", T_DOUBLE, offsetof(struct event_object, received_s), READONLY,
      "when its last byte was read, seconds since 1970"},
     {NULL, 0, 0, 0, NULL},
@@ -80,7 +81,7 @@ struct events_object {
     struct sse_parser parser;
     PyObject **queue; /* owned: events nobody has taken yet */
     size_t queue_at, queue_len, queue_cap;
-    PyObject *retry; /* owned: of the block under way; NULL: none */
+    PyObject *retry; /* owned: set since the event before; NULL: none */
     double received_s;
     long last_retry_ms; /* -1: the server set none */
     bool has_failed;    /* an exception is set */
@@ -173,14 +174,14 @@ static PyObject *take(struct events_object *events)
     return event;
 }
 
-/* Parses all that has come. */
+/* Parses what came in one read. */
 static int feed(struct events_object *events, struct exchange *exchange)
 {
-    size_t len = exchange_buffered(exchange);
+    size_t len = exchange_piece(exchange);
     enum sse_status status;
 
-    events->received_s = response_received_s(events->response);
-    status = sse_parser_feed(&events->parser, exchange_bytes(exchange), len, exchange->moved_ns);
+    events->received_s = response_came_s(events->response);
+    status = sse_parser_feed(&events->parser, exchange_bytes(exchange), len, exchange->came_ns);
     exchange_take(exchange, len);
     if (events->has_failed) {
         events->has_failed = false;

@@ -20,6 +20,8 @@ static void add_error(const struct exchange *exchange, enum error_class error_cl
                     message, clock_unix_ms());
 }
 
+_Static_assert(sizeof(struct exchange) <= 536, "exists once a stream of a script");
+
 /* --- the request --- */
 
 static void append_headers(const struct exchange_message *message, const struct fetch_hop *hop,
@@ -165,8 +167,10 @@ static void on_answer(struct fetch *fetch, const struct http_head *head, bool is
     } else {
         exchange_stats_answer(place->set, &fetch->exchange, head->status, is_hop, NULL);
     }
-    if (is_hop || exchange->stream || exchange->order.is_streamed)
+    if (is_hop || exchange->stream || exchange->order.is_streamed) {
         exchange_stats_time(place->set, &fetch->exchange, now_ns);
+        exchange->is_timed = !is_hop;
+    }
     if (is_hop) {
         add_hop(exchange, head);
         return;
@@ -239,7 +243,7 @@ static void finish(struct exchange *exchange, enum error_class error_class, cons
     } else {
         if (!was_answered)
             exchange_stats_unanswered(exchange->order.place.set);
-        else if (!exchange->order.is_streamed)
+        else if (!exchange->is_timed)
             exchange_stats_time(exchange->order.place.set, &exchange->fetch.exchange, now_ns);
         if (error_class != CLASS_NONE)
             add_error(exchange, error_class, message);
@@ -284,7 +288,38 @@ static void make_room(struct exchange *exchange)
     if (exchange->body_at == 0)
         return;
     buf_drop(&exchange->body, exchange->body_at);
+    exchange->mark_count -= exchange->mark_at;
+    for (uint32_t i = 0; i < exchange->mark_count; i++) {
+        exchange->marks[i] = exchange->marks[exchange->mark_at + i];
+        exchange->marks[i].at -= exchange->body_at;
+    }
+    exchange->mark_at = 0;
     exchange->body_at = 0;
+}
+
+/* New bytes behind those that wait are told apart by when they came. */
+static void mark(struct exchange *exchange, uint64_t now_ns)
+{
+    uint32_t count = exchange->mark_count;
+
+    if (exchange->body.len == 0) {
+        exchange->came_ns = now_ns;
+        return;
+    }
+    if (count == EXCHANGE_MARK_LIMIT)
+        return;
+    if ((count & (count - 1)) == 0) /* full: it grows by doubling */
+        exchange->marks =
+            x_realloc(exchange->marks, (count ? 2 * (size_t)count : 1) * sizeof *exchange->marks);
+    exchange->marks[count] = (struct exchange_mark){.at = exchange->body.len, .came_ns = now_ns};
+    exchange->mark_count++;
+}
+
+static void drop_marks(struct exchange *exchange)
+{
+    free(exchange->marks);
+    exchange->marks = NULL;
+    exchange->mark_at = exchange->mark_count = 0;
 }
 
 static void on_body(struct fetch *fetch, const uint8_t *bytes, size_t len, uint64_t now_ns)
@@ -303,6 +338,7 @@ static void on_body(struct fetch *fetch, const uint8_t *bytes, size_t len, uint6
         finish(exchange, CLASS_TOO_LARGE, "more than 256 MiB to be held at once", now_ns);
         return;
     }
+    mark(exchange, now_ns);
     (void)buf_append(&exchange->body, bytes, len);
     if (exchange->order.is_streamed && exchange->body.len > EXCHANGE_PAUSE_BYTES) {
         exchange->is_paused = true;
@@ -394,6 +430,7 @@ void exchange_fini(struct exchange *exchange)
     free(exchange->reason);
     exchange_order_fini(&exchange->order);
     buf_fini(&exchange->body);
+    drop_marks(exchange);
 }
 
 static void resume(struct exchange *exchange)
@@ -408,8 +445,13 @@ void exchange_take(struct exchange *exchange, size_t len)
 {
     assert(len <= exchange_buffered(exchange));
     exchange->body_at += len;
-    if (exchange->body_at < exchange->body.len)
+    if (exchange->body_at < exchange->body.len) {
+        while (exchange->mark_at < exchange->mark_count &&
+               exchange->marks[exchange->mark_at].at <= exchange->body_at)
+            exchange->came_ns = exchange->marks[exchange->mark_at++].came_ns;
         return;
+    }
+    drop_marks(exchange);
     exchange->body_at = 0;
     /* A burst should not leave every stream with a large buffer. */
     if (exchange->body.cap > EXCHANGE_KEPT_BYTES)
@@ -417,6 +459,13 @@ void exchange_take(struct exchange *exchange, size_t len)
     else
         buf_clear(&exchange->body);
     resume(exchange);
+}
+
+void exchange_want_whole(struct exchange *exchange, bool is_whole)
+{
+    exchange->order.is_streamed = !is_whole;
+    if (is_whole)
+        resume(exchange);
 }
 
 void exchange_await(struct exchange *exchange)

@@ -23,6 +23,7 @@ struct exchange_stream;
 struct sse_shared;
 
 enum {
+    EXCHANGE_MARK_LIMIT = 4096, /* reads told apart; past it they count as one */
     /* A streamed body that nobody reads: beyond it the rest stays in the kernel. */
     EXCHANGE_PAUSE_BYTES = 256 * 1024,
     /* A body that is read whole, or a line without an end: beyond it too_large. */
@@ -37,6 +38,8 @@ struct exchange_host {
     struct loop *loop;   /* borrowed */
     struct stats *stats; /* borrowed */
     struct sse_shared *parsers;
+    struct pool *streams; /* of struct exchange_stream */
+    struct list open_streams;
     struct rng rng;
     uint32_t asking_count; /* streams asked for and not answered */
     uint32_t open_count;   /* streams open now */
@@ -53,6 +56,9 @@ struct exchange_memory {
     size_t endpoint;
     struct stream_record record; /* attempt_count 0: this place is free */
 };
+
+/* Once a second: what is sampled of open streams. */
+void exchange_host_sample(struct exchange_host *host, uint64_t now_ns);
 
 /* What a user keeps between its requests. Zero is empty. */
 struct exchange_user {
@@ -95,6 +101,12 @@ struct exchange_order {
 void exchange_order_init(struct exchange_order *order);
 void exchange_order_fini(struct exchange_order *order);
 
+/* From `at` on, bytes of the body came at `came_ns`. */
+struct exchange_mark {
+    size_t at;
+    uint64_t came_ns;
+};
+
 enum exchange_state { EXCHANGE_NEW = 0, EXCHANGE_ASKING, EXCHANGE_OPEN, EXCHANGE_DONE };
 
 /* An answer that led to another request. */
@@ -125,6 +137,9 @@ struct exchange {
     size_t headers_bytes;
     struct buf body; /* what nobody has taken yet */
     size_t body_at;
+    uint64_t came_ns;             /* when the first of them came */
+    struct exchange_mark *marks;  /* owned: where later reads begin, rising; NULL: nowhere */
+    uint32_t mark_at, mark_count; /* those in front of mark_at are behind us */
     double started_unix_ms;
     uint64_t began_ns, answered_ns, ended_ns;
     uint64_t moved_ns;            /* the silence that a timeout measures began */
@@ -132,6 +147,7 @@ struct exchange {
     char *message;                /* owned; of the error */
     uint8_t state;                /* enum exchange_state */
     bool is_paused : 1;
+    bool is_timed : 1;     /* its duration is recorded */
     bool is_connected : 1; /* the request went out */
     bool is_awaited : 1;   /* silence counts against read_timeout_ns */
 };
@@ -165,8 +181,19 @@ static inline const uint8_t *exchange_bytes(const struct exchange *exchange)
     return exchange->body.bytes + exchange->body_at;
 }
 
+/* How many of them came with the first one, in one read of the socket. */
+static inline size_t exchange_piece(const struct exchange *exchange)
+{
+    return (exchange->mark_at < exchange->mark_count ? exchange->marks[exchange->mark_at].at
+                                                     : exchange->body.len) -
+           exchange->body_at;
+}
+
 /* The first `len` of them were read. */
 void exchange_take(struct exchange *exchange, size_t len);
+/* The rest of the body is wanted as a whole, or piece by piece again: a whole one is held up to
+ * EXCHANGE_BODY_LIMIT_BYTES, and of its pieces nobody is told. */
+void exchange_want_whole(struct exchange *exchange, bool is_whole);
 /* Somebody waits from now on: fails as timeout_read unless something comes within the order's
  * read_timeout_ns. */
 void exchange_await(struct exchange *exchange);

@@ -12,12 +12,17 @@ enum { STREAM_MESSAGE_BYTES = 256 };
 
 /* What a response that is an event stream has beside the bytes. */
 struct exchange_stream {
+    struct list node;          /* in the host's list while open */
     struct exchange *exchange; /* borrowed: the owner */
     struct stream_record record;
     struct sse_parser parser;
+    uint64_t sampled_ns;
+    uint32_t sampled_count;
     bool is_open;
     bool is_blind; /* past the parser's limit: the script reads on, nothing more is counted */
 };
+
+_Static_assert(sizeof(struct exchange_stream) <= 136, "exists once a stream");
 
 static void on_event(struct sse_parser *parser, const struct sse_event *event, uint64_t now_ns)
 {
@@ -68,6 +73,8 @@ static void open_stream(struct exchange *exchange, uint64_t now_ns)
     exchange->host->asking_count--;
     exchange->host->open_count++;
     stream->is_open = true;
+    stream->sampled_ns = now_ns;
+    list_append(&exchange->host->open_streams, &stream->node);
     stream_stats_connected(&exchange->order.place, &stream->record, &exchange->fetch.exchange,
                            now_ns);
 }
@@ -84,8 +91,9 @@ static void end_stream(struct exchange *exchange, uint64_t now_ns)
     if (stream->is_open)
         stream->record.ended_ns = now_ns;
     remember(exchange->user, exchange->order.place.endpoint, &stream->record);
+    list_remove(&stream->node);
     sse_parser_fini(&stream->parser);
-    free(stream);
+    pool_give(exchange->host->streams, stream);
     exchange->stream = NULL;
 }
 
@@ -103,13 +111,27 @@ void exchange_host_init(struct exchange_host *host, struct loop *loop, struct st
 {
     *host = (struct exchange_host){.loop = loop, .stats = stats};
     host->parsers = sse_shared_new(&parser_handlers, SSE_LIMIT_DEFAULT_BYTES);
+    host->streams = pool_new(sizeof(struct exchange_stream), 0);
+    list_init(&host->open_streams);
     rng_init(&host->rng, seed);
 }
 
 void exchange_host_fini(struct exchange_host *host)
 {
     sse_shared_free(host->parsers);
+    pool_free(host->streams);
     host->parsers = NULL;
+    host->streams = NULL;
+}
+
+void exchange_host_sample(struct exchange_host *host, uint64_t now_ns)
+{
+    for (struct list *at = host->open_streams.next; at != &host->open_streams; at = at->next) {
+        struct exchange_stream *stream = CONTAINER_OF(at, struct exchange_stream, node);
+
+        stream_stats_sample(&stream->exchange->order.place, &stream->record, &stream->sampled_ns,
+                            &stream->sampled_count, now_ns);
+    }
 }
 
 void exchange_user_fini(struct exchange_user *user)
@@ -128,10 +150,13 @@ bool exchange_stream_is_one(const struct http_head *head)
 
 void exchange_stream_begin(struct exchange *exchange)
 {
-    struct exchange_stream *stream = x_calloc(1, sizeof *stream);
+    struct exchange_stream *stream = pool_take(exchange->host->streams);
     const struct exchange_memory *memory =
         exchange->order.is_resuming ? recall(exchange->user, exchange->order.place.endpoint) : NULL;
 
+    if (!stream)
+        return; /* no memory: the response is there all the same, without figures */
+    list_init(&stream->node);
     stream->exchange = exchange;
     if (memory)
         stream->record = memory->record;

@@ -12,6 +12,7 @@ struct lines_object {
     PyObject_HEAD PyObject *response; /* owned */
     PyObject *delimiter;              /* owned bytes; NULL: line ends */
     struct lines lines;
+    size_t looked_at; /* bytes known to hold no delimiter */
     bool is_over;
 };
 
@@ -40,13 +41,14 @@ static PyObject *make_line(const struct lines_object *object, const uint8_t *byt
 }
 
 /* As lines_next, but up to a text that the script chose. */
-static bool find_delimiter(const struct lines_object *object, const uint8_t *bytes, size_t len,
+static bool find_delimiter(struct lines_object *object, const uint8_t *bytes, size_t len,
                            struct lines_found *found)
 {
-    size_t size = (size_t)PyBytes_GET_SIZE(object->delimiter);
+    size_t size = (size_t)PyBytes_GET_SIZE(object->delimiter), from = object->looked_at;
     const uint8_t *at =
-        len >= size ? memmem(bytes, len, PyBytes_AS_STRING(object->delimiter), size) : NULL;
+        memmem(bytes + from, len - from, PyBytes_AS_STRING(object->delimiter), size);
 
+    object->looked_at = at || len < size ? 0 : len - (size - 1);
     if (!at)
         return false;
     *found = (struct lines_found){.len = (size_t)(at - bytes), .used = (size_t)(at - bytes) + size};
@@ -178,6 +180,7 @@ PyObject *lines_object_new(PyObject *response, PyObject *encoding, PyObject *del
     object->response = response;
     object->delimiter = bytes;
     object->lines = (struct lines){.kind = kind};
+    object->looked_at = 0;
     object->is_over = false;
     return (PyObject *)object;
 }

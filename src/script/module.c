@@ -5,6 +5,8 @@
 
 #include "script/objects.h"
 
+#include <string.h>
+
 PyMODINIT_FUNC PyInit__cicada(void);
 
 static struct PyModuleDef definition = {
@@ -13,6 +15,11 @@ static struct PyModuleDef definition = {
     .m_doc = "cicada's engine for Locust files.",
     .m_size = -1,
 };
+
+PyObject *text_from(const char *text)
+{
+    return PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
+}
 
 static int add_types(PyObject *module)
 {

@@ -27,8 +27,13 @@ struct engine_core {
 };
 /* The engine of this process, for the thread it was made in; NULL with RuntimeError. Borrowed. */
 struct engine_core *engine_core_require(void);
+/* False in a forked child, for what is the parent's: it is left alone then, memory and all. */
+bool engine_core_owns(const struct exchange_host *host);
 /* Whoever waits there is switched to in the pass under way, or in one that is asked for. */
 void engine_core_wake(struct park_slot *slot);
+
+/* Text that may hold anything, as UTF-8 with replacement characters. */
+PyObject *text_from(const char *text);
 
 /* --- client_object.c --- */
 extern PyTypeObject ClientType;
@@ -45,8 +50,8 @@ struct exchange *response_exchange(PyObject *response);
 int response_wait(PyObject *response, size_t had);
 /* The body ended: StopIteration's NULL without an exception, or the error's. */
 int response_check_end(PyObject *response);
-/* When the latest bytes came, seconds since 1970. */
-double response_received_s(PyObject *response);
+/* When the first of the bytes that wait came, seconds since 1970. */
+double response_came_s(PyObject *response);
 
 /* --- headers_object.c --- */
 extern PyTypeObject HeadersType;

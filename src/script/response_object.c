@@ -49,8 +49,8 @@ int response_wait(PyObject *response, size_t had)
     struct response_object *self = (struct response_object *)response;
 
     while (exchange_buffered(&self->exchange) <= had && !exchange_is_done(&self->exchange)) {
-        exchange_await(&self->exchange);
-        if (wait_once(self) < 0)
+        exchange_await(&self->exchange); /* which may end it, with nobody to be woken yet */
+        if (!exchange_is_done(&self->exchange) && wait_once(self) < 0)
             return -1;
     }
     return 0;
@@ -65,12 +65,12 @@ int response_check_end(PyObject *response)
     return client_raise(self->client, &self->exchange);
 }
 
-double response_received_s(PyObject *response)
+double response_came_s(PyObject *response)
 {
     const struct exchange *exchange = response_exchange(response);
     uint64_t now_ns = clock_now_ns();
 
-    return clock_unix_ms() / 1e3 - (double)(now_ns - exchange->moved_ns) / 1e9;
+    return clock_unix_ms() / 1e3 - (double)(now_ns - exchange->came_ns) / 1e9;
 }
 
 /* --- a request --- */
@@ -113,7 +113,8 @@ static void response_dealloc(PyObject *object)
 {
     struct response_object *self = (struct response_object *)object;
 
-    exchange_fini(&self->exchange);
+    if (engine_core_owns(self->exchange.host))
+        exchange_fini(&self->exchange);
     Py_XDECREF(self->body);
     Py_XDECREF(self->headers);
     Py_XDECREF(self->content);
@@ -158,34 +159,30 @@ static PyObject *response_read(PyObject *object, PyObject *const *args, Py_ssize
     return take_bytes(exchange, most < 0 ? SIZE_MAX : (size_t)most);
 }
 
+static int wait_for_whole(PyObject *object)
+{
+    struct response_object *self = (struct response_object *)object;
+    int result = 0;
+
+    exchange_want_whole(&self->exchange, true);
+    while (result == 0 && !exchange_is_done(&self->exchange)) {
+        exchange_await(&self->exchange);
+        if (!exchange_is_done(&self->exchange))
+            result = wait_once(self);
+    }
+    exchange_want_whole(&self->exchange, false); /* who was killed leaves the rest to others */
+    return result;
+}
+
 /* What is left of the body, to its end. */
 static PyObject *read_all(PyObject *object)
 {
     struct exchange *exchange = response_exchange(object);
-    struct buf whole = {.limit_bytes = EXCHANGE_BODY_LIMIT_BYTES};
-    PyObject *bytes = NULL;
 
-    if (exchange_is_done(exchange))
-        return take_bytes(exchange, SIZE_MAX);
-    for (;;) {
-        size_t len = exchange_buffered(exchange);
-
-        if (len > 0 && buf_append(&whole, exchange_bytes(exchange), len) < 0) {
-            PyErr_SetString(PyExc_MemoryError, "a body over 256 MiB is not read whole");
-            goto out;
-        }
-        if (len > 0)
-            exchange_take(exchange, len);
-        else if (exchange_is_done(exchange))
-            break;
-        else if (response_wait(object, 0) < 0)
-            goto out;
-    }
-    if (response_check_end(object) == 0)
-        bytes = PyBytes_FromStringAndSize((const char *)whole.bytes, (Py_ssize_t)whole.len);
-out:
-    buf_fini(&whole);
-    return bytes;
+    if (exchange->order.is_streamed &&
+        (wait_for_whole(object) < 0 || response_check_end(object) < 0))
+        return NULL;
+    return take_bytes(exchange, SIZE_MAX);
 }
 
 static PyObject *get_content(PyObject *object, void *closure)
@@ -332,7 +329,8 @@ static PyObject *get_error(PyObject *object, void *closure)
     (void)closure;
     if (exchange->error_class == CLASS_NONE)
         Py_RETURN_NONE;
-    return Py_BuildValue("ss", error_class_name(exchange->error_class), exchange->message);
+    return Py_BuildValue("sN", error_class_name(exchange->error_class),
+                         text_from(exchange->message));
 }
 
 static double seconds_between(uint64_t from_ns, uint64_t to_ns)

@@ -147,12 +147,6 @@ static void append(PyObject **list, PyObject *item)
     Py_XDECREF(item);
 }
 
-/* Texts were cut at a byte, not at a character. */
-static PyObject *text_of(const char *text)
-{
-    return PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
-}
-
 static PyObject *list_rows(PyObject *module, PyObject *unused)
 {
     const struct rows *rows = rows_or_null();
@@ -163,7 +157,7 @@ static PyObject *list_rows(PyObject *module, PyObject *unused)
     for (size_t i = 0; list && i < rows_count(rows); i++) {
         const struct row *row = rows_at(rows, i);
 
-        append(&list, Py_BuildValue("NN", text_of(row->type), text_of(row->name)));
+        append(&list, Py_BuildValue("NN", text_from(row->type), text_from(row->name)));
     }
     return list;
 }
@@ -215,14 +209,14 @@ static PyObject *min_of(const struct row *row)
 static PyObject *row_to_dict(const struct row *row, const struct rows *rows)
 {
     return Py_BuildValue(
-        "{sNsNsKsKsKsdsNsdsdsdsdsNsNsN}", "type", text_of(row->type), "name", text_of(row->name),
-        "num_requests", (unsigned long long)row->request_count, "num_none_requests",
-        (unsigned long long)row->none_count, "num_failures", (unsigned long long)row->failure_count,
-        "total_response_time", row->total_ms, "min_response_time", min_of(row), "max_response_time",
-        row->max_ms, "total_content_length", row->content_bytes, "start_time",
-        rows_start_unix_ms(rows) / 1e3, "last_request_timestamp", row->last_unix_ms / 1e3,
-        "response_times", bins_of(row), "num_reqs_per_sec", seconds_of(row, false),
-        "num_fail_per_sec", seconds_of(row, true));
+        "{sNsNsKsKsKsdsNsdsdsdsdsNsNsN}", "type", text_from(row->type), "name",
+        text_from(row->name), "num_requests", (unsigned long long)row->request_count,
+        "num_none_requests", (unsigned long long)row->none_count, "num_failures",
+        (unsigned long long)row->failure_count, "total_response_time", row->total_ms,
+        "min_response_time", min_of(row), "max_response_time", row->max_ms, "total_content_length",
+        row->content_bytes, "start_time", rows_start_unix_ms(rows) / 1e3, "last_request_timestamp",
+        row->last_unix_ms / 1e3, "response_times", bins_of(row), "num_reqs_per_sec",
+        seconds_of(row, false), "num_fail_per_sec", seconds_of(row, true));
 }
 
 static PyObject *get_row(PyObject *module, PyObject *args)
@@ -262,8 +256,8 @@ static PyObject *list_errors(PyObject *module, PyObject *unused)
     for (size_t i = 0; list && i < rows_error_count(rows); i++) {
         const struct row_error *error = rows_error_at(rows, i);
 
-        append(&list, Py_BuildValue("NNNK", text_of(error->type), text_of(error->name),
-                                    text_of(error->text), (unsigned long long)error->count));
+        append(&list, Py_BuildValue("NNNK", text_from(error->type), text_from(error->name),
+                                    text_from(error->text), (unsigned long long)error->count));
     }
     return list;
 }
@@ -279,7 +273,7 @@ static PyObject *list_exceptions(PyObject *module, PyObject *unused)
         const struct row_exception *exception = rows_exception_at(rows, i);
 
         append(&list,
-               Py_BuildValue("NNK", text_of(exception->message), text_of(exception->traceback),
+               Py_BuildValue("NNK", text_from(exception->message), text_from(exception->traceback),
                              (unsigned long long)exception->count));
     }
     return list;

@@ -2,7 +2,13 @@
 
 import gc
 import os
+import pathlib
+import signal
+import socket
+import ssl
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
@@ -181,6 +187,38 @@ class Forks(Asking):
         response.close()
 
 
+    def test_a_child_keeps_no_socket_of_its_parent_open(self):
+        server = self.serve(lambda asked: [STREAM, *([EVENT, 0.02] * 400)])
+        response = run(lambda: self.get("/shared", stream=True))
+        child = os.fork()
+        if child == 0:
+            time.sleep(LIMIT_S)
+            os._exit(0)
+        try:
+            response.close()
+            wait_until(lambda: server.closed == ["/shared"], "the end of the stream")
+        finally:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+
+    def test_a_child_drops_what_is_its_parents_without_touching_it(self):
+        response = self.stream([EVENT, *([0.05, EVENT] * 200)])
+        self.assertEqual(run(response.read), EVENT)
+        child = os.fork()
+        if child == 0:
+            files = [open(os.devnull) for _ in range(20)]  # take the numbers of what was closed
+            del response, self.client
+            gc.collect()
+            for file in files:
+                file.read()
+            with self.assertRaises(RuntimeError):
+                engine.quit()
+            os._exit(0)
+        self.assertEqual(os.waitpid(child, 0)[1], 0)
+        self.assertEqual(run(response.read), EVENT)
+        response.close()
+
+
 class Bodies(Asking):
     def test_a_whole_body_is_content(self):
         self.serve(lambda asked: answer("body", headers=["X-A: 1", "X-a: 2", "Y: z"]))
@@ -247,6 +285,37 @@ class Bodies(Asking):
         self.assertEqual(caught.exception.args[0], "reset")
         self.assertTrue(caught.exception.args[2])
         self.assertEqual(response.error[0], "reset")
+
+    def test_a_body_that_was_cut_is_no_content_however_late_it_is_asked_for(self):
+        whole = answer(b"0123456789")
+        self.serve(lambda asked: [whole[:-3], None])
+        for wait in (0, 0.1):
+            response = run(lambda: self.get(stream=True))
+            gevent.sleep(wait)
+            for _ in range(2):
+                with self.assertRaises(BodyError) as caught:
+                    run(lambda: response.content)
+                self.assertEqual(caught.exception.args[0], "closed_early")
+
+    def test_content_that_was_broken_off_can_be_asked_for_again(self):
+        response = self.stream([b"01234", 0.2, b"56789", None])
+
+        def impatient():
+            with gevent.Timeout(0.02, False):
+                return response.content
+            return None
+
+        self.assertIsNone(run(impatient))
+        self.assertEqual(run(lambda: response.read(2)), b"01")
+        self.assertEqual(run(lambda: response.content), b"23456789")
+
+    def test_events_know_when_they_came(self):
+        response = self.stream([*([EVENT, 0.05] * 6), None])
+        wait_until(lambda: not response.is_open, "the end")
+        received = [event.received for event in run(lambda: list(response.events()))]
+        gaps = [after - before for before, after in zip(received, received[1:])]
+        self.assertEqual(len(gaps), 5)
+        self.assertGreater(min(gaps), 0.03)
 
     def test_silence_is_a_read_timeout(self):
         response = self.stream([EVENT, 5], read_timeout=0.05)
@@ -316,6 +385,35 @@ class Requests(Asking):
         self.client.clear_cookies()
         self.assertEqual(self.client.cookies(), [])
 
+    def test_cookies_are_read_as_latin_1(self):
+        self.serve(lambda asked: answer(headers=["Set-Cookie: a=caf\xe9"]))
+        run(self.get)
+        self.assertEqual(self.client.cookies()[0][:2], ("a", "caf\xe9"))
+
+    def test_credentials_are_no_none(self):
+        for user, password in ((None, None), ("a", None), (None, "b")):
+            with self.assertRaises(ValueError):
+                self.client.set_auth("digest", user, password)
+        self.client.set_auth(None, None, None)
+
+    def test_what_is_said_of_certificates_is_looked_at(self):
+        self.serve(lambda asked: answer("x"))
+        missing = pathlib.Path("/nonexistent/ca.pem")
+        for named in ({"verify": missing}, {"verify": str(missing)}, {"cert": missing},
+                      {"cert": [str(missing), str(missing)]}, {"cert": ("a", missing)}):
+            with self.assertRaises(OSError):
+                run(lambda named=named: self.get(**named))
+        for named in ({"cert": ("a", "b", "c")}, {"cert": 7}):
+            with self.assertRaises((ValueError, TypeError)):
+                run(lambda named=named: self.get(**named))
+        self.assertEqual(run(lambda: self.get(verify=0)).status, 200)
+
+    def test_users_and_rates_have_their_range(self):
+        for users, rate in ((-1, 1), (1 << 33, 1), (10 ** 12, 1), (5, float("nan")), (5, -1),
+                            (5, 0)):
+            with self.assertRaises((ValueError, OverflowError)):
+                engine.target(users, rate, [])
+
     def test_rows_are_kept_for_the_script(self):
         _cicada.reset_rows()
         _cicada.record("GET", "/x", 12.4, 10, None)
@@ -328,6 +426,54 @@ class Requests(Asking):
         self.assertIsNone(_cicada.row("GET", "/none"))
         _cicada.record_exception("no", "Traceback")
         self.assertEqual(_cicada.exceptions()[-1], ("no", "Traceback", 1))
+
+
+class OverTls(unittest.TestCase):
+    """A server that says goodbye right behind its data, and leaves the connection open."""
+
+    def serve(self, folder):
+        certificate, key = os.path.join(folder, "cert.pem"), os.path.join(folder, "key.pem")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:P-256", "-nodes", "-days", "1", "-subj", "/CN=a",
+                        "-keyout", key, "-out", certificate], check=True, capture_output=True)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listener.close)
+        threading.Thread(target=self.answer, args=(listener, context), daemon=True).start()
+        return listener.getsockname()[1]
+
+    def answer(self, listener, context):
+        connection, _ = listener.accept()
+        self.addCleanup(connection.close)
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context.wrap_bio(incoming, outgoing, server_side=True)
+
+        def drive(step):
+            while True:
+                try:
+                    return step()
+                except ssl.SSLWantReadError:
+                    connection.sendall(outgoing.read())
+                    incoming.write(connection.recv(65536))
+
+        drive(tls.do_handshake)
+        drive(lambda: tls.read(65536))
+        tls.write(STREAM + EVENT)
+        try:
+            tls.unwrap()  # its close_notify is written, the other's is not waited for
+        except ssl.SSLWantReadError:
+            pass
+        connection.sendall(outgoing.read())
+
+    def test_an_end_behind_the_data_is_seen(self):
+        with tempfile.TemporaryDirectory() as folder:
+            port = self.serve(folder)
+            client = _cicada.Client(make_error)
+            response = run(lambda: client.request("GET", f"https://127.0.0.1:{port}/", [],
+                                                  stream=True, verify=False))
+            events = run(lambda: list(response.events()))
+        self.assertEqual([event.id for event in events], ["1"])
 
 
 if __name__ == "__main__":

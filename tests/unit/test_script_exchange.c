@@ -311,6 +311,78 @@ static void an_answer_that_is_no_stream_is_refused(void **state)
     assert_int_equal(stats_error_at(stats, 1)->error_class, CLASS_CONTENT_TYPE);
 }
 
+/* Whoever asks for a stream and reads an answer that is none as a whole has made one exchange. */
+static void an_exchange_is_timed_once(void **state)
+{
+    static const struct step steps[] = {{.text = WHOLE}};
+    struct exchange_order made = order("");
+
+    (void)state;
+    SCRIPT(steps);
+    made.asks_for_stream = true;
+    start(made);
+    wait_until(is_done, NULL);
+    assert_int_equal(count(METRIC_HTTP_REQS, NULL), 1);
+    assert_int_equal(hist_count(stat_get_trend(figures(), METRIC_HTTP_REQ_DURATION, NULL)), 1);
+}
+
+static void open_streams_are_sampled_every_ten_seconds(void **state)
+{
+    static const struct step steps[] = {{.text = STREAM EVENT EVENT}};
+    struct exchange_order made = order("");
+    uint64_t now_ns;
+    const struct hist *rates;
+
+    (void)state;
+    SCRIPT(steps);
+    made.is_streamed = true;
+    start(made);
+    wait_for_bytes(2 * strlen(EVENT));
+    now_ns = loop_refresh_ns(server.loop);
+    exchange_host_sample(&host, now_ns + 9 * CLOCK_NS_PER_S);
+    assert_null(stat_get_trend(figures(), METRIC_SSE_EVENTS_PER_STREAM_S, NULL));
+    exchange_host_sample(&host, now_ns + 10 * CLOCK_NS_PER_S);
+    exchange_host_sample(&host, now_ns + 11 * CLOCK_NS_PER_S);
+    rates = stat_get_trend(figures(), METRIC_SSE_EVENTS_PER_STREAM_S, NULL);
+    assert_int_equal(hist_count(rates), 1);
+    assert_in_range(hist_max(rates), 190, 200); /* thousandths */
+}
+
+static void bytes_of_different_reads_are_told_apart(void **state)
+{
+    static const struct step steps[] = {{.text = STREAM "1"}};
+    struct exchange_order made = order("");
+    uint64_t first_ns;
+
+    (void)state;
+    SCRIPT(steps);
+    made.is_streamed = true;
+    start(made);
+    wait_for_bytes(1);
+    first_ns = exchange.came_ns;
+    for (size_t i = 0; i < 5; i++) {
+        turn_for(2);
+        server_send(0, "23", 2);
+        wait_for_bytes(1 + 2 * (i + 1));
+    }
+    assert_int_equal(exchange_piece(&exchange), 1);
+    assert_true(exchange.came_ns == first_ns);
+    exchange_take(&exchange, 1);
+    assert_int_equal(exchange_piece(&exchange), 2);
+    assert_true(exchange.came_ns > first_ns);
+    exchange_take(&exchange, 1); /* within a piece */
+    assert_int_equal(exchange_piece(&exchange), 1);
+    exchange_take(&exchange, 2); /* over a border */
+    assert_int_equal(exchange_piece(&exchange), 1);
+    server_send(0, "4", 1);
+    wait_for_bytes(8);
+    assert_int_equal(exchange_piece(&exchange), 1);
+    exchange_take(&exchange, 7);
+    assert_int_equal(exchange_piece(&exchange), 1);
+    exchange_take(&exchange, 1);
+    assert_int_equal(exchange_piece(&exchange), 0);
+}
+
 static void streams_open_at_the_end_count_their_age(void **state)
 {
     static const struct step steps[] = {{.text = STREAM EVENT}};
@@ -413,6 +485,9 @@ int main(void)
         WITH_HOST(a_resumed_stream_is_linked_to_the_one_before),
         WITH_HOST(a_stream_that_the_server_ends_is_a_disconnect),
         WITH_HOST(an_answer_that_is_no_stream_is_refused),
+        WITH_HOST(an_exchange_is_timed_once),
+        WITH_HOST(open_streams_are_sampled_every_ten_seconds),
+        WITH_HOST(bytes_of_different_reads_are_told_apart),
         WITH_HOST(streams_open_at_the_end_count_their_age),
         WITH_HOST(silence_before_the_head_is_timeout_headers),
         WITH_HOST(silence_in_a_stream_counts_while_somebody_waits),
