@@ -5,6 +5,7 @@ cicada starts this before a run. --cicada-fd N says where the JSON goes (else st
 wrong is part of the JSON ("error"), so that cicada prints it; exit status 0 in either case.
 """
 
+import atexit
 import glob
 import json
 import os
@@ -235,13 +236,43 @@ def _listed(value):
     return [str(each) for each in value] if isinstance(value, list) else [value]
 
 
+class _Channel:
+    """Where the answer goes. Processes that the script forks while it is loaded do not keep it."""
+
+    def __init__(self, fd):
+        self._fd = fd
+        os.set_inheritable(fd, False)
+        os.register_at_fork(after_in_child=self._close)
+
+    def _close(self):
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def write(self, text):
+        with os.fdopen(self._fd, "w", encoding="utf-8", closefd=False) as file:
+            file.write(text)
+        self._close()
+
+
+def _end():
+    """What the script began while it was loaded ends with us: a worker begins it anew."""
+    processes = sys.modules.get("multiprocessing.process")
+    for child in processes.active_children() if processes else []:
+        child.terminate()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Threads and greenlets that the script began at its start must not keep this process.
+    os._exit(0)
+
+
 def main(words):
     surroundings.restore()
-    fd, request = None, {}
+    channel, request = None, {}
     while len(words) > 1 and words[0].startswith("--cicada-"):
         if words[0] == "--cicada-fd":
-            fd = int(words[1])
-            os.set_inheritable(fd, False)
+            channel = _Channel(int(words[1]))
         else:
             request = json.loads(words[1])
         words = words[2:]
@@ -253,15 +284,11 @@ def main(words):
         answer = {"error": error.answer}
     text = json.dumps(answer)
     sys.stdout.flush()
-    if fd is None:
+    if channel is None:
         print(text)
         return 2 if "error" in answer else 0
-    with os.fdopen(fd, "w", encoding="utf-8") as file:
-        file.write(text)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # Threads and greenlets that the script began at its start must not keep this process.
-    os._exit(0)
+    channel.write(text)
+    _end()
 
 
 if __name__ == "__main__":

@@ -5,15 +5,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { PYTHON_EXEC_FAILED = 127, PYTHON_WORDS_BEFORE = 8, PYTHON_VARIABLES = 4 };
+enum { PYTHON_LOOK_EVERY_MS = 50, PYTHON_END_LIMIT_MS = 5000 };
 
 /* --- where things are --- */
 
@@ -179,6 +183,8 @@ struct inspection {
     int pipe[2];         /* the answer comes through it */
     int printed, errors; /* files in memory */
     pid_t pid;
+    bool has_ended;
+    int status; /* of waitpid, once it has ended */
 };
 
 /* In the child, between fork and exec: only calls that are safe there. */
@@ -252,18 +258,64 @@ static int read_all(int fd, struct buf *out)
             buf_grew(out, (size_t)len);
         else if (len == 0)
             return 0;
-        else if (!room || errno != EINTR)
+        else if (!room)
+            errno = EFBIG;
+        if (len < 0 && errno != EINTR)
             return -1;
     }
 }
 
-static int wait_for(pid_t pid)
+static bool has_ended(struct inspection *inspection, int options)
 {
-    int status = 0;
+    pid_t pid = 0;
 
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        continue;
-    return status;
+    while (!inspection->has_ended) {
+        pid = waitpid(inspection->pid, &inspection->status, options);
+        if (pid == 0)
+            return false;
+        inspection->has_ended = pid > 0 || errno != EINTR;
+    }
+    return true;
+}
+
+/* Until there is something to read. A process that the script left behind may hold the pipe. */
+static void wait_for_more(struct inspection *inspection)
+{
+    struct pollfd ready = {.fd = inspection->pipe[0], .events = POLLIN};
+
+    while (poll(&ready, 1, PYTHON_LOOK_EVERY_MS) <= 0) {
+        if (has_ended(inspection, WNOHANG))
+            return;
+    }
+}
+
+/* As read_all, but not past the end of the process. */
+static int read_answer(struct inspection *inspection, struct buf *out)
+{
+    for (;;) {
+        int result;
+
+        wait_for_more(inspection);
+        result = read_all(inspection->pipe[0], out);
+        if (result == 0 || errno != EAGAIN)
+            return result;
+        if (inspection->has_ended)
+            return 0;
+    }
+}
+
+/* It has answered: whatever its script does at exit may take only so long. */
+static int wait_for_end(struct inspection *inspection)
+{
+    const struct timespec pause = {.tv_nsec = 1000000};
+    int waited_ms = 0;
+
+    while (!has_ended(inspection, WNOHANG) && waited_ms++ < PYTHON_END_LIMIT_MS)
+        (void)nanosleep(&pause, NULL);
+    if (!inspection->has_ended)
+        (void)kill(inspection->pid, SIGKILL);
+    (void)has_ended(inspection, 0);
+    return inspection->status;
 }
 
 static void close_inspection(struct inspection *inspection)
@@ -304,8 +356,9 @@ int python_inspect(const struct python *python, const struct python_question *qu
         goto out;
     (void)close(inspection.pipe[1]);
     inspection.pipe[1] = -1;
-    result = read_all(inspection.pipe[0], &answer->json);
-    status = wait_for(inspection.pid);
+    (void)fcntl(inspection.pipe[0], F_SETFL, O_NONBLOCK);
+    result = read_answer(&inspection, &answer->json);
+    status = wait_for_end(&inspection);
     (void)lseek(inspection.printed, 0, SEEK_SET);
     (void)lseek(inspection.errors, 0, SEEK_SET);
     (void)read_all(inspection.printed, &answer->printed);

@@ -489,6 +489,48 @@ def programs_of_a_script_have_the_users_environment(t):
         os.remove(t.path("told.txt"))
 
 
+CHILDREN = """
+import atexit
+import multiprocessing
+import socket
+import sys
+
+is_inspection = "cicada.monitor" not in sys.modules
+
+def serve():
+    with open("children.txt", "a") as file:
+        file.write(str(os.getpid()) + "\\n")
+    time.sleep(50)
+
+def fork_in_c():
+    import ctypes
+    return ctypes.CDLL(None).fork()
+
+if is_inspection:
+    multiprocessing.Process(target=serve, daemon=True).start()
+    multiprocessing.Process(target=serve).start()
+    atexit.register(print, "the end of the inspection", file=open("end.txt", "w"))
+    if fork_in_c() == 0:
+        time.sleep(20)
+        os._exit(0)
+    while not os.path.exists("children.txt") or open("children.txt").read().count("\\n") < 2:
+        time.sleep(0.01)
+"""
+
+
+@test
+def processes_that_a_script_starts_when_it_is_loaded_do_not_delay_the_run(t):
+    outcome, _, _ = run(t, CHILDREN + USERS, "-t", "1s")
+    same(outcome.status, 0, f"exit status ({outcome.stderr})")
+    between(outcome.seconds, 0, 10, "seconds")
+    with open(t.path("children.txt"), encoding="utf-8") as file:
+        children = [int(line) for line in file]
+    same(len(children), 2, "processes of the script")
+    check(not any(is_alive(pid) for pid in children), "none is left of the inspection")
+    with open(t.path("end.txt"), encoding="utf-8") as file:
+        same(file.read(), "the end of the inspection\n", "what its exit handler wrote")
+
+
 @test
 def csv_files_are_those_of_locust(t):
     outcome, _, _ = run(t, USERS, "-t", "2s", "--csv", "out", "--csv-full-history")
