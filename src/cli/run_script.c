@@ -92,9 +92,22 @@ static void warn_of_shape(const struct command_input *input, const struct script
 
 /* What is written while the run goes on. */
 struct recorder {
-    struct csv *csv; /* NULL: none */
+    const struct run_settings *settings;
+    struct csv *csv; /* NULL: none, or not begun */
     const struct script_outputs *outputs;
 };
+
+/* Not before: a run that cannot start leaves the files of the one before as they are. */
+static int on_begin(void *ctx, struct err *err)
+{
+    struct recorder *recorder = ctx;
+    const struct script_settings *settings = &recorder->settings->script;
+
+    if (!settings->csv)
+        return 0;
+    recorder->csv = csv_open(settings->csv, settings->has_full_history, err);
+    return recorder->csv ? 0 : -1;
+}
 
 static void on_second(void *ctx, const struct run *run)
 {
@@ -131,6 +144,7 @@ static struct run *control(const struct script_source *source, const struct scri
         .process_count = run_limits_script_processes(settings),
         .wants_live = recorder->outputs->wants_live,
         .script = &part,
+        .on_begin = on_begin,
         .on_second = on_second,
         .ctx = recorder,
     };
@@ -170,7 +184,7 @@ int run_script_start(const struct script_source *source, const struct script *sc
                      const struct script_outputs *outputs, struct err *err)
 {
     const struct run_settings *settings = source->settings;
-    struct recorder recorder = {.outputs = outputs};
+    struct recorder recorder = {.settings = settings, .outputs = outputs};
     struct plan *plan = plan_new();
     struct run *run = NULL;
     int status = -1;
@@ -179,11 +193,6 @@ int run_script_start(const struct script_source *source, const struct script *sc
         check_outputs(settings, err) < 0)
         goto out;
     warn_of_shape(source->input, script);
-    if (settings->script.csv) {
-        recorder.csv = csv_open(settings->script.csv, settings->script.has_full_history, err);
-        if (!recorder.csv)
-            goto out;
-    }
     run = control(source, script, plan, &recorder, err);
     if (run)
         status = finish(outputs, &recorder, run);

@@ -123,16 +123,23 @@ static void on_run_time(struct timer *timer, uint64_t now_ns)
 
 static void begin_run(struct controller *controller)
 {
-    uint64_t now_ns = loop_refresh_ns(controller->loop);
+    const struct controller_config *config = controller->config;
+    uint64_t now_ns;
+    struct err err = {0};
 
+    if (config->on_begin && config->on_begin(config->ctx, &err) < 0) {
+        controller_fail_start(controller, err.text);
+        return;
+    }
+    now_ns = loop_refresh_ns(controller->loop);
     controller->state = CONTROLLER_RUNNING;
     controller->started_ns = now_ns;
     controller->run->info.started_unix_ms = clock_unix_ms();
     loop_set_timer(controller->loop, &controller->deadline_timer,
-                   clock_add_ns(now_ns, controller->config->run_time_ns), on_run_time);
+                   clock_add_ns(now_ns, config->run_time_ns), on_run_time);
     loop_set_timer(controller->loop, &controller->second_timer,
                    now_ns + CLOCK_NS_PER_S + CONTROLLER_TICKS_MS * CLOCK_NS_PER_MS, on_second);
-    if (controller->config->script) {
+    if (config->script) {
         script_begin(controller);
         return;
     }

@@ -38,6 +38,8 @@ struct controller_config {
     uint32_t process_count;                 /* >= 1 */
     bool wants_live;                        /* the live view on standard error */
     const struct controller_script *script; /* NULL: URL mode */
+    /* All workers are ready; -1 with a sentence: the run does not begin. NULL: nobody. */
+    int (*on_begin)(void *ctx, struct err *err);
     /* Each second, after the figures have moved on; NULL: nobody. */
     void (*on_second)(void *ctx, const struct run *run);
     void *ctx;

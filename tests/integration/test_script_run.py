@@ -539,6 +539,22 @@ def csv_files_are_those_of_locust(t):
         check(os.path.exists(t.path(f"out_{part}.csv")), f"out_{part}.csv is there")
 
 
+@test
+def a_run_that_cannot_start_leaves_earlier_csv_files_alone(t):
+    parts = ("stats", "stats_history", "failures", "exceptions")
+    for part in parts:
+        t.write(f"out_{part}.csv", "of an earlier run")
+    outcome, _, _ = run(t, USERS + """
+@events.init.add_listener
+def init(**_others):
+    raise SystemExit(3)
+""", "-t", "2s", "--csv", "out")
+    same(outcome.status, 2, f"exit status ({outcome.stderr})")
+    for part in parts:
+        with open(t.path(f"out_{part}.csv"), encoding="utf-8") as file:
+            same(file.read(), "of an earlier run", f"out_{part}.csv")
+
+
 if __name__ == "__main__":
     for each in ("PYTHONPATH", "PYTHONSAFEPATH"):
         os.environ.pop(each, None)
