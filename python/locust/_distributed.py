@@ -34,8 +34,8 @@ logger = logging.getLogger("locust.runners")
 
 # Types of messages between our own runners; scripts' types are theirs to choose.
 REPORT, SPAWNED, STOPPED = "cicada.report", "cicada.spawned", "cicada.stopped"
-ALIVE = "cicada.alive"
-OWN_TYPES = (REPORT, SPAWNED, STOPPED, ALIVE)
+ALIVE, RESET = "cicada.alive", "cicada.reset"
+OWN_TYPES = (REPORT, SPAWNED, STOPPED, ALIVE, RESET)
 SILENCE_S = 5.0  # a worker that says nothing for so long is missing
 GOODBYE_S = 2.0  # how much longer than workers may take the lead waits for their last reports
 
@@ -81,6 +81,12 @@ class WorkerRunner(DistributedRunner):
     def send_message(self, msg_type, data=None, client_id=None):
         """To the listener of the lead."""
         self._post(msg_type, data, messages.LEAD)
+
+    def receive(self, msg_type, data, node_id):
+        if msg_type == RESET:
+            self.stats.reset_all()
+        else:
+            super().receive(msg_type, data, node_id)
 
     def stop_within(self, timeout):
         super().stop_within(timeout)
@@ -186,6 +192,7 @@ class MasterRunner(DistributedRunner):
         super().attach(engine, index, count)
         for each in range(count):
             self.clients[messages.client_id(each)] = WorkerNode(messages.client_id(each))
+        self.stats.reset_workers = lambda: self._post(RESET, None, messages.ALL_WORKERS)
         self.spawn(self._miss_for_ever)
 
     def greet(self):
@@ -218,6 +225,10 @@ class MasterRunner(DistributedRunner):
         super().begin()
         if self.environment.shape_class is None:
             self._tell_ramp()
+
+    def _reset_stats(self):
+        """For --reset-stats; the workers do the same by themselves, each when it is complete."""
+        self.stats.reset_own()
 
     def _tell_ramp(self):
         logger.info("Sending spawn jobs of %d users at %.2f spawn rate to %d ready workers",

@@ -307,7 +307,10 @@ class Runner(ShapeSteering, Messaging):
         self.update_state(STATE_RUNNING)
         if self.environment.reset_stats:
             logger.info("Resetting stats\n")
-            self.stats.reset_all()
+            self._reset_stats()
+
+    def _reset_stats(self):
+        self.stats.reset_all()
 
     def _keep_house(self):
         """Once a second: what "current" percentiles are measured against, CPU and memory."""

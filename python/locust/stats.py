@@ -117,6 +117,7 @@ class LiveStats(_Totals):
 
     def __init__(self):
         self.history = []
+        self.reset_workers = None  # called where others count as well: by a lead
         self._cleared = set()  # (method, name) of rows that the engine keeps, empty
         self.remote = {}  # {client id: {(name, method): figures}}: a lead's workers
         self.remote_errors = {}  # {client id: {(method, name, text): occurrences}}
@@ -132,18 +133,28 @@ class LiveStats(_Totals):
 
     def clear_all(self):
         """Forget all rows; the total's time starts anew."""
-        self.reset_all()
+        self._forget_remote()
+        self.reset_own()
         self._cleared = set(_cicada.rows())
 
     def reset_all(self):
-        """Every row counts from zero again; the total's time starts anew."""
+        """Every row counts from zero again, also in workers; the total's time starts anew."""
+        self._forget_remote()
+        self.reset_own()
+        if self.reset_workers is not None:
+            self.reset_workers()
+
+    def reset_own(self):
+        """The same, of what this process counted."""
         if _cicada.rows() or _cicada.errors():
             _cicada.reset_rows()
+        self.history.clear()
+        self._begin()
+
+    def _forget_remote(self):
         self.remote = {}
         self.remote_errors = {}
         self.remote_exceptions = {}
-        self.history.clear()
-        self._begin()
 
     @property
     def entries(self):

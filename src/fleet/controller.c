@@ -269,7 +269,7 @@ static void add_tick(struct controller_worker *worker, const struct frame_tick *
                               .rss_bytes = tick->rss_bytes};
 
     if (worker->is_lead)
-        rows_merge(stats_rows(run->stats), stats_rows(delta));
+        run_add_lead_rows(run, stats_rows(delta));
     else
         run_add_tick(run, worker->index, &sample, delta);
 }

@@ -368,6 +368,11 @@ void rows_merge(struct rows *to, const struct rows *from)
 {
     if (from->was_reset)
         rows_reset(to, from->start_unix_ms);
+    rows_add_counts(to, from);
+}
+
+void rows_add_counts(struct rows *to, const struct rows *from)
+{
     for (size_t i = 0; i < from->count; i++) {
         const struct row *row = &from->rows[i];
 

@@ -80,6 +80,8 @@ double rows_start_unix_ms(const struct rows *rows);
 /* --- merging and forgetting --- */
 /* Adds `from`; if that was reset, `to` is reset before. */
 void rows_merge(struct rows *to, const struct rows *from);
+/* Adds `from`, and forgets nothing. */
+void rows_add_counts(struct rows *to, const struct rows *from);
 /*
  * Every count zero, rows and memory kept; no errors, no exceptions, no reset: the next delta
  * starts.

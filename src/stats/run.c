@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "stats/row_parts.h"
 
 #include <assert.h>
 #include <math.h>
@@ -12,13 +13,14 @@ static const double NS_PER_HOUR = 3600e9;
 /* What happened in one second, all endpoints and workers together. */
 struct second {
     struct stat_set *set;
-    struct rows *rows;
+    struct row_parts rows;
     uint64_t length_ns;
 };
 
 struct run_pending {
-    struct stat_set *set; /* the second under way */
-    struct rows *rows;    /* likewise */
+    struct stat_set *set;   /* the second under way */
+    struct row_parts rows;  /* likewise; by worker, the last part is the lead's */
+    struct row_parts whole; /* the same of the whole run: `stats` has their sum */
     struct second ring[RUN_WINDOW_S];
     uint64_t closed_count;
     uint64_t closed_ns; /* end of the last closed second, since the start */
@@ -143,21 +145,35 @@ static void sample_gauges(struct run *run)
     }
 }
 
+/* Seconds of the window, the oldest first. */
+static const struct second *second_at(const struct run *run, size_t index)
+{
+    return &run->pending->ring[(run->pending->closed_count + index) % RUN_WINDOW_S];
+}
+
+/* A reset forgets what the same process counted before. */
+static void add_part_to_window(struct run *run, size_t part)
+{
+    size_t first = RUN_WINDOW_S - 1;
+
+    while (first > 0 && !row_parts_was_reset(&second_at(run, first)->rows, part))
+        first--;
+    for (size_t i = first; i < RUN_WINDOW_S; i++)
+        row_parts_add_to(&second_at(run, i)->rows, part, run->rows_window);
+}
+
 static void rebuild_window(struct run *run)
 {
     uint64_t length_ns = 0;
 
     stat_set_clear(run->window);
     rows_clear(run->rows_window);
-    /* Oldest first: a reset forgets what came before it. */
     for (size_t i = 0; i < RUN_WINDOW_S; i++) {
-        const struct second *second =
-            &run->pending->ring[(run->pending->closed_count + i) % RUN_WINDOW_S];
-
-        stat_set_merge(run->window, second->set);
-        rows_merge(run->rows_window, second->rows);
-        length_ns += second->length_ns;
+        stat_set_merge(run->window, second_at(run, i)->set);
+        length_ns += second_at(run, i)->length_ns;
     }
+    for (size_t i = 0; i < run->pending->rows.count; i++)
+        add_part_to_window(run, i);
     run->window_s = (double)length_ns / (double)CLOCK_NS_PER_S;
 }
 
@@ -178,10 +194,11 @@ struct run *run_new(size_t worker_count)
     }
     run->pending = x_calloc(1, sizeof *run->pending);
     run->pending->set = stat_set_new();
-    run->pending->rows = rows_new();
+    row_parts_init(&run->pending->rows, worker_count + 1);
+    row_parts_init(&run->pending->whole, worker_count + 1);
     for (size_t i = 0; i < RUN_WINDOW_S; i++) {
         run->pending->ring[i].set = stat_set_new();
-        run->pending->ring[i].rows = rows_new();
+        row_parts_init(&run->pending->ring[i].rows, worker_count + 1);
     }
     return run;
 }
@@ -219,13 +236,48 @@ void run_free(struct run *run)
     free(run->workers);
     free_series(&run->series);
     stat_set_free(run->pending->set);
-    rows_free(run->pending->rows);
+    row_parts_fini(&run->pending->rows);
+    row_parts_fini(&run->pending->whole);
     for (size_t i = 0; i < RUN_WINDOW_S; i++) {
         stat_set_free(run->pending->ring[i].set);
-        rows_free(run->pending->ring[i].rows);
+        row_parts_fini(&run->pending->ring[i].rows);
     }
     free(run->pending);
     free(run);
+}
+
+/* Of the workers' parts, once each of them has been reset; 0: some count from the run's start. */
+static double rows_began_unix_ms(const struct run *run)
+{
+    const struct row_parts *whole = &run->pending->whole;
+    double began = 0;
+
+    for (size_t i = 0; i < run->worker_count; i++) {
+        double part = rows_start_unix_ms(whole->parts[i]);
+
+        if (!row_parts_was_reset(whole, i))
+            return 0;
+        if (began == 0 || part < began)
+            began = part;
+    }
+    return began;
+}
+
+/* `stats` has the delta already, and where that was a reset has forgotten too much. */
+static void add_rows(struct run *run, size_t part, const struct rows *delta)
+{
+    row_parts_add(&run->pending->rows, part, delta);
+    row_parts_add(&run->pending->whole, part, delta);
+    if (!rows_was_reset(delta))
+        return;
+    row_parts_sum(&run->pending->whole, stats_rows(run->stats));
+    rows_start(stats_rows(run->stats), rows_began_unix_ms(run));
+}
+
+void run_add_lead_rows(struct run *run, const struct rows *delta)
+{
+    rows_merge(stats_rows(run->stats), delta);
+    add_rows(run, run->worker_count, delta);
 }
 
 void run_add_tick(struct run *run, size_t worker_index, const struct run_tick *tick,
@@ -238,7 +290,7 @@ void run_add_tick(struct run *run, size_t worker_index, const struct run_tick *t
     stats_merge(run->stats, delta);
     stats_total(delta, run->pending->set);
     stat_set_merge(run->pending->set, stats_worker_set(delta));
-    rows_merge(run->pending->rows, stats_rows(delta));
+    add_rows(run, worker_index, stats_rows(delta));
     stat_set_merge(worker->own, stats_worker_set(delta));
 
     /* Between two ticks the number of open streams is taken to move evenly. */
@@ -264,13 +316,13 @@ void run_close_second(struct run *run, uint64_t elapsed_ns)
     struct run_pending *pending = run->pending;
     struct second *second = &pending->ring[pending->closed_count % RUN_WINDOW_S];
     struct stat_set *oldest = second->set;
-    struct rows *oldest_rows = second->rows;
+    struct row_parts oldest_rows = second->rows;
 
     second->set = pending->set;
     second->rows = pending->rows;
     second->length_ns = elapsed_ns > pending->closed_ns ? elapsed_ns - pending->closed_ns : 0;
     stat_set_clear(oldest);
-    rows_clear(oldest_rows);
+    row_parts_clear(&oldest_rows);
     pending->set = oldest;
     pending->rows = oldest_rows;
     pending->closed_count++;
@@ -312,12 +364,12 @@ void run_finish(struct run *run, uint64_t elapsed_ns)
     }
     last = &pending->ring[(pending->closed_count - 1) % RUN_WINDOW_S];
     stat_set_merge(last->set, pending->set);
-    rows_merge(last->rows, pending->rows);
+    row_parts_merge(&last->rows, &pending->rows);
     last->length_ns += rest_ns;
     stat_set_merge(run->total, pending->set);
     add_to_point(&run->series, run->series.count - 1, pending->set);
     stat_set_clear(pending->set);
-    rows_clear(pending->rows);
+    row_parts_clear(&pending->rows);
     pending->closed_ns += rest_ns;
     run->info.duration_ns = pending->closed_ns;
     set_disconnect_rate(run);

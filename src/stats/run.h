@@ -107,6 +107,8 @@ struct run_tick {
 /* A worker's delta, known to be new to the caller: goes to the worker and the second under way. */
 void run_add_tick(struct run *run, size_t worker, const struct run_tick *tick,
                   const struct stats *delta);
+/* What a process counted that leads the workers and has no users of its own. */
+void run_add_lead_rows(struct run *run, const struct rows *delta);
 /* Closes the second that ends `elapsed_ns` after the start: total, window and series move on. */
 void run_close_second(struct run *run, uint64_t elapsed_ns);
 /* The worker died: its streams count as sse_lost, it holds no users. */

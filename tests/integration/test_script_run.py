@@ -199,6 +199,68 @@ class Ana(User):
     check("signal 9" not in outcome.stderr, f"our own kill is no reason: {outcome.stderr}")
 
 
+COUNTS = """
+class Ana(User):
+    wait_time = constant(0.01)
+
+    def __init__(self, environment):
+        super().__init__(environment)
+        gevent.sleep(0.4 * environment.runner.worker_index)  # workers are complete one by one
+
+    @task
+    def work(self):
+        row()
+
+@events.quitting.add_listener
+def counted(environment, **_others):
+    say("counted", environment.runner.node_id, environment.stats.total.num_requests)
+"""
+
+
+def check_counts(result, facts, workers):
+    """What workers counted is what the lead and the result say."""
+    counts = {fact.split()[1]: int(fact.split()[2]) for fact in facts if "counted" in fact}
+    same(len(counts), workers + 1, f"processes: {counts}")
+    lead = counts.pop("master")
+    total = [row["num_requests"] for row in result.json["requests"] if row["name"] == "row"]
+    same((total, lead), ([sum(counts.values())], sum(counts.values())), f"sums of {counts}")
+    return counts
+
+
+@test
+def processes_that_reset_at_different_times_count_exactly(t):
+    outcome, result, facts = run(t, COUNTS, "-u", "6", "-r", "100", "-t", "3s", "--processes", "3",
+                                 "--reset-stats")
+    same(outcome.status, 0, f"exit status ({outcome.stderr})")
+    check_counts(result, facts, 3)
+
+
+@test
+def a_reset_in_one_worker_leaves_the_others_rows(t):
+    outcome, result, facts = run(t, COUNTS + """
+@events.test_start.add_listener
+def begin(environment, **_others):
+    if environment.runner.worker_index == 1:
+        gevent.spawn_later(1.5, environment.stats.reset_all)
+""", "-u", "2", "-r", "100", "-t", "3s", "--processes", "2")
+    same(outcome.status, 0, f"exit status ({outcome.stderr})")
+    counts = sorted(check_counts(result, facts, 2).values())
+    check(counts[0] + 20 < counts[1], f"one of them was reset: {counts}")
+
+
+@test
+def a_reset_in_the_lead_is_one_of_all(t):
+    outcome, result, facts = run(t, COUNTS + """
+@events.test_start.add_listener
+def begin(environment, **_others):
+    if isinstance(environment.runner, MasterRunner):
+        gevent.spawn_later(2, environment.stats.reset_all)
+""", "-u", "2", "-r", "100", "-t", "3s", "--processes", "2")
+    same(outcome.status, 0, f"exit status ({outcome.stderr})")
+    counts = check_counts(result, facts, 2)
+    check(max(counts.values()) < 140, f"of 3 s only the last: {counts}")
+
+
 @test
 def messages_go_both_ways_between_processes(t):
     outcome, _, facts = run(t, """

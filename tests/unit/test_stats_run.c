@@ -230,10 +230,58 @@ static void rows_leave_the_window_after_ten_seconds(void **state)
     run_free(run);
 }
 
+/* The count of "/a", in all and in the window. */
+static void expect_counts(const struct run *run, uint64_t all, uint64_t recent)
+{
+    assert_int_equal(rows_find(stats_rows(run->stats), "GET", "/a")->request_count, all);
+    assert_int_equal(rows_find(run->rows_window, "GET", "/a")->request_count, recent);
+}
+
+static void count_rows(struct run *run, size_t worker, uint64_t count, double reset_unix_ms)
+{
+    struct run_tick tick = {.interval_ns = S};
+    struct stats *delta = stats_new();
+
+    if (reset_unix_ms > 0)
+        rows_reset(stats_rows(delta), reset_unix_ms);
+    for (uint64_t i = 0; i < count; i++)
+        rows_record(stats_rows(delta), "GET", "/a", 5, 0, "no", 1767225600000.0);
+    if (worker < run->worker_count)
+        run_add_tick(run, worker, &tick, delta);
+    else
+        run_add_lead_rows(run, stats_rows(delta));
+    stats_free(delta);
+}
+
+static void a_reset_forgets_the_rows_of_its_worker_alone(void **state)
+{
+    struct run *run = run_new(2);
+
+    (void)state;
+    count_rows(run, 0, 3, 0);
+    count_rows(run, 1, 5, 0);
+    count_rows(run, 2, 7, 0);
+    run_close_second(run, S);
+    expect_counts(run, 15, 15);
+    count_rows(run, 1, 1, 1767225601000.0);
+    run_close_second(run, 2 * S);
+    expect_counts(run, 11, 11);
+    assert_int_equal(rows_error_at(stats_rows(run->stats), 0)->count, 11);
+    assert_true(rows_start_unix_ms(stats_rows(run->stats)) == 0);
+    count_rows(run, 0, 2, 1767225602000.0);
+    count_rows(run, 1, 4, 0);
+    count_rows(run, 2, 0, 1767225603000.0);
+    run_finish(run, 2 * S + 100 * MS);
+    expect_counts(run, 7, 7);
+    assert_true(rows_start_unix_ms(stats_rows(run->stats)) == 1767225601000.0);
+    run_free(run);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_leave_the_window_after_ten_seconds),
+        cmocka_unit_test(a_reset_forgets_the_rows_of_its_worker_alone),
         cmocka_unit_test(a_fresh_run_is_empty),
         cmocka_unit_test(seconds_add_up_to_the_total),
         cmocka_unit_test(the_window_holds_the_last_ten_seconds),
