@@ -12,6 +12,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { TEXTS_MOST = 3 };
+
 /* Rows are C texts: a NUL inside becomes "?". `bytes` is fresh, but for one byte alone, of which
  * Python has one object each. */
 static PyObject *without_nul(PyObject *bytes)
@@ -106,28 +108,59 @@ out:
     return result;
 }
 
-static PyObject *record_exception(PyObject *module, PyObject *args)
+/* What is recorded in both tables. */
+typedef void (*record_fn)(struct rows *rows, const char *const *texts);
+
+/* Every text of the arguments as bytes, given to `put` for each table. */
+static PyObject *record_texts(PyObject *args, Py_ssize_t wanted, record_fn put)
 {
     struct engine_core *core = engine_core_require();
-    PyObject *message_object, *traceback_object, *message, *traceback;
+    PyObject *bytes[TEXTS_MOST] = {NULL};
+    const char *texts[TEXTS_MOST] = {NULL};
+    Py_ssize_t count = 0;
 
-    (void)module;
-    if (!core || !PyArg_ParseTuple(args, "OO", &message_object, &traceback_object))
+    if (!core)
         return NULL;
-    message = bytes_of(message_object);
-    traceback = message ? bytes_of(traceback_object) : NULL;
-    if (!traceback) {
-        Py_XDECREF(message);
-        return NULL;
+    if (PyTuple_GET_SIZE(args) != wanted)
+        return PyErr_Format(PyExc_TypeError, "%zd texts are wanted", wanted);
+    for (; count < wanted; count++) {
+        bytes[count] = bytes_of(PyTuple_GET_ITEM(args, count));
+        if (!bytes[count])
+            break;
+        texts[count] = PyBytes_AS_STRING(bytes[count]);
     }
-    rows_record_exception(engine_rows(core->engine), PyBytes_AS_STRING(message),
-                          PyBytes_AS_STRING(traceback), 1);
-    if (engine_rows_delta(core->engine))
-        rows_record_exception(engine_rows_delta(core->engine), PyBytes_AS_STRING(message),
-                              PyBytes_AS_STRING(traceback), 1);
-    Py_DECREF(message);
-    Py_DECREF(traceback);
+    if (count == wanted) {
+        put(engine_rows(core->engine), texts);
+        if (engine_rows_delta(core->engine))
+            put(engine_rows_delta(core->engine), texts);
+    }
+    for (Py_ssize_t i = 0; i < count; i++)
+        Py_DECREF(bytes[i]);
+    if (count < wanted)
+        return NULL;
     Py_RETURN_NONE;
+}
+
+static void put_error(struct rows *rows, const char *const *texts)
+{
+    rows_record_error(rows, texts[0], texts[1], texts[2], clock_unix_ms());
+}
+
+static PyObject *record_error(PyObject *module, PyObject *args)
+{
+    (void)module;
+    return record_texts(args, 3, put_error);
+}
+
+static void put_exception(struct rows *rows, const char *const *texts)
+{
+    rows_record_exception(rows, texts[0], texts[1], 1);
+}
+
+static PyObject *record_exception(PyObject *module, PyObject *args)
+{
+    (void)module;
+    return record_texts(args, 2, put_exception);
 }
 
 /* --- reading --- */
@@ -294,6 +327,8 @@ static PyObject *reset_rows(PyObject *module, PyObject *unused)
 static PyMethodDef functions[] = {
     {"record", (PyCFunction)(void (*)(void))record, METH_FASTCALL,
      "One request: type, name, time in ms or None, length, error or None."},
+    {"record_error", record_error, METH_VARARGS,
+     "One failure without a request: type, name, error."},
     {"record_exception", record_exception, METH_VARARGS, "One exception: message, traceback."},
     {"rows", list_rows, METH_NOARGS, "(type, name) of each row."},
     {"row", get_row, METH_VARARGS, "The figures of one row, or None."},

@@ -424,6 +424,11 @@ class Requests(Asking):
         self.assertEqual(row["response_times"], {12: 1})
         self.assertEqual(_cicada.errors(), [("GET", "/x", "bad ??.", 1)])
         self.assertIsNone(_cicada.row("GET", "/none"))
+        _cicada.record_error("GET", "/x", "late")
+        self.assertEqual(_cicada.row("GET", "/x")["num_requests"], 2)
+        self.assertEqual(_cicada.errors()[-1], ("GET", "/x", "late", 1))
+        with self.assertRaises(TypeError):
+            _cicada.record_error("GET", "/x")
         _cicada.record_exception("no", "Traceback")
         self.assertEqual(_cicada.exceptions()[-1], ("no", "Traceback", 1))
 
