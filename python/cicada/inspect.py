@@ -16,6 +16,14 @@ from cicada import surroundings
 MIN_VERSION = (3, 9)
 
 
+class Shortened(Exception):
+    """Options of cicada's that are written shorter: it reads the line anew and asks again."""
+
+    def __init__(self, names):
+        super().__init__()
+        self.answer = names
+
+
 class Unusable(Exception):
     """An error for the JSON: what kind it is, a sentence, and more that belongs to it."""
 
@@ -96,19 +104,37 @@ def _places(file, settings):
     return files
 
 
-def _parse_words(words, settings, base):
+def _check_shortened(words, own, known):
+    """Raises Shortened for words of which each begins one option of cicada's and none of `own`."""
+    shortened = []
+    for word in words:
+        name = word.split("=", 1)[0]
+        if not name.startswith("--") or name in own:
+            continue
+        meant = [option for option in dict.fromkeys([*known, *own]) if option.startswith(name)]
+        if len(meant) > 1 and not own.issuperset(meant):
+            raise Unusable("usage", "'%s' may be %s or %s: write more of it"
+                           % (name, ", ".join(meant[:-1]), meant[-1]))
+        if len(meant) == 1 and meant[0] not in own:
+            shortened.append(name[2:])
+    if shortened:
+        raise Shortened(shortened)
+
+
+def _parse_words(words, settings, base, known):
     """The script's own arguments, the names of user classes, and the parser's options."""
     import locust
     from cicada import arguments
 
     parser = arguments.Parser()
-    known = {name: value for name, value, _ in settings}
     try:
         locust.events.init_command_line_parser.fire(parser=parser)
-        namespace, rest = arguments.parse(parser, words, known)
+        options = [name for action in parser._actions for name in action.option_strings]
+        _check_shortened(words, {name for name in options if name.startswith("--")}, known)
+        namespace, rest = arguments.parse(parser, words,
+                                          {name: value for name, value, _ in settings})
     except arguments.UsageError as error:
         raise Unusable("usage", "option of '%s': %s" % (base, error)) from None
-    options = [name for action in parser._actions for name in action.option_strings]
     for word in rest:
         if word.startswith("-") and word != "-":
             raise Unusable("option", "'%s' has no option '%s'" % (base, word), word=word,
@@ -198,7 +224,8 @@ def examine(file, words, request):
         users, shape = script.find_classes(modules, locust.User, locust.LoadTestShape)
     except script.ScriptError as error:
         raise Unusable("script", str(error), detail=error.detail) from None
-    custom, names, options = _parse_words(words, settings, base)
+    custom, names, options = _parse_words(
+        words, settings, base, ["--" + name for name in request.get("known", [])])
     if not users:
         raise Unusable("usage", _no_class(base, modules, locust.User))
     shown = file if file not in ("", "-") else os.path.relpath(files[0])
@@ -280,6 +307,8 @@ def main(words):
         sys.exit("usage: python3 -m cicada.inspect FILE [words...]")
     try:
         answer = examine(words[0], words[1:], request)
+    except Shortened as error:
+        answer = {"shortened": error.answer}
     except Unusable as error:
         answer = {"error": error.answer}
     text = json.dumps(answer)

@@ -16,7 +16,9 @@ struct command_input {
     const char **operands; /* borrowed */
     size_t operand_count;
     const char *script; /* a Locust file: the operands are its user classes and arguments */
-    int argc;           /* the whole command line, for reports */
+    /* Names of the line that stand for options which begin so; one more: execute is called anew. */
+    struct text_list *shortened;
+    int argc; /* the whole command line, for reports */
     char **argv;
 };
 

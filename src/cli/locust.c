@@ -257,6 +257,7 @@ static int locust_execute(const struct command_input *input, struct err *err)
     struct script_source source = {.input = input,
                                    .settings = &settings->run,
                                    .file = input->script ? input->script : "-",
+                                   .allows_shortened = true,
                                    .config = settings->run.config};
     struct script script = {0};
     int status;

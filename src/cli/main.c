@@ -68,12 +68,12 @@ static void warn_of_variable(const char *name, size_t len, const char *meant)
 }
 
 static int apply_sources(const struct command *command, struct options *options,
-                         const struct words *words, struct err *err)
+                         const struct words *words, bool warns, struct err *err)
 {
     if (command->has_sources && (sources_apply_file(options, find_config(words), err) < 0 ||
                                  sources_apply_environment(options, err) < 0))
         return -1;
-    if (command->has_sources)
+    if (command->has_sources && warns)
         sources_check_environment(command->table, (const char *const *)environ, warn_of_variable);
     return options_apply_words(options, words, err);
 }
@@ -85,19 +85,19 @@ static const char *find_script(const struct words *words)
 }
 
 /* For a Locust file, words that the table does not know are the script's own affair. */
-static int split(const struct command *command, struct words *words, int argc, char **argv,
-                 struct err *err)
+static int split(const struct command *command, struct words *words,
+                 const struct text_list *shortened, int argc, char **argv, struct err *err)
 {
     enum words_mode mode = command->is_for_scripts ? WORDS_LOCUST : WORDS_STRICT;
 
     if (command->takes_script) {
-        int result = words_split(words, command->table, WORDS_DETECT, argc, argv, err);
+        int result = words_split(words, command->table, WORDS_DETECT, NULL, argc, argv, err);
 
         if (result == 0 && find_script(words))
             mode = WORDS_SCRIPT;
         words_fini(words);
     }
-    if (words_split(words, command->table, mode, argc, argv, err) < 0)
+    if (words_split(words, command->table, mode, shortened, argc, argv, err) < 0)
         return -1;
     if (mode != WORDS_STRICT)
         words->script = find_script(words);
@@ -105,37 +105,55 @@ static int split(const struct command *command, struct words *words, int argc, c
 }
 
 /* `argv` is the whole command line; the command's own words start at index 2. */
-static int run_command(const struct command *command, int argc, char **argv)
+static int try_command(const struct command *command, struct text_list *shortened, int argc,
+                       char **argv, struct err *err)
 {
     struct words words = {0};
     struct options options = {0};
-    struct err err = {0};
+    bool is_first = shortened->count == 0;
     void *settings = x_calloc(1, command->settings_bytes);
     int status = -1;
 
-    if (split(command, &words, argc - 2, argv + 2, &err) < 0)
+    if (split(command, &words, shortened, argc - 2, argv + 2, err) < 0)
         goto out;
     if (words.wants_help) {
         status = print_help(command);
         goto out;
     }
     options_init(&options, command->table, settings);
-    if (apply_sources(command, &options, &words, &err) == 0 &&
-        check_operands(command, &words, &err) == 0) {
+    if (apply_sources(command, &options, &words, is_first, err) == 0 &&
+        check_operands(command, &words, err) == 0) {
         struct command_input input = {.options = &options,
                                       .settings = settings,
                                       .operands = words.operands,
                                       .operand_count = words.operand_count,
                                       .script = words.script,
+                                      .shortened = shortened,
                                       .argc = argc,
                                       .argv = argv};
 
-        status = command->execute(&input, &err);
+        status = command->execute(&input, err);
     }
 out:
     options_fini(&options);
     words_fini(&words);
     free(settings);
+    return status;
+}
+
+static int run_command(const struct command *command, int argc, char **argv)
+{
+    struct text_list shortened = {0};
+    struct err err;
+    size_t before;
+    int status;
+
+    do {
+        before = shortened.count;
+        err = (struct err){0};
+        status = try_command(command, &shortened, argc, argv, &err);
+    } while (status < 0 && shortened.count > before);
+    text_list_clear(&shortened);
     return status < 0 ? fail(&err) : status;
 }
 

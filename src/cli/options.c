@@ -32,7 +32,22 @@ void options_init(struct options *options, const struct option *table, void *set
     }
 }
 
-static void clear_list(struct text_list *list)
+void text_list_add(struct text_list *list, const char *text)
+{
+    list->items = x_realloc(list->items, (list->count + 1) * sizeof *list->items);
+    list->items[list->count++] = x_strdup(text);
+}
+
+bool text_list_has(const struct text_list *list, const char *text, size_t len)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (strlen(list->items[i]) == len && memcmp(list->items[i], text, len) == 0)
+            return true;
+    }
+    return false;
+}
+
+void text_list_clear(struct text_list *list)
 {
     for (size_t i = 0; i < list->count; i++)
         free(list->items[i]);
@@ -48,7 +63,7 @@ void options_fini(struct options *options)
         void *field = field_of(options, option);
 
         if (option->is_list) {
-            clear_list(field);
+            text_list_clear(field);
         } else if (holds_text(option)) {
             free(*(char **)field);
             *(char **)field = NULL;
@@ -89,7 +104,7 @@ int options_set(struct options *options, const struct option *option, const char
     void *field = field_of(options, option);
 
     if (option->is_list && *before != source)
-        clear_list(field);
+        text_list_clear(field);
     if (option->parse(option, text, field, err) < 0)
         return -1;
     *before = source;
@@ -125,6 +140,7 @@ struct splitter {
     struct words *words;
     const struct option *table;
     enum words_mode mode;
+    const struct text_list *shortened;
     struct err *err;
     /* Operands that may be the Locust file, by index, each the first of its kind, or NO_OPERAND. */
     size_t before_unknown; /* no unknown option stands before it */
@@ -200,6 +216,29 @@ static int take_many(const struct splitter *splitter, const struct option *optio
     return taken;
 }
 
+/*
+ * The one option that begins so. Those that the Locust file is found by count as soon as they are
+ * seen, all others once the file is known to have none of that name.
+ */
+static const struct option *find_shortened(const struct splitter *splitter, const char *name,
+                                           size_t len)
+{
+    const struct option *found = NULL;
+
+    if (splitter->mode != WORDS_LOCUST || len == 0)
+        return NULL;
+    for (const struct option *option = splitter->table; option->name; option++) {
+        if (strncmp(option->name, name, len) != 0)
+            continue;
+        if (found)
+            return NULL;
+        found = option;
+    }
+    if (found && (strcmp(found->name, "locustfile") == 0 || strcmp(found->name, "config") == 0))
+        return found;
+    return splitter->shortened && text_list_has(splitter->shortened, name, len) ? found : NULL;
+}
+
 /* How many words the option took from `rest`, or -1. */
 static int split_long(struct splitter *splitter, char **argv, int rest)
 {
@@ -210,6 +249,8 @@ static int split_long(struct splitter *splitter, char **argv, int rest)
     const struct option *option = options_find(splitter->table, name, len);
 
     splitter->is_behind = false;
+    if (!option)
+        option = find_shortened(splitter, name, len);
     if (!is_known(splitter, option)) {
         if (splitter->mode == WORDS_STRICT)
             return fail_unknown_long(splitter->table, name, len, err);
@@ -328,12 +369,13 @@ static void choose_script(const struct splitter *splitter)
             (words->operand_count - index) * sizeof *words->operands);
 }
 
-int words_split(struct words *words, const struct option *table, enum words_mode mode, int argc,
-                char **argv, struct err *err)
+int words_split(struct words *words, const struct option *table, enum words_mode mode,
+                const struct text_list *shortened, int argc, char **argv, struct err *err)
 {
     struct splitter splitter = {.words = words,
                                 .table = table,
                                 .mode = mode,
+                                .shortened = shortened,
                                 .err = err,
                                 .before_unknown = NO_OPERAND,
                                 .not_behind = NO_OPERAND,

@@ -51,6 +51,10 @@ struct text_list {
     size_t count;
 };
 
+void text_list_add(struct text_list *list, const char *text);
+bool text_list_has(const struct text_list *list, const char *text, size_t len);
+void text_list_clear(struct text_list *list);
+
 /* A field of an option of the form A-B. */
 struct span {
     uint64_t min_ns, max_ns;
@@ -125,9 +129,12 @@ struct words {
     bool wants_help; /* -h or --help stood there: nothing else counts */
 };
 
-/* Splits the arguments (without program and command). words_fini in either case. */
-int words_split(struct words *words, const struct option *table, enum words_mode mode, int argc,
-                char **argv, struct err *err);
+/*
+ * Splits the arguments (without program and command). `shortened` are names that may stand for the
+ * one option that begins so, as in Locust (WORDS_LOCUST); NULL: none. words_fini in either case.
+ */
+int words_split(struct words *words, const struct option *table, enum words_mode mode,
+                const struct text_list *shortened, int argc, char **argv, struct err *err);
 /* "tests/load.py", but no URL. */
 bool words_is_script(const char *word);
 /* The text given last for the option `name`; NULL: none. */

@@ -44,6 +44,13 @@ static void write_request(struct buf *out, const struct script_source *source, c
         json_key(&json, "config");
         json_text(&json, source->config);
     }
+    if (source->allows_shortened) {
+        json_key(&json, "known");
+        json_begin_array(&json);
+        for (const struct option *option = source->input->options->table; option->name; option++)
+            json_text(&json, option->name);
+        json_end_array(&json);
+    }
     if (show) {
         json_key(&json, "show");
         json_text(&json, show);
@@ -91,6 +98,24 @@ static void describe_option(const struct json_document *document, const struct o
             near.best && word[1] == '-' ? near.best : "", near.best && word[1] == '-' ? "'?" : "");
 }
 
+/* Names of options, written shorter, that nothing in the script begins with. Were there any new? */
+static bool take_shortened(const struct json_document *document, struct text_list *shortened)
+{
+    const struct json_value *names = json_find(document, "/shortened");
+    size_t count = json_value_count(names), before = shortened->count;
+
+    for (size_t i = 0; i < count; i++) {
+        char pointer[32];
+        const char *name;
+
+        (void)snprintf(pointer, sizeof pointer, "/%zu", i);
+        name = json_value_text(json_value_find(names, pointer), NULL);
+        if (name && !text_list_has(shortened, name, strlen(name)))
+            text_list_add(shortened, name);
+    }
+    return shortened->count > before;
+}
+
 /* Prints what Python has to say, and makes a sentence of the rest. */
 static void describe_error(const struct json_document *document, const struct option *table,
                            struct python_answer *answer, struct err *err)
@@ -125,7 +150,10 @@ static struct json_document *ask(const struct script *script, const struct scrip
         if (!document)
             err_prefix(err, "the inspection of '%.200s'", source->file);
     }
-    if (document && text_at(document, "/error/message")) {
+    if (document && take_shortened(document, source->input->shortened)) {
+        json_document_free(document);
+        document = NULL;
+    } else if (document && text_at(document, "/error/message")) {
         describe_error(document, source->input->options->table, &answer, err);
         json_document_free(document);
         document = NULL;

@@ -22,8 +22,9 @@ struct run_settings;
 struct script_source {
     const struct command_input *input; /* its options take up what the script's settings say */
     const struct run_settings *settings;
-    const char *file;   /* "-": as Locust finds one that is not named */
-    const char *config; /* one more locust.conf; NULL: none */
+    const char *file;      /* "-": as Locust finds one that is not named */
+    const char *config;    /* one more locust.conf; NULL: none */
+    bool allows_shortened; /* options may be written shorter, as in Locust */
 };
 
 struct script {

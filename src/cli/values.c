@@ -58,8 +58,7 @@ int option_parse_list(const struct option *option, const char *text, void *field
         err_set(err, ERR_USAGE, "more than %d times", OPTION_LIST_LIMIT);
         return -1;
     }
-    list->items = x_realloc(list->items, (list->count + 1) * sizeof *list->items);
-    list->items[list->count++] = x_strdup(text);
+    text_list_add(list, text);
     return 0;
 }
 

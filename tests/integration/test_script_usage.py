@@ -129,6 +129,9 @@ BAD_LOCUST = {
     "a worker is refused with a hint": (("-f", "good.py", "--worker"), "--worker.*--processes"),
     "an unknown option of Locust is named": (("-f", "good.py", "--no-such"), "--no-such"),
     "a missing settings file is named": (("-f", "good.py", "--config", "no.conf"), r"no\.conf"),
+    "a shortened option of several meanings names them": (
+        ("-f", "good.py", "--ex", "3"), "'--ex' may be .*--exclude-tags.* or --.*: write more"),
+    "a shortened option still needs its value": (("-f", "good.py", "--run-t"), "--run-time' needs"),
     "a json file in a missing folder is refused": (("-f", "good.py", "--json-file", "no/out"),
                                                    "no/out"),
 }
@@ -282,6 +285,21 @@ def options_of_the_command_line_reach_the_script(t):
 def the_scripts_own_arguments_are_taken_from_anywhere_on_the_line(t):
     told_these(t, {"tenant": "zeta", "count": 5, "deep": True, "classes": ["Bo"], "num_users": 2},
                "--tenant", "zeta", "-u", "2", "--deep", "Bo", "--count=5")
+
+
+@test
+def options_of_locust_may_be_written_shorter(t):
+    told_these(t, {"run_time": 3, "num_users": 2, "spawn_rate": 2, "tenant": "beta"}, "--run-tim",
+               "3s", "--use=2", "--headle", "--spawn", "2", "--ten", "beta", command="locust")
+    text = TELLS.replace("--token", "--user").replace('"token"', '"user"')
+    text = text.replace("--deep", "--spawn-deep").replace('"deep"', '"spawn_deep"')
+    t.write("own.py", text)
+    outcome = t.cicada("locust", "--locustf", "own.py", "--user", "me", "--spawn-d", "-t", "1s",
+                       env=home(t))
+    same(outcome.status, 0, f"exit status ({outcome.stderr})")
+    contains(outcome.stdout, '"num_users": 1,.*"user": "me", "spawn_deep": true', "its own options")
+    message = refused(t, "locust", "-f", "own.py", "--spawn", "2")
+    contains(message, "'--spawn' may be --spawn-rate or --spawn-deep: write more", "message")
 
 
 @test

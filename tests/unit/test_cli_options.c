@@ -36,7 +36,7 @@ static void parse(struct parsed *parsed, const char *file, const char *const *li
         argv[argc] = strdup(line[argc]);
     *parsed = (struct parsed){.result = -1};
     options_init(&parsed->options, run_table, &parsed->settings);
-    if (words_split(&parsed->words, run_table, WORDS_STRICT, argc, argv, &parsed->err) == 0 &&
+    if (words_split(&parsed->words, run_table, WORDS_STRICT, NULL, argc, argv, &parsed->err) == 0 &&
         (!file ||
          sources_apply_text(&parsed->options, "my.conf", file, strlen(file), &parsed->err) == 0) &&
         sources_apply_environment(&parsed->options, &parsed->err) == 0)

@@ -28,7 +28,8 @@ static void split(struct parsed *parsed, enum words_mode mode, const char *const
     *parsed = (struct parsed){.result = -1};
     for (; line[argc]; argc++)
         parsed->argv[argc] = strdup(line[argc]);
-    parsed->result = words_split(&parsed->words, run_table, mode, argc, parsed->argv, &parsed->err);
+    parsed->result =
+        words_split(&parsed->words, run_table, mode, NULL, argc, parsed->argv, &parsed->err);
 }
 
 static void finish(struct parsed *parsed)
@@ -158,6 +159,33 @@ static void tags_take_every_word_up_to_the_next_option(void **state)
     finish(&parsed);
 }
 
+static void options_of_locust_may_be_written_shorter(void **state)
+{
+    static const char *const line[] = {"--run-tim", "3s", "--headl", "--s", "1", "--locustf=lf.py"};
+    enum { WORDS = sizeof line / sizeof line[0] };
+    char *argv[WORDS];
+    struct text_list shortened = {0};
+    struct words words;
+    struct err err;
+
+    (void)state;
+    for (size_t i = 0; i < WORDS; i++)
+        argv[i] = strdup(line[i]);
+    text_list_add(&shortened, "run-tim");
+    text_list_add(&shortened, "s");
+    assert_int_equal(words_split(&words, locust_table, WORDS_LOCUST, &shortened, WORDS, argv, &err),
+                     0);
+    assert_int_equal(words.assignment_count, 2);
+    assert_string_equal(words.assignments[0].option->name, "run-time");
+    assert_string_equal(words.assignments[0].text, "3s");
+    assert_string_equal(words_last(&words, "locustfile"), "lf.py");
+    check_operands(&words, LINE("--headl", "--s", "1")); /* not asked for, and of two meanings */
+    words_fini(&words);
+    text_list_clear(&shortened);
+    for (size_t i = 0; i < WORDS; i++)
+        free(argv[i]);
+}
+
 static void a_stronger_source_stays(void **state)
 {
     struct run_settings settings = {0};
@@ -224,6 +252,7 @@ int main(void)
         cmocka_unit_test(words_of_the_script_keep_their_order),
         cmocka_unit_test(options_of_urls_are_left_to_the_script),
         cmocka_unit_test(tags_take_every_word_up_to_the_next_option),
+        cmocka_unit_test(options_of_locust_may_be_written_shorter),
         cmocka_unit_test(a_stronger_source_stays),
         cmocka_unit_test(options_of_the_other_kind_are_named),
         cmocka_unit_test(both_tables_share_what_locust_has),
