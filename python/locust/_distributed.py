@@ -35,7 +35,8 @@ logger = logging.getLogger("locust.runners")
 # Types of messages between our own runners; scripts' types are theirs to choose.
 REPORT, SPAWNED, STOPPED = "cicada.report", "cicada.spawned", "cicada.stopped"
 ALIVE, RESET = "cicada.alive", "cicada.reset"
-OWN_TYPES = (REPORT, SPAWNED, STOPPED, ALIVE, RESET)
+LOST = "cicada.lost"  # by the controller, in the name of a worker that died
+OWN_TYPES = (REPORT, SPAWNED, STOPPED, ALIVE, RESET, LOST)
 SILENCE_S = 5.0  # a worker that says nothing for so long is missing
 GOODBYE_S = 2.0  # how much longer than workers may take the lead waits for their last reports
 
@@ -152,13 +153,14 @@ class WorkerNode:
         self.cpu_warning_emitted = False
         self.memory_usage = 0
         self.user_classes_count = {}
+        self.is_lost = False
 
     @property
     def user_count(self):
         return sum(self.user_classes_count.values())
 
     def is_silent(self):
-        return time.monotonic() - self.heard > SILENCE_S
+        return self.is_lost or time.monotonic() - self.heard > SILENCE_S
 
 
 class WorkerNodes(dict):
@@ -277,9 +279,13 @@ class MasterRunner(DistributedRunner):
                 if node.is_silent() and node.state != STATE_MISSING:
                     logger.info("Worker %s failed to send heartbeat, setting state to missing.",
                                 node.id)
-                    node.state = STATE_MISSING
-                    node.user_classes_count = {}
+                    self._miss(node)
                     self._news.set()
+
+    @staticmethod
+    def _miss(node):
+        node.state = STATE_MISSING
+        node.user_classes_count = {}
 
     def _wait_for_goodbyes(self, timeout):
         deadline = time.monotonic() + timeout
@@ -319,6 +325,9 @@ class MasterRunner(DistributedRunner):
             node.user_classes_count = {}
             node.state = STATE_INIT
             self._goodbyes.add(node_id)
+        elif msg_type == LOST:
+            node.is_lost = True
+            self._miss(node)
         self._news.set()
 
     def _take_report(self, node, data):

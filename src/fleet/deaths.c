@@ -117,6 +117,8 @@ void controller_on_closed(void *ctx, const char *reason)
         script_lose_lead(controller, how);
     } else {
         run_lose_worker(controller->run, member->index);
+        if (controller->config->script)
+            script_tell_lost(member);
         log_error("worker %zu was lost: %s; its streams are counted as lost, the run %s",
                   member->index, how, controller_has_any_left(controller) ? "goes on" : "ends");
     }

@@ -22,6 +22,9 @@ enum {
     SCRIPT_SILENCE_LIMIT_S = 15    /* at the end; a worker that is not blocked speaks each second */
 };
 
+/* A message of the controller's own; python/locust/_distributed.py knows it. */
+static const char LOST_TYPE[] = "cicada.lost";
+
 static bool has_lead(const struct controller *controller)
 {
     return controller->member_count > controller->worker_count;
@@ -268,6 +271,20 @@ static void take_message(struct controller_worker *member, const struct frame *f
         if (is_meant)
             pass_message(other, &message);
     }
+}
+
+void script_tell_lost(const struct controller_worker *member)
+{
+    const struct controller *controller = member->controller;
+    struct frame_message message = {.type = LOST_TYPE,
+                                    .type_bytes = sizeof LOST_TYPE - 1,
+                                    .data = (const uint8_t *)"null",
+                                    .data_bytes = 4,
+                                    .source = (uint32_t)member->index,
+                                    .destination = FRAME_LEAD};
+
+    if (has_lead(controller))
+        pass_message(&controller->members[controller->worker_count], &message);
 }
 
 /* --- the end --- */

@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+"""The processes of a Locust file's run: how deaths are noticed and told, what each one counted."""
+
+import os
+import time
+
+import harness
+from harness import check, contains, same, test, wait_until
+from script_runner import run, start, status_of
+
+DIES = """
+import multiprocessing
+import subprocess
+
+class Ana(User):
+    wait_time = constant(0.1)
+
+    @task
+    def work(self):
+        row()
+
+@events.spawning_complete.add_listener
+def die(**_others):
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 1)  # or the child would keep the run's output open
+    os.dup2(null, 2)
+    HOLD
+    gevent.spawn_later(0.5, os.kill, os.getpid(), 9)
+"""
+
+
+@test
+def a_death_is_seen_while_a_child_holds_what_the_worker_had_open(t):
+    for hold in ('os.system("sleep 7 &")',
+                 'really() or (time.sleep(7), os._exit(0))',
+                 'multiprocessing.Process(target=time.sleep, args=(7,), daemon=True).start()'):
+        began = time.monotonic()
+        text = "from gevent import monkey\nreally = monkey.get_original('os', 'fork')\n"
+        process = start(t, text + DIES.replace("HOLD", hold),
+                        "-u", "1", "-t", "20s")
+        wait_until(lambda: process.child.poll() is not None, f"the end, with {hold}", 5.5)
+        check(time.monotonic() - began < 5.5, f"{hold}: {time.monotonic() - began} s")
+        same(status_of(process), 1, f"exit status: {process.stderr}")
+        contains(process.stderr, "worker 0 was lost: ended by signal 9.*the run ends", hold)
+        same(process.stderr.count("was lost"), 1, "said once")
+
+
+@test
+def a_worker_that_sends_what_is_no_frame_is_lost_for_that_reason(t):
+    outcome, _, _ = run(t, """
+class Ana(User):
+    wait_time = constant(0.1)
+
+    @task
+    def work(self):
+        words = open("/proc/self/cmdline", "rb").read().split(b"\\0")
+        os.write(int(words[-2]), b"\\xff" * 8)
+""", "-u", "1", "-t", "5s")
+    same(outcome.status, 1, f"exit status: {outcome.stderr}")
+    contains(outcome.stderr, "worker 0 was lost: a frame of .* over the limit", "the reason")
+    check("signal 9" not in outcome.stderr, f"our own kill is no reason: {outcome.stderr}")
+
+
+COUNTS = """
+class Ana(User):
+    wait_time = constant(0.01)
+
+    def __init__(self, environment):
+        super().__init__(environment)
+        gevent.sleep(0.4 * environment.runner.worker_index)  # workers are complete one by one
+
+    @task
+    def work(self):
+        row()
+
+@events.quitting.add_listener
+def counted(environment, **_others):
+    say("counted", environment.runner.node_id, environment.stats.total.num_requests)
+"""
+
+
+def check_counts(result, facts, workers):
+    """What workers counted is what the lead and the result say."""
+    counts = {fact.split()[1]: int(fact.split()[2]) for fact in facts if "counted" in fact}
+    same(len(counts), workers + 1, f"processes: {counts}")
+    lead = counts.pop("master")
+    total = [row["num_requests"] for row in result.json["requests"] if row["name"] == "row"]
+    same((total, lead), ([sum(counts.values())], sum(counts.values())), f"sums of {counts}")
+    return counts
+
+
+@test
+def processes_that_reset_at_different_times_count_exactly(t):
+    outcome, result, facts = run(t, COUNTS, "-u", "6", "-r", "100", "-t", "3s", "--processes", "3",
+                                 "--reset-stats")
+    same(outcome.status, 0, f"exit status ({outcome.stderr})")
+    check_counts(result, facts, 3)
+
+
+@test
+def a_reset_in_one_worker_leaves_the_others_rows(t):
+    outcome, result, facts = run(t, COUNTS + """
+@events.test_start.add_listener
+def begin(environment, **_others):
+    if environment.runner.worker_index == 1:
+        gevent.spawn_later(1.5, environment.stats.reset_all)
+""", "-u", "2", "-r", "100", "-t", "3s", "--processes", "2")
+    same(outcome.status, 0, f"exit status ({outcome.stderr})")
+    counts = sorted(check_counts(result, facts, 2).values())
+    check(counts[0] + 20 < counts[1], f"one of them was reset: {counts}")
+
+
+@test
+def a_reset_in_the_lead_is_one_of_all(t):
+    outcome, result, facts = run(t, COUNTS + """
+@events.test_start.add_listener
+def begin(environment, **_others):
+    if isinstance(environment.runner, MasterRunner):
+        gevent.spawn_later(2, environment.stats.reset_all)
+""", "-u", "2", "-r", "100", "-t", "3s", "--processes", "2")
+    same(outcome.status, 0, f"exit status ({outcome.stderr})")
+    counts = check_counts(result, facts, 2)
+    check(max(counts.values()) < 140, f"of 3 s only the last: {counts}")
+
+
+LEAD_TELLS = """
+class Ana(User):
+    wait_time = constant(0.1)
+
+    @task
+    def work(self):
+        row()
+
+@events.test_start.add_listener
+def begin(environment, **_others):
+    runner = environment.runner
+    if isinstance(runner, MasterRunner):
+        gevent.spawn_later(2.5, lambda: say("users", runner.user_count, runner.worker_count,
+                                            len(runner.clients.missing)))
+    elif runner.worker_index in (VICTIMS):
+        gevent.spawn_later(1.5, os.kill, os.getpid(), 9)
+"""
+
+
+@test
+def the_lead_hears_at_once_of_a_lost_worker(t):
+    outcome, _, facts = run(t, LEAD_TELLS.replace("VICTIMS", "1,"), "-u", "5", "-r", "100",
+                            "-t", "4s", "--processes", "2")
+    same(outcome.status, 1, f"exit status ({outcome.stderr})")
+    same([fact for fact in facts if fact.startswith("users")], ["users 3 1 1"],
+         "users, workers, missing ones")
+    contains(outcome.stderr, "1 of 2 workers gave no last report", "what the lead says")
+
+
+@test
+def the_lead_does_not_wait_for_the_dead(t):
+    began = time.monotonic()
+    process = start(t, LEAD_TELLS.replace("VICTIMS", "0, 1"), "-u", "4", "-r", "100", "-t", "20s",
+                    "--processes", "2")
+    same(status_of(process), 1, f"exit status: {process.stderr}")
+    check(time.monotonic() - began < 5.5, f"the run took {time.monotonic() - began} s")
+    same(process.stderr.count("was lost"), 2, f"each told once: {process.stderr}")
+
+
+if __name__ == "__main__":
+    for each in ("PYTHONPATH", "PYTHONSAFEPATH"):
+        os.environ.pop(each, None)
+    harness.main(jobs=2)
