@@ -204,7 +204,8 @@ static void redirect(struct fetch *fetch, const struct http_head *head, uint64_t
         fail(fetch, CLASS_STATUS_3XX, err.text, now_ns);
         return;
     }
-    if (redirect_turns_to_get(head->status, fetch_current_method(fetch)))
+    if (redirect_turns_to_get(fetch->order->redirect_rules, head->status,
+                              fetch_current_method(fetch)))
         journey->effect.is_turned_to_get = true;
     url_fini(&journey->url);
     journey->url = next;
@@ -288,7 +289,8 @@ static void on_head(struct http_exchange *exchange, const struct http_head *head
 {
     struct fetch *fetch = CONTAINER_OF(exchange, struct fetch, exchange);
     const struct fetch_handlers *handlers = fetch->order->handlers;
-    bool is_redirect = fetch->order->redirect_limit > 0 && redirect_is_one(head->status);
+    bool is_redirect =
+        fetch->order->redirect_limit > 0 && redirect_is_one(fetch->order->redirect_rules, head);
     bool is_hop = is_redirect || is_challenge(fetch, head);
 
     http_session_take_cookies(fetch->session, fetch_current_url(fetch), head);

@@ -65,6 +65,7 @@ struct fetch_order {
     enum session_auth auth_place; /* whose credentials go out; those of a login without a token */
     bool wants_decoding;          /* the request says Accept-Encoding */
     uint8_t redirect_limit;       /* 0: redirects are answers like any other */
+    enum redirect_rules redirect_rules;
 };
 
 /* Embedded in its owner, who reads the exchange's times. Zero is "not under way". */

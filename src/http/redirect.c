@@ -3,14 +3,22 @@
 #include <string.h>
 #include <strings.h>
 
-bool redirect_is_one(int status)
+static bool is_redirect_status(int status)
 {
     return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-bool redirect_turns_to_get(int status, const char *method)
+bool redirect_is_one(enum redirect_rules rules, const struct http_head *head)
 {
-    if (status == 303)
+    size_t len = 0;
+
+    return is_redirect_status(head->status) &&
+           (rules == REDIRECT_AS_BROWSER || http_head_find(head, "location", &len));
+}
+
+bool redirect_turns_to_get(enum redirect_rules rules, int status, const char *method)
+{
+    if (status == 303 || (status == 302 && rules == REDIRECT_AS_REQUESTS))
         return strcasecmp(method, "HEAD") != 0;
     return status <= 302 && strcasecmp(method, "POST") == 0;
 }

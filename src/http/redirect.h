@@ -13,10 +13,17 @@
 
 enum { REDIRECT_LIMIT = 20 }; /* of an EventSource: Fetch Standard, HTTP-redirect fetch, step 7 */
 
-/* 301 302 303 307 308 (Fetch Standard, "redirect status"). */
-bool redirect_is_one(int status);
+/*
+ * Whose rules hold where they differ. A browser (Fetch Standard, HTTP-redirect fetch): 302 turns
+ * POST alone into GET, and a redirect that leads nowhere is an error. Python's requests: 302 turns
+ * every method but HEAD, and an answer without a Location is one like any other.
+ */
+enum redirect_rules { REDIRECT_AS_BROWSER = 0, REDIRECT_AS_REQUESTS };
+
+/* 301 302 303 307 308 (Fetch Standard, "redirect status"), and to be followed by these rules. */
+bool redirect_is_one(enum redirect_rules rules, const struct http_head *head);
 /* The request after it is a GET without body (Fetch Standard, HTTP-redirect fetch, step 12). */
-bool redirect_turns_to_get(int status, const char *method);
+bool redirect_turns_to_get(enum redirect_rules rules, int status, const char *method);
 /*
  * The Location of `head` against `base`. -1 with a phrase that starts with the status when it is
  * missing, unsound or leads to another scheme than http and https; url_fini in either case.

@@ -390,6 +390,7 @@ void exchange_start(struct exchange *exchange, struct exchange_host *host,
         .auth_place = SESSION_AUTH_STREAM,
         .wants_decoding = exchange->order.wants_decoding,
         .redirect_limit = exchange->order.redirect_limit,
+        .redirect_rules = REDIRECT_AS_REQUESTS,
     };
     if (exchange->order.asks_for_stream)
         exchange_stream_begin(exchange);

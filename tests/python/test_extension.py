@@ -373,6 +373,20 @@ class Requests(Asking):
         self.assertEqual(response.url, self.server.url + "/b")
         self.assertEqual(run(lambda: self.get("/a", max_redirects=0)).status, 302)
 
+    def test_redirects_go_as_requests_takes_them(self):
+        def respond(asked):
+            if asked.target == "/end":
+                return answer("there")
+            headers = ["Location: /end"] if asked.target == "/a" else []
+            return answer("here", status="302 Found", headers=headers)
+
+        self.serve(respond)
+        response = run(lambda: self.client.request("PUT", self.server.url + "/a", [], b"body"))
+        self.assertEqual((response.status, response.method, self.server.asked[1].method),
+                         (200, "GET", "GET"))
+        response = run(lambda: self.get("/nowhere"))
+        self.assertEqual((response.status, response.content, response.error), (302, b"here", None))
+
     def test_cookies_are_kept_and_may_be_set(self):
         self.serve(lambda asked: answer(headers=["Set-Cookie: a=1; Path=/"]))
         run(self.get)

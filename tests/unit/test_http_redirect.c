@@ -8,30 +8,71 @@
 
 #include <cmocka.h>
 
+static bool is_redirect(enum redirect_rules rules, int status, bool has_location)
+{
+    struct http_head head;
+    bool result;
+
+    http_head_init(&head);
+    head.status = (uint16_t)status;
+    if (has_location) {
+        assert_int_equal(http_head_add_name(&head, "location", 8), 0);
+        assert_int_equal(http_head_add_value(&head, "/", 1), 0);
+    }
+    result = redirect_is_one(rules, &head);
+    http_head_fini(&head);
+    return result;
+}
+
 static void five_statuses_are_redirects(void **state)
 {
+    static const int statuses[] = {301, 302, 303, 307, 308};
     int count = 0;
 
     (void)state;
     for (int status = 100; status < 1000; status++)
-        count += redirect_is_one(status);
-    assert_int_equal(count, 5);
-    assert_true(redirect_is_one(301) && redirect_is_one(302) && redirect_is_one(303) &&
-                redirect_is_one(307) && redirect_is_one(308));
+        count += is_redirect(REDIRECT_AS_BROWSER, status, false) +
+                 is_redirect(REDIRECT_AS_REQUESTS, status, true);
+    assert_int_equal(count, 10);
+    for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
+        assert_true(is_redirect(REDIRECT_AS_BROWSER, statuses[i], false));
+        assert_true(is_redirect(REDIRECT_AS_REQUESTS, statuses[i], true));
+        assert_false(is_redirect(REDIRECT_AS_REQUESTS, statuses[i], false));
+    }
+}
+
+/* The table of requests 2.28, Session.rebuild_method. */
+static void every_method_turns_to_get_behind_a_302_of_requests(void **state)
+{
+    static const struct {
+        int status;
+        const char *method;
+        bool is_turned;
+    } table[] = {
+        {301, "POST", true}, {301, "PUT", false},    {302, "PUT", true},   {302, "DELETE", true},
+        {302, "GET", true},  {302, "HEAD", false},   {303, "PATCH", true}, {303, "HEAD", false},
+        {307, "PUT", false}, {308, "DELETE", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+        assert_int_equal(
+            redirect_turns_to_get(REDIRECT_AS_REQUESTS, table[i].status, table[i].method),
+            table[i].is_turned);
 }
 
 static void a_post_turns_to_get_as_in_a_browser(void **state)
 {
     (void)state;
-    assert_true(redirect_turns_to_get(301, "POST"));
-    assert_true(redirect_turns_to_get(302, "POST"));
-    assert_true(redirect_turns_to_get(303, "POST"));
-    assert_true(redirect_turns_to_get(303, "PUT"));
-    assert_false(redirect_turns_to_get(303, "HEAD"));
-    assert_false(redirect_turns_to_get(301, "PUT"));
-    assert_false(redirect_turns_to_get(302, "HEAD"));
-    assert_false(redirect_turns_to_get(307, "POST"));
-    assert_false(redirect_turns_to_get(308, "POST"));
+    assert_true(redirect_turns_to_get(REDIRECT_AS_BROWSER, 301, "POST"));
+    assert_true(redirect_turns_to_get(REDIRECT_AS_BROWSER, 302, "POST"));
+    assert_true(redirect_turns_to_get(REDIRECT_AS_BROWSER, 303, "POST"));
+    assert_true(redirect_turns_to_get(REDIRECT_AS_BROWSER, 303, "PUT"));
+    assert_false(redirect_turns_to_get(REDIRECT_AS_BROWSER, 303, "HEAD"));
+    assert_false(redirect_turns_to_get(REDIRECT_AS_BROWSER, 301, "PUT"));
+    assert_false(redirect_turns_to_get(REDIRECT_AS_BROWSER, 302, "HEAD"));
+    assert_false(redirect_turns_to_get(REDIRECT_AS_BROWSER, 307, "POST"));
+    assert_false(redirect_turns_to_get(REDIRECT_AS_BROWSER, 308, "POST"));
 }
 
 static int read_location(const char *location, struct url *url, struct err *err)
@@ -130,6 +171,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(five_statuses_are_redirects),
         cmocka_unit_test(a_post_turns_to_get_as_in_a_browser),
+        cmocka_unit_test(every_method_turns_to_get_behind_a_302_of_requests),
         cmocka_unit_test(a_location_is_resolved_against_the_url_that_sent_it),
         cmocka_unit_test(a_location_that_leads_nowhere_is_said_with_the_status),
         cmocka_unit_test(what_goes_along_depends_on_where_it_leads),
