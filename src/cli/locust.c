@@ -145,6 +145,7 @@ static int report(void *ctx, struct run *run)
 
     if (run->info.interrupted_by == 0 && run->info.duration_ns >= run->info.planned_ns)
         say(locust, x_strdup("--run-time limit reached, shutting down"));
+    run_warn_of_shared_rows(run);
     run->info.interrupted_by = 0; /* to Locust, Ctrl-C is an end like any other */
     outcome = outcome_judge(run, (int)locust->settings->run.exit_code_on_error);
     status = outcome->exit_status;

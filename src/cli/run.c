@@ -13,6 +13,7 @@
 #include "report/result_json.h"
 #include "report/summary.h"
 #include "report/terminal.h"
+#include "stats/rows.h"
 #include "verdict/outcome.h"
 
 #include <errno.h>
@@ -199,6 +200,16 @@ int run_status_without_report(int status, const struct err *err)
     return status == EXIT_PASS ? EXIT_FAILURES : status;
 }
 
+void run_warn_of_shared_rows(const struct run *run)
+{
+    if (stats_has_other_row(run->stats))
+        log_warning("more than %d endpoints: the rest share the row (other)", STATS_ENDPOINT_LIMIT);
+    if (rows_has_other(stats_rows(run->stats)))
+        log_warning("more than %d different requests: the rest share the row (other); give those "
+                    "that belong together one name (name=)",
+                    ROWS_LIMIT);
+}
+
 /* The exit status. */
 int run_report(const struct run_settings *settings, const struct run *run)
 {
@@ -207,8 +218,7 @@ int run_report(const struct run_settings *settings, const struct run *run)
     struct err err = {0};
     int status = outcome->exit_status;
 
-    if (stats_has_other_row(run->stats))
-        log_warning("more than %d endpoints: the rest share the row (other)", STATS_ENDPOINT_LIMIT);
+    run_warn_of_shared_rows(run);
     if (json_path && result_json_save(json_path, run, outcome, &err) < 0) {
         status = run_status_without_report(status, &err);
         json_path = NULL;

@@ -99,6 +99,8 @@ struct run;
 /* --- cli/run.c --- for Locust files too */
 /* The exit status; writes result and summary. */
 int run_report(const struct run_settings *settings, const struct run *run);
+/* More endpoints or rows than are told apart: said on the log. */
+void run_warn_of_shared_rows(const struct run *run);
 /* A report that could not be written is a failure, unless the run ended worse. Says why. */
 int run_status_without_report(int status, const struct err *err);
 void run_announce_ramp(const struct run_settings *settings, double rate, double ramp_s);

@@ -343,6 +343,11 @@ const struct row_exception *rows_exception_at(const struct rows *rows, size_t in
     return &rows->exceptions[index];
 }
 
+bool rows_has_other(const struct rows *rows)
+{
+    return rows_find(rows, "", OTHER_NAME) != NULL;
+}
+
 bool rows_is_empty(const struct rows *rows)
 {
     if (rows->error_count > 0 || rows->exception_count > 0 || rows->was_reset)

@@ -71,6 +71,8 @@ size_t rows_exception_count(const struct rows *rows);
 const struct row_exception *rows_exception_at(const struct rows *rows, size_t index);
 /* Nothing counted, no reset: nothing to send. Rows may be there all the same. */
 bool rows_is_empty(const struct rows *rows);
+/* More names than ROWS_LIMIT came: the rest stand in the shared row. */
+bool rows_has_other(const struct rows *rows);
 
 /* --- time --- */
 /* When counting began, for the rates over the whole time; rows_reset sets it too. 0: not known. */

@@ -403,6 +403,23 @@ def processes_that_a_script_starts_when_it_is_loaded_do_not_delay_the_run(t):
 
 
 @test
+def names_past_the_limit_share_a_row_with_a_warning(t):
+    outcome, result, _ = run(t, """
+from locust import events
+class Ana(User):
+    @task
+    def fire(self):
+        for number in range(2100):
+            events.request.fire(request_type="X", name=f"n{number}", response_time=1,
+                                response_length=0)
+        self.environment.runner.quit()
+""", "-t", "20s")
+    contains(outcome.stderr, "more than 2000 different requests.*name=", "the warning")
+    names = [row["name"] for row in result.json["requests"]]
+    check("(other)" in names, f"the shared row in {len(names)} rows")
+
+
+@test
 def csv_files_are_those_of_locust(t):
     outcome, _, _ = run(t, USERS, "-t", "2s", "--csv", "out", "--csv-full-history")
     same(outcome.status, 0, f"exit status ({outcome.stderr})")
