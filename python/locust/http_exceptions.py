@@ -8,8 +8,8 @@ try:
     from requests.exceptions import (
         ChunkedEncodingError, ConnectionError, ConnectTimeout, ContentDecodingError, HTTPError,
         InvalidHeader, InvalidJSONError, InvalidSchema, InvalidURL, JSONDecodeError, MissingSchema,
-        ProxyError, ReadTimeout, RequestException, SSLError, StreamConsumedError, Timeout,
-        TooManyRedirects)
+        ProxyError, ReadTimeout, RequestException, RetryError, SSLError, StreamConsumedError,
+        Timeout, TooManyRedirects)
 except ImportError:
     requests = None
 
@@ -76,9 +76,12 @@ except ImportError:
     class StreamConsumedError(RequestException, TypeError):
         """A body that was read already."""
 
+    class RetryError(RequestException):
+        """An adapter's retries are used up."""
+
 __all__ = [
     "ChunkedEncodingError", "ConnectTimeout", "ConnectionError", "ContentDecodingError",
     "HTTPError", "InvalidHeader", "InvalidJSONError", "InvalidSchema", "InvalidURL",
     "JSONDecodeError", "MissingSchema", "ProxyError", "ReadTimeout", "RequestException",
-    "SSLError", "StreamConsumedError", "Timeout", "TooManyRedirects", "requests",
+    "RetryError", "SSLError", "StreamConsumedError", "Timeout", "TooManyRedirects", "requests",
 ]

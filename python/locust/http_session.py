@@ -4,7 +4,7 @@ from collections import OrderedDict
 
 import _cicada
 
-from locust import _engine, http_auth, http_cookies, http_errors
+from locust import _engine, http_adapters, http_auth, http_cookies, http_errors
 from locust.http_body import NO_BODY, body_of, sent_bytes
 from locust.http_errors import Failure
 from locust.http_exceptions import (InvalidHeader, InvalidSchema, InvalidURL, MissingSchema,
@@ -68,7 +68,7 @@ class SessionSettings(requests.Session if requests is not None else object):
     trust_env = True  # accepted; neither .netrc nor the proxies of the environment are looked at
     max_redirects = REDIRECT_LIMIT
     request_name = None
-    params = None
+    _params = None
     _engine_client = None
     _headers = None
     _everywhere = None  # cookies without a domain, by name
@@ -95,6 +95,17 @@ class SessionSettings(requests.Session if requests is not None else object):
     @headers.setter
     def headers(self, headers):
         self._headers = headers
+
+    @property
+    def params(self):
+        """Sent with each request; a request's own go over them."""
+        if self._params is None:
+            self._params = {}
+        return self._params
+
+    @params.setter
+    def params(self, params):
+        self._params = params
 
     @property
     def cookies(self):
@@ -136,18 +147,34 @@ class SessionSettings(requests.Session if requests is not None else object):
 
     @property
     def adapters(self):
-        """Kept for scripts that mount some; requests go through the engine all the same."""
+        """Of those that are mounted add_headers() and retries are honoured; the engine sends."""
         if self._adapters is None:
-            self._adapters = OrderedDict()
+            self._adapters = OrderedDict(http_adapters.default_adapters())
         return self._adapters
 
+    @adapters.setter
+    def adapters(self, adapters):
+        self._adapters = adapters
+
     def mount(self, prefix, adapter):
+        """`adapter` is for URLs that begin with `prefix`; the longest prefix counts."""
+        http_adapters.refuse(prefix, adapter)
         self.adapters[prefix] = adapter
+        for shorter in [each for each in self.adapters if len(each) < len(prefix)]:
+            self.adapters.move_to_end(shorter)
 
     def get_adapter(self, url):
-        """The one mounted last for such a URL; None where there is none."""
-        return next((adapter for prefix, adapter in reversed(self.adapters.items())
-                     if url.lower().startswith(prefix.lower())), None)
+        for prefix, adapter in self.adapters.items():
+            if url.lower().startswith(prefix.lower()):
+                return adapter
+        raise InvalidSchema(f"No connection adapters were found for {url!r}")
+
+    def __copy__(self):
+        """Another session with the same settings, cookies and connections."""
+        other = type(self).__new__(type(self))
+        self.cookies  # pylint: disable=pointless-statement  # made now, else each makes its own
+        other.__dict__.update(self.__dict__)
+        return other
 
     def __enter__(self):
         return self
@@ -208,8 +235,8 @@ class SessionSettings(requests.Session if requests is not None else object):
         if proxies or self._proxies:
             self._refuse_proxies(proxies)
         timeouts = timeouts_of(timeout)
-        if params or (self.params and params != ()):  # (): not even the session's
-            params = params_of(self.params, params)
+        if params or (self._params and params != ()):  # (): not even the session's
+            params = params_of(self._params, params)
         else:
             params = ""
         target = target_of(url, params)
@@ -220,8 +247,18 @@ class SessionSettings(requests.Session if requests is not None else object):
                 target = target_of(request.url)
                 request.path_url = None
             limit = self.max_redirects if allow_redirects else 0
-            native = self._send(request, target, name, stream, timeouts, limit, cookies,
-                                self.verify if verify is None else verify, cert or self.cert)
+            verify = self.verify if verify is None else verify
+            cert = cert or self.cert
+            if self._adapters is None:
+                native = self._send(request, target, name, stream, timeouts, limit, cookies,
+                                    verify, cert)
+            else:
+                adapter = self.get_adapter(target.url)
+                http_adapters.add_headers(adapter, request, stream=stream, timeout=timeout,
+                                          verify=verify, cert=cert, proxies=OrderedDict())
+                native = http_adapters.sent_with_retries(
+                    adapter, lambda: self._send(request, target, name, stream, timeouts, limit,
+                                                cookies, verify, cert), request.method, target)
         except (MissingSchema, InvalidSchema, InvalidURL):
             raise
         except RequestException as error:
