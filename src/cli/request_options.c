@@ -1,9 +1,9 @@
 #include "cli/request_options.h"
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/json_read.h"
 #include "base/mem.h"
-#include "cli/sources.h"
 #include "http/form.h"
 #include "load/feed.h"
 #include "load/network.h"
@@ -38,7 +38,7 @@ static uint8_t *read_body(const char *text, size_t *len, struct err *err)
         *len = strlen(text);
         return (uint8_t *)x_strdup(text);
     }
-    if (sources_read_file(text + 1, REQUEST_BODY_LIMIT_BYTES, &body, err) == 0) {
+    if (file_read(text + 1, REQUEST_BODY_LIMIT_BYTES, &body, err) == 0) {
         *len = body.len;
         result = (uint8_t *)x_strndup(buf_text(&body), body.len);
     }
@@ -207,7 +207,7 @@ static char *read_pem(const char *path, const char *option, bool *failed, struct
 
     if (!path || *failed)
         return NULL;
-    if (sources_read_file(path, CONNECTION_PEM_LIMIT_BYTES, &text, err) < 0) {
+    if (file_read(path, CONNECTION_PEM_LIMIT_BYTES, &text, err) < 0) {
         err_prefix(err, "option '--%s'", option);
         *failed = true;
     } else {

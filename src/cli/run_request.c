@@ -4,9 +4,9 @@
 #include "cli/run.h"
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/json_read.h"
 #include "base/mem.h"
-#include "cli/sources.h"
 #include "load/feed.h"
 #include "load/plan.h"
 
@@ -22,7 +22,7 @@ static int fill_feed(const struct run_settings *settings, struct plan *plan, str
 
     if (!settings->feed)
         return 0;
-    if (sources_read_file(settings->feed, FEED_LIMIT_BYTES, &text, err) < 0)
+    if (file_read(settings->feed, FEED_LIMIT_BYTES, &text, err) < 0)
         goto out;
     *feed = feed_parse(buf_text(&text), text.len, err);
     if (!*feed) {

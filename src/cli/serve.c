@@ -2,8 +2,8 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "cli/command.h"
-#include "cli/sources.h"
 #include "demo/service.h"
 #include "net/tcp.h"
 #include "net/tls.h"
@@ -39,7 +39,7 @@ static int check_tls_options(const struct serve_settings *settings, struct err *
 
 static int read_pem(const char *path, const char *option, struct buf *out, struct err *err)
 {
-    if (!path || sources_read_file(path, SERVE_PEM_LIMIT_BYTES, out, err) == 0)
+    if (!path || file_read(path, SERVE_PEM_LIMIT_BYTES, out, err) == 0)
         return 0;
     err_prefix(err, "option '--%s'", option);
     return -1;

@@ -1,10 +1,10 @@
 #include "cli/sources.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/near.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,43 +13,6 @@
 
 static const char default_path[] = "cicada.conf";
 static const char prefix[] = "CICADA_";
-
-int sources_read_file(const char *path, size_t limit_bytes, struct buf *out, struct err *err)
-{
-    FILE *file = fopen(path, "rbe");
-    size_t total = 0, len;
-    int result = -1;
-
-    if (!file) {
-        err_set(err, ERR_USAGE, "cannot read '%.200s': %s", path, strerror(errno));
-        return -1;
-    }
-    do {
-        uint8_t *room = buf_reserve(out, 64 * 1024);
-
-        if (!room) {
-            err_set(err, ERR_LIMIT, "cannot read '%.200s': it is too large", path);
-            goto out;
-        }
-        errno = 0;
-        len = fread(room, 1, 64 * 1024, file);
-        buf_grew(out, len);
-        total += len;
-        if (total > limit_bytes) {
-            err_set(err, ERR_LIMIT, "cannot read '%.200s': it is larger than %zu bytes", path,
-                    limit_bytes);
-            goto out;
-        }
-    } while (len > 0);
-    if (ferror(file)) {
-        err_set(err, ERR_USAGE, "cannot read '%.200s': %s", path, strerror(errno ? errno : EIO));
-        goto out;
-    }
-    result = 0;
-out:
-    (void)fclose(file);
-    return result;
-}
 
 static char *trimmed(const char *text, size_t len)
 {
@@ -146,7 +109,7 @@ int sources_apply_file(struct options *options, const char *path, struct err *er
             return 0;
         path = default_path;
     }
-    if (sources_read_file(path, SOURCES_FILE_LIMIT_BYTES, &text, err) == 0)
+    if (file_read(path, SOURCES_FILE_LIMIT_BYTES, &text, err) == 0)
         result = sources_apply_text(options, path, buf_text(&text), text.len, err);
     buf_fini(&text);
     return result;

@@ -4,7 +4,6 @@
 #ifndef CICADA_CLI_SOURCES_H
 #define CICADA_CLI_SOURCES_H
 
-#include "base/buf.h"
 #include "base/err.h"
 #include "cli/options.h"
 
@@ -12,8 +11,6 @@
 
 enum { SOURCES_FILE_LIMIT_BYTES = 64 * 1024 * 1024 };
 
-/* Appends a whole file, at most `limit_bytes`. 0, or -1 with "cannot read 'path': reason". */
-int sources_read_file(const char *path, size_t limit_bytes, struct buf *out, struct err *err);
 /*
  * Applies the lines of a configuration text: `name = value`, where the name is that of a long
  * option; empty lines and those that start with # or ; are skipped. -1 with "name line N: …".

@@ -1,15 +1,14 @@
 #include "script/networks.h"
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "load/network.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { NETWORKS_FILE_LIMIT_BYTES = 16 * 1024 * 1024, NETWORKS_READ_BYTES = 64 * 1024 };
+enum { NETWORKS_FILE_LIMIT_BYTES = 16 * 1024 * 1024 };
 
 struct way {
     struct way *next;
@@ -41,28 +40,11 @@ static void way_free(struct way *way)
 
 static char *read_file(const char *path, struct err *err)
 {
-    FILE *file = fopen(path, "rbe");
-    struct buf text = {.limit_bytes = NETWORKS_FILE_LIMIT_BYTES};
+    struct buf text = {0};
     char *result = NULL;
-    size_t len = 1;
 
-    while (file && len > 0) {
-        uint8_t *room = buf_reserve(&text, NETWORKS_READ_BYTES);
-
-        if (!room) {
-            err_set(err, ERR_LIMIT, "'%.200s' is too large for a certificate", path);
-            goto out;
-        }
-        len = fread(room, 1, NETWORKS_READ_BYTES, file);
-        buf_grew(&text, len);
-    }
-    if (!file || ferror(file))
-        err_set(err, ERR_SYSTEM, "cannot read '%.200s': %s", path, strerror(errno));
-    else
-        result = x_strndup(text.len > 0 ? (const char *)text.bytes : "", text.len);
-out:
-    if (file)
-        (void)fclose(file);
+    if (file_read(path, NETWORKS_FILE_LIMIT_BYTES, &text, err) == 0)
+        result = x_strndup(buf_text(&text), text.len);
     buf_fini(&text);
     return result;
 }
