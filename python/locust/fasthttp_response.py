@@ -4,7 +4,9 @@ import json as json_module
 
 from locust.exception import LocustError
 from locust.http_report import NEEDS_CATCH, REPORTED_SLOTS, Reported
+from locust.http_request import SentRequest
 from locust.http_response import Raw
+from locust.http_structures import AnswerHeaders
 from locust.http_text import declared_encoding, engine_encoding, split_lines
 
 VALID_STATUSES = frozenset((*range(200, 209), 226, 301, 302, 303, 304, 307))
@@ -82,6 +84,27 @@ class BodyStream(Raw):
         self._native.close()
 
 
+class FastHeaders(AnswerHeaders):
+    """Names in lower case; a name that came more than once has a list of values."""
+
+    __slots__ = ()
+
+    def __getitem__(self, name):
+        values = self._lines.get_all(name)
+        if not values:
+            raise KeyError(name.lower())
+        return values if len(values) > 1 else values[0]
+
+    def __iter__(self):
+        return (name.lower() for name in self._lines)
+
+    def get(self, name, default=None):
+        return self[name] if name in self._lines else default
+
+    def items(self):
+        return [(name, value) for name in self for value in self._lines.get_all(name)]
+
+
 class FastResponse:
     """One answer, or with status 0 the lack of one: then headers, content and text are None."""
 
@@ -92,6 +115,10 @@ class FastResponse:
         self._native = native
         self._error = error
         self._content = self._stream = None
+        self._url = request.url
+        if native is not None and native.history:
+            request = SentRequest(native.method, native.url, request.pairs,
+                                  request.body if native.method == request.method else None)
         self.request = request
         self.encoding = None
         self.status_code = native.status if native is not None else 0
@@ -103,7 +130,7 @@ class FastResponse:
         self.close()
 
     def __len__(self):
-        return int((self.headers or {}).get("content-length") or len(self.content or b""))
+        return int(self._header("content-length") or len(self.content or b""))
 
     def __bool__(self):
         return True
@@ -113,7 +140,7 @@ class FastResponse:
 
     @property
     def url(self):
-        """The URL asked for; behind redirects not the last one."""
+        """The URL that answered; behind redirects the last one."""
         return self.request.url
 
     @property
@@ -132,7 +159,7 @@ class FastResponse:
         return self._error
 
     def _asked_url(self):
-        return self.request.url
+        return self._url
 
     def _fault(self, _name):
         return self.error
@@ -143,7 +170,10 @@ class FastResponse:
 
     @property
     def headers(self):
-        return self._native.headers if self._native is not None else None
+        return FastHeaders(self._native.headers) if self._native is not None else None
+
+    def _header(self, name):
+        return self._native.headers.get(name) if self._native is not None else None
 
     def info(self):
         return self.headers
@@ -161,7 +191,7 @@ class FastResponse:
         if content is None:
             return None
         if self.encoding is None:
-            kind = self.headers.get("content-type") or ""
+            kind = self._header("content-type") or ""
             self.encoding = kind.partition("charset=")[2].strip('" ') or "utf-8"
         return str(content, self.encoding, errors="replace")
 
@@ -187,7 +217,7 @@ class FastResponse:
             return iter(())
         encoding = None
         if decode_unicode:
-            declared = declared_encoding(self.headers.get("content-type"))
+            declared = declared_encoding(self._header("content-type"))
             encoding = self.encoding or declared or "utf-8"
         known = engine_encoding(encoding) if encoding else None
         if self._content is None and (encoding is None or known):

@@ -48,6 +48,54 @@ class CaseInsensitiveDict(MutableMapping):
         return str(dict(self.items()))
 
 
+class AnswerHeaders(Mapping):
+    """Headers of an answer, over the engine's: as they came, so there is nothing to change. A
+    copy() can be changed."""
+
+    __slots__ = ("_lines",)
+
+    def __init__(self, lines):
+        self._lines = lines
+
+    def __getitem__(self, name):
+        return self._lines[name]
+
+    def __contains__(self, name):
+        return name in self._lines
+
+    def __iter__(self):
+        return iter(self._lines)
+
+    def __len__(self):
+        return len(self._lines)
+
+    def get(self, name, default=None):
+        return self._lines.get(name, default)
+
+    def get_all(self, name, default=None):
+        """The values of a name that came more than once, each by itself."""
+        return self._lines.get_all(name) or default
+
+    def getlist(self, name):
+        return self.get_all(name, [])
+
+    getheaders = getlist
+
+    def lower_items(self):
+        return ((name.lower(), value) for name, value in self.items())
+
+    def copy(self):
+        return CaseInsensitiveDict({name: self[name] for name in self})
+
+    def __eq__(self, other):
+        return self.copy() == other
+
+    __hash__ = None
+
+    def __repr__(self):
+        return str(dict(self.items()))
+
+
 def text_of(value):
     """Header names and values come as text or bytes."""
     return value.decode("latin-1") if isinstance(value, bytes) else value

@@ -3,6 +3,7 @@
 Each probe also runs with real Locust where Debian's version has what it looks at.
 """
 
+import logging
 import sys
 import types
 import unittest
@@ -12,7 +13,8 @@ from raw_server import RawServer, answer
 
 PROBES = {}
 ONLY_OURS = {"surface", "refused_surface", "rest", "rest_fails", "rest_with_a_changing_url",
-             "streams", "lines", "events", "user_settings", "redirects_have_a_limit", "timeouts"}
+             "streams", "lines", "events", "user_settings", "redirects_have_a_limit", "timeouts",
+             "unknown_arguments"}
 UNUSED_PORT = "http://127.0.0.1:1"
 
 
@@ -51,6 +53,44 @@ def sent(session, rows):
     session.get("/x", headers={"X-Mine": "1"})
     for method in ("delete", "options", "head"):
         getattr(session, method)("/x")
+
+
+@probe
+def forms(session, rows):
+    session.post("/x", data={"a": [1, 2], "b": None, "c": "é"})
+    session.post("/x", data={"a": ["x", ("y",)]})
+    session.post("/x", data={})
+
+
+@probe
+def unknown_arguments(session, rows):
+    seen = []
+    logging.getLogger("locust.contrib.fasthttp").addFilter(
+        lambda record: seen.append(record.getMessage()))
+    for _ in range(2):
+        session.get("/x", verify=False, cookies={"a": "b"}, proxies={})
+    session.post("/x", data="text", verify=True)
+    return [seen, caught(rows)[-1]]
+
+
+@probe
+def behind_redirects(session, rows):
+    seen = []
+    for method, path in (("GET", "redirect"), ("POST", "redirect"), ("GET", "to_missing")):
+        response = session.request(method, f"/{path}")
+        seen.append([response.url, response.request.url, response.request.method,
+                     response.status_code])
+    left = session.get("/redirect", allow_redirects=False)
+    return [seen, left.url, left.headers["location"], caught(rows)]
+
+
+@probe
+def repeated_headers(session, rows):
+    headers = session.get("/set_two").headers
+    return [headers.get("set-cookie"), headers["Set-Cookie"], headers.get("x-mine"),
+            headers.get_all("set-cookie"), headers.get_all("x-mine"), headers.getheaders("none"),
+            headers.get("none", 1), sorted(headers), sorted(headers.items()),
+            "SET-COOKIE" in headers, session.get("/set_two").headers == headers]
 
 
 @probe
@@ -222,10 +262,14 @@ def respond(asked):
         return answer("not here", "404 Not Found")
     if path == "redirect":
         return answer("", "302 Found", [f"Location: {base}/to"])
+    if path == "to_missing":
+        return answer("", "303 See Other", [f"Location: {base}/missing"])
     if path == "loop":
         return answer("", "302 Found", [f"Location: {base}/loop"])
     if path == "set":
         return answer("", headers=["Set-Cookie: a=b; Path=/"])
+    if path == "set_two":
+        return answer("", headers=["Set-Cookie: a=b; Path=/", "X-Mine: 1", "Set-Cookie: c=d"])
     if path == "utf":
         return answer("é€", headers=["Content-Type: text/plain"])
     if path == "latin":
@@ -258,9 +302,16 @@ class Fast(unittest.TestCase):
         looked_at = ("content-type", "accept", "authorization", "x-mine")
         seen = {which: [[asked.method, asked.target, asked.body,
                          [asked.get(name) for name in looked_at]]
-                        for asked in self.pair.requests_of(which, "sent")]
+                        for probe_name in ("sent", "forms")
+                        for asked in self.pair.requests_of(which, probe_name)]
                 for which in ("ours", "real")}
         self.assertEqual(seen["ours"], seen["real"])
+
+    def test_arguments_that_mean_nothing_are_told_once(self):
+        told, row = self.ours["unknown_arguments"]
+        self.assertEqual([line.partition("argument ")[2].split()[0] for line in told],
+                         ["verify=", "cookies=", "proxies="])
+        self.assertEqual(row[:4], ["POST", "/x", 4, None])
 
     def test_responses_have_the_later_attributes(self):
         self.assertEqual(self.ours["surface"], [

@@ -4,11 +4,12 @@ Scripts that use it run as they stand, and are about as fast as those of HttpUse
 """
 
 import json as json_module
+import logging
 import re
 import time
 import traceback
 from contextlib import contextmanager
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from locust import http_auth, http_cookies, http_errors
 from locust._missing import absent
@@ -30,6 +31,16 @@ __all__ = ["BadStatusCode", "ErrorResponse", "FastHttpSession", "FastHttpUser", 
            "ResponseContextManager", "RestResponseContextManager", "RetriesExceeded"]
 
 SHOWN_CHARS = 250  # of a response in the text of a failure
+_logger = logging.getLogger(__name__)
+_told_names = set()  # of arguments that mean nothing here, told about already
+
+
+def _tell_unused(names):
+    for name in names:
+        if name not in _told_names:
+            _told_names.add(name)
+            _logger.warning("FastHttpUser makes nothing of the argument %s= of a request: it is "
+                            "left out", name)
 
 
 class FastHttpSession:
@@ -113,9 +124,13 @@ class FastHttpSession:
         return merged, data, kind
 
     def _ask(self, kind, method, url, name, stream, data, json, headers, auth, allow_redirects,
-             params=None, files=None, timeout=None):
+             params=None, files=None, timeout=None, **unused):
+        if unused:
+            _tell_unused(unused)
         target = target_of(url, params_of(None, params) if params else "")
         headers, data, content_type = self._headers(headers, auth, data, json)
+        if isinstance(data, dict) and not files:
+            data = urlencode(data)
         body = body_of(data, None, files)
         content_type = body.content_type if files else content_type
         if content_type and body.content is not None:
@@ -153,6 +168,7 @@ class FastHttpSession:
     def request(self, method, url, name=None, data=None, catch_response=False, stream=False,
                 headers=None, auth=None, json=None, allow_redirects=True, context=None, **kwargs):
         """Sends a request and returns its response; further arguments: params, files, timeout.
+        Others are left out, with a warning.
 
         `name` groups rows. With `catch_response` the response is for a with block, whose
         success() and failure() decide about the row. `context` goes to the listeners.
