@@ -10,6 +10,7 @@ import socket
 
 LEAD = 2**32 - 1
 ALL_WORKERS = 2**32 - 2
+OWN_TYPES = "cicada."  # types of our own runners begin so
 
 _BYTES, _MAP = "\0bytes", "\0map"
 _PREFIX = socket.gethostname() + "_"

@@ -42,6 +42,7 @@ from cicada.plan import Plan  # noqa: E402
 # gevent remembers for each greenlet where it was spawned: half a KiB a user that nobody looks at.
 gevent.config.track_greenlet_tree = False
 
+INBOX_LIMIT_BYTES = 64 << 20  # of messages that wait for the script's listeners
 DRAIN_S = 10  # how long the last frames may take to leave
 EXIT_CODE_NONE = -1
 
@@ -57,6 +58,8 @@ class Worker:
         self.environment = None
         self.runner = None
         self._inbox = SimpleQueue()
+        self._inbox_bytes = 0
+        self._dropped = 0
         self._monitor = None
         self._is_ending = False
         self._is_done = Event()
@@ -75,6 +78,14 @@ class Worker:
             gevent.spawn(self._end, timeout_s)
 
     def on_message(self, type, data, source):
+        is_own = type.startswith(messages.OWN_TYPES)
+        if not is_own and self._inbox_bytes + len(data) > INBOX_LIMIT_BYTES:
+            self._dropped += 1
+            if self._dropped == 1:
+                _log("warning", "Messages are dropped: %d MiB of them wait for their listeners",
+                     INBOX_LIMIT_BYTES >> 20)
+            return
+        self._inbox_bytes += len(data)
         self._inbox.put((type, data, source))
 
     def on_closed(self):
@@ -164,6 +175,7 @@ class Worker:
     def _take_messages(self):
         while True:
             type, data, source = self._inbox.get()
+            self._inbox_bytes -= len(data)
             try:
                 self.runner.receive(type, messages.decode(data), messages.client_id(source))
             except Exception:
@@ -178,6 +190,8 @@ class Worker:
                 self._guarded(step)
             code = exit_code_of(self.environment.process_exit_code)
             self._guarded(lambda: self._fire_quit(code))
+        if self._dropped:
+            _log("warning", "%d messages were dropped, unheard", self._dropped)
         self.engine.done(code, _unhandled())
         self._is_done.set()
 
@@ -238,6 +252,12 @@ class Worker:
 
         log.unhandled_greenlet_exception = True
         logging.getLogger("locust.worker").critical("%s:\n%s", what, traceback.format_exc())
+
+
+def _log(level, *words):
+    import logging
+
+    getattr(logging.getLogger("locust.worker"), level)(*words)
 
 
 def _unhandled():

@@ -508,6 +508,8 @@ struct run *controller_run(const struct controller_config *config, struct err *e
             controller.stopped_ns = loop_refresh_ns(controller.loop);
         run->info.ended_unix_ms = clock_unix_ms();
         run_finish(run, elapsed_ns(&controller));
+        if (config->script)
+            script_tell_dropped(&controller);
     }
     fini(&controller);
     if (controller.has_failed) {

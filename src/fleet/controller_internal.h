@@ -119,6 +119,8 @@ void script_take(struct controller_worker *member, const struct frame *frame);
 void script_take_done(struct controller_worker *member, const struct frame_done *done);
 /* While the run stops: a process that is blocked for good does not keep the others waiting. */
 void script_kill_silent(struct controller *controller, uint64_t now_ns);
+/* At the end: how many messages each member did not get. */
+void script_tell_dropped(const struct controller *controller);
 /* To the lead, that a worker was lost. */
 void script_tell_lost(const struct controller_worker *member);
 /* Without its lead the run has no shape and no hooks: it ends, and has failed. */

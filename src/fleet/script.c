@@ -242,8 +242,18 @@ static void take_target(struct controller_worker *member, const struct frame *fr
 
 static void pass_message(struct controller_worker *member, const struct frame_message *message)
 {
+    size_t bytes = message->type_bytes + message->data_bytes;
+    size_t limit = frame_message_is_own(message) ? CHANNEL_OWN_LIMIT_BYTES : CHANNEL_LIMIT_BYTES;
+    char name[CONTROLLER_NAME_BYTES];
+
     if (!controller_is_present(member))
         return;
+    if (!channel_has_room(member->channel, bytes, limit)) {
+        if (channel_dropped(member->channel) == 1)
+            log_warning("messages to %s are dropped: %d MiB of them wait that it does not take",
+                        controller_name_of(member, name), CHANNEL_LIMIT_BYTES / 1024 / 1024);
+        return;
+    }
     frame_put_message(channel_out(member->channel), message);
     channel_flush(member->channel);
 }
@@ -288,6 +298,19 @@ void script_tell_lost(const struct controller_worker *member)
 }
 
 /* --- the end --- */
+
+void script_tell_dropped(const struct controller *controller)
+{
+    for (size_t i = 0; i < controller->member_count; i++) {
+        const struct controller_worker *member = &controller->members[i];
+        uint64_t count = channel_dropped(member->channel);
+        char name[CONTROLLER_NAME_BYTES];
+
+        if (count > 0)
+            log_warning("%" PRIu64 " message%s to %s %s dropped", count, count == 1 ? "" : "s",
+                        controller_name_of(member, name), count == 1 ? "was" : "were");
+    }
+}
 
 static void take_quit(struct controller_worker *member)
 {

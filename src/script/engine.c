@@ -10,7 +10,9 @@
 #include "stats/rows.h"
 #include "wire/channel.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 struct engine {
@@ -315,6 +317,44 @@ void engine_send(struct engine *engine)
         channel_flush(engine->channel);
 }
 
+static bool has_room(struct engine *engine, size_t bytes, size_t limit_bytes)
+{
+    if (channel_has_room(engine->channel, bytes, limit_bytes))
+        return true;
+    if (channel_dropped(engine->channel) == 1)
+        log_warning("messages and log lines of the script are dropped: %d MiB of them wait to be "
+                    "sent",
+                    CHANNEL_LIMIT_BYTES / 1024 / 1024);
+    return false;
+}
+
+void engine_message(struct engine *engine, const struct frame_message *message)
+{
+    size_t limit = frame_message_is_own(message) ? CHANNEL_OWN_LIMIT_BYTES : CHANNEL_LIMIT_BYTES;
+
+    if (!engine->channel || !has_room(engine, message->type_bytes + message->data_bytes, limit))
+        return;
+    frame_put_message(channel_out(engine->channel), message);
+    channel_flush(engine->channel);
+}
+
+void engine_log(struct engine *engine, const char *line)
+{
+    if (!engine->channel || !has_room(engine, strlen(line), CHANNEL_LIMIT_BYTES))
+        return;
+    frame_put_log(channel_out(engine->channel), LOG_NONE, line);
+    channel_flush(engine->channel);
+}
+
+static void tell_dropped(const struct engine *engine)
+{
+    uint64_t count = channel_dropped(engine->channel);
+
+    if (count > 0)
+        log_warning("%" PRIu64 " message%s or log line%s of the script were not sent", count,
+                    count == 1 ? "" : "s", count == 1 ? "" : "s");
+}
+
 void engine_end_streams(struct engine *engine)
 {
     if (engine->is_ending)
@@ -330,6 +370,7 @@ void engine_done(struct engine *engine, const struct frame_done *done)
     if (!engine->is_ready)
         return;
     engine_end_streams(engine);
+    tell_dropped(engine);
     reporter_stop(&engine->reporter);
     reporter_send_last(&engine->reporter, &engine->last);
     frame_put_done(channel_out(engine->channel), done);

@@ -73,6 +73,9 @@ void engine_ready(struct engine *engine);
 /* The buffer for other frames (frame_put_...), then engine_send; NULL without a channel. */
 struct buf *engine_out(struct engine *engine);
 void engine_send(struct engine *engine);
+/* Of the script's own making: dropped where too much waits to be sent already. */
+void engine_message(struct engine *engine, const struct frame_message *message);
+void engine_log(struct engine *engine, const char *line);
 /* The run ends: gauges of the last tick are those of now, streams that close now were open. */
 void engine_end_streams(struct engine *engine);
 /* The last tick, and FRAME_DONE. */

@@ -294,9 +294,8 @@ static PyObject *engine_log_method(PyObject *object, PyObject *line)
     if (!engine) { /* in a forked child: where a program's log goes that nobody set up */
         PyErr_Clear();
         PySys_FormatStderr("%U\n", line);
-    } else if (engine_out(engine)) {
-        frame_put_log(engine_out(engine), LOG_NONE, PyBytes_AS_STRING(text));
-        engine_send(engine);
+    } else {
+        engine_log(engine, PyBytes_AS_STRING(text));
     }
     Py_DECREF(text);
     Py_RETURN_NONE;
@@ -349,9 +348,7 @@ static PyObject *engine_message_method(PyObject *object, PyObject *args)
     message.data = (const uint8_t *)data;
     message.data_bytes = (size_t)data_len;
     message.destination = destination;
-    if (engine_out(engine))
-        frame_put_message(engine_out(engine), &message);
-    engine_send(engine);
+    engine_message(engine, &message);
     Py_RETURN_NONE;
 }
 

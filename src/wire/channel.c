@@ -25,6 +25,7 @@ struct channel {
     void *ctx;
     struct buf in;
     struct buf out;
+    uint64_t dropped;
     size_t sent; /* bytes of `out` that the kernel has */
     bool is_flushing;
     bool is_write_broken; /* what is queued goes nowhere; the reading side will see the end */
@@ -245,6 +246,21 @@ void channel_flush(struct channel *channel)
     }
     watch_what_is_needed(channel);
     channel->is_flushing = false;
+}
+
+bool channel_has_room(struct channel *channel, size_t bytes, size_t limit_bytes)
+{
+    size_t queued = channel_queued_bytes(channel);
+
+    if (queued <= limit_bytes && bytes <= limit_bytes - queued)
+        return true;
+    channel->dropped++;
+    return false;
+}
+
+uint64_t channel_dropped(const struct channel *channel)
+{
+    return channel->dropped;
 }
 
 size_t channel_queued_bytes(const struct channel *channel)

@@ -12,6 +12,11 @@
 struct loop;
 struct channel;
 
+enum {
+    CHANNEL_LIMIT_BYTES = 64 * 1024 * 1024,    /* queued, of what scripts send and log */
+    CHANNEL_OWN_LIMIT_BYTES = 96 * 1024 * 1024 /* the same for messages of our own runners */
+};
+
 /* No handler may free the channel: mark it, and free it at the end of the turn. */
 struct channel_handlers {
     /* The frame is borrowed until the handler returns. */
@@ -47,6 +52,12 @@ bool channel_is_unsound(const struct channel *channel);
 struct buf *channel_out(struct channel *channel);
 /* Writes what the kernel takes now, the rest when it can. Once closed: drops what was queued. */
 void channel_flush(struct channel *channel);
+/*
+ * May `bytes` more be queued, so that no more than `limit_bytes` wait? If not, they are counted as
+ * one thing dropped. Figures and orders, which are few, do not ask.
+ */
+bool channel_has_room(struct channel *channel, size_t bytes, size_t limit_bytes);
+uint64_t channel_dropped(const struct channel *channel);
 /* Bytes still queued: a tick waits while this is not 0. */
 size_t channel_queued_bytes(const struct channel *channel);
 

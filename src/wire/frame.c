@@ -139,6 +139,13 @@ void frame_put_message(struct buf *out, const struct frame_message *message)
     end_frame(out, start);
 }
 
+bool frame_message_is_own(const struct frame_message *message)
+{
+    size_t len = sizeof FRAME_OWN_TYPES - 1;
+
+    return message->type_bytes > len && memcmp(message->type, FRAME_OWN_TYPES, len) == 0;
+}
+
 void frame_put_target(struct buf *out, const struct frame_target *target)
 {
     size_t start = begin_frame(out, FRAME_TARGET);

@@ -27,6 +27,9 @@ enum {
     FRAME_EXIT_CODE_NONE = -1
 };
 
+/* Types of messages that begin so are those of our own runners. */
+static const char FRAME_OWN_TYPES[] = "cicada.";
+
 /* Where a message comes from or goes to, beside the index of a worker. */
 static const uint32_t FRAME_LEAD = UINT32_MAX, FRAME_ALL_WORKERS = UINT32_MAX - 1;
 
@@ -118,6 +121,8 @@ void frame_put_log(struct buf *out, enum log_level level, const char *line);
 void frame_put_done(struct buf *out, const struct frame_done *done);
 /* The three limits above are the caller's to check. */
 void frame_put_message(struct buf *out, const struct frame_message *message);
+/* Its type is one of our own. */
+bool frame_message_is_own(const struct frame_message *message);
 void frame_put_target(struct buf *out, const struct frame_target *target);
 void frame_put_quit(struct buf *out);
 void frame_put_fail(struct buf *out, const char *sentence);

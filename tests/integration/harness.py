@@ -98,7 +98,8 @@ def children_of(pid):
 def peak_memory_bytes(pid):
     """The most memory that a process has had resident so far."""
     with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        return int(re.search(r"VmHWM:\s+(\d+) kB", file.read()).group(1)) << 10
+        found = re.search(r"VmHWM:\s+(\d+) kB", file.read())
+    return int(found.group(1)) << 10 if found else 0  # none: it is about to be gone
 
 
 class Process:

@@ -2,10 +2,11 @@
 """The processes of a Locust file's run: how deaths are noticed and told, what each one counted."""
 
 import os
+import re
 import time
 
 import harness
-from harness import check, contains, same, test, wait_until
+from harness import check, contains, is_alive, peak_memory_bytes, same, test, wait_until
 from script_runner import run, start, status_of
 
 DIES = """
@@ -160,6 +161,95 @@ def the_lead_does_not_wait_for_the_dead(t):
     same(status_of(process), 1, f"exit status: {process.stderr}")
     check(time.monotonic() - began < 5.5, f"the run took {time.monotonic() - began} s")
     same(process.stderr.count("was lost"), 2, f"each told once: {process.stderr}")
+
+
+FLOODS = """
+from gevent import monkey
+
+really_sleep = monkey.get_original("time", "sleep")
+once = [2.5]
+
+class Ana(User):
+    wait_time = constant(0.1)
+
+    @task
+    def work(self):
+        pass
+
+def listen(environment, msg, **_others):
+    LISTEN
+
+@events.init.add_listener
+def init(environment, runner, **_others):
+    runner.register_message("much", listen)
+
+@events.test_start.add_listener
+def begin(environment, **_others):
+    runner = environment.runner
+    if isinstance(runner, MasterRunner):
+        say("lead", os.getpid())
+    elif runner.worker_index == 0:
+        say("sender", os.getpid())
+        gevent.spawn_later(0.5, flood, runner)
+
+def flood(runner):
+    BEFORE
+    for _ in range(300):
+        runner.send_message("much", "y" * 1000000)
+        PAUSE
+    AFTER
+    row()
+"""
+
+
+def flood(t, listen, before="pass", pause="pass", after="pass"):
+    """The most memory of the three processes, in MiB, and what the run said."""
+    text = FLOODS
+    for name, words in (("LISTEN", listen), ("BEFORE", before), ("PAUSE", pause),
+                        ("AFTER", after)):
+        text = text.replace(name, words)
+    process = start(t, text, "-u", "2", "-r", "100", "-t", "6s", "--processes", "2",
+                    env={"ASAN_OPTIONS": "quarantine_size_mb=1"})  # which keeps what was freed
+    facts = wait_until(lambda: len(process.stdout.splitlines()) > 1 and
+                       dict(line.split() for line in process.stdout.splitlines()), "the start")
+    pids, most = [process.pid, int(facts["lead"]), int(facts["sender"])], {}
+
+    def watch():
+        for pid in pids:
+            if is_alive(pid):
+                most[pid] = max(most.get(pid, 0), peak_memory_bytes(pid) >> 20)
+        return process.child.poll() is not None
+    wait_until(watch, "the end of the run", 30)
+    same(status_of(process), 0, f"exit status: {process.stderr}")
+    return [most[pid] for pid in pids], process.stderr
+
+
+def check_drops(outcome, *sentences):
+    most, stderr = outcome
+    check(max(most) < 300, f"MiB of controller, lead, sender: {most}")
+    for sentence in sentences:
+        same(len(re.findall(sentence, stderr)), 1, f"{sentence!r} in {stderr}")
+
+
+@test
+def messages_that_wait_for_a_slow_listener_are_bounded(t):
+    check_drops(flood(t, "gevent.sleep(0.2)", pause="gevent.sleep(0.002)"),
+                "Messages are dropped: 64 MiB", r"\d+ messages were dropped, unheard")
+
+
+@test
+def messages_to_a_process_that_does_not_read_are_bounded(t):
+    check_drops(flood(t, "if once: really_sleep(once.pop())", pause="gevent.sleep(0.002)"),
+                "messages to the process of the script's hooks are dropped: 64 MiB",
+                r"\d+ messages to the process of the script's hooks were dropped")
+
+
+@test
+def messages_that_wait_to_be_sent_are_bounded(t):
+    check_drops(flood(t, "pass", before="os.kill(os.getppid(), 19)",
+                      after="os.kill(os.getppid(), 18)"),
+                "messages and log lines of the script are dropped: 64 MiB",
+                r"\d+ messages or log lines of the script were not sent")
 
 
 if __name__ == "__main__":

@@ -123,6 +123,29 @@ static void frames_go_both_ways(void **state)
     close_pair(&pair);
 }
 
+static void no_more_is_queued_than_the_limit(void **state)
+{
+    struct pair pair;
+    int raw_fd;
+
+    (void)state;
+    open_pair(&pair, &raw_fd);
+    assert_true(channel_has_room(pair.a.channel, 100, 100));
+    while (channel_queued_bytes(pair.a.channel) == 0) {
+        for (int i = 0; i < 1000; i++)
+            frame_put_ping(channel_out(pair.a.channel));
+        channel_flush(pair.a.channel);
+    }
+    assert_int_equal(channel_dropped(pair.a.channel), 0);
+    assert_false(channel_has_room(pair.a.channel, 100, 100));
+    assert_false(channel_has_room(pair.a.channel, 0, channel_queued_bytes(pair.a.channel) - 1));
+    assert_true(channel_has_room(pair.a.channel, 1, channel_queued_bytes(pair.a.channel) + 1));
+    assert_int_equal(channel_dropped(pair.a.channel), 2);
+    (void)close(raw_fd);
+    channel_free(pair.a.channel);
+    loop_free(pair.loop);
+}
+
 /* As a worker's child does that outlives it. */
 static void a_channel_ends_though_a_copy_of_its_socket_is_open(void **state)
 {
@@ -316,6 +339,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frames_go_both_ways),
+        cmocka_unit_test(no_more_is_queued_than_the_limit),
         cmocka_unit_test(a_channel_ends_though_a_copy_of_its_socket_is_open),
         cmocka_unit_test(a_channel_is_closed_in_programs_that_are_started),
         cmocka_unit_test(a_large_frame_goes_in_parts),
