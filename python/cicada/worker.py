@@ -135,6 +135,7 @@ class Worker:
     def _build(self):
         import locust
         from locust.env import Environment
+        from locust.stats import LiveStats
 
         plan = self.plan
         if plan.seed is not None:
@@ -149,6 +150,7 @@ class Worker:
             locustfile=os.path.basename(plan.file), parsed_options=options,
             reset_stats=bool(options.reset_stats), stop_timeout=plan.stop_timeout,
             available_user_classes=users)
+        environment.stats = LiveStats(_cicada)
         self.runner = self._make_runner()
         if getattr(options, "equal_weights", False):
             environment.events.init.add_listener(

@@ -8,7 +8,6 @@ from . import log
 from .argument_parser import default_args_dict, parse_options  # noqa: F401
 from .env import Environment
 from .exception import CatchResponseError
-from .stats import record
 
 _environment = None
 
@@ -62,7 +61,7 @@ def run_single_user(user_class, include_length=False, include_time=False, includ
         _environment = environment = Environment(events=locust.events)
         environment.parsed_options = parse_options([])
         environment.parsed_options.locustfile = os.path.basename(inspect.stack()[1].filename)
-        environment.events.request.add_listener(record)
+        environment.events.request.add_listener(environment.stats.record)
         PrintListener(environment, include_length, include_time, include_context, include_payload)
         environment.events.init.fire(environment=environment, runner=None, web_ui=None)
     environment = _environment

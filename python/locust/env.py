@@ -13,8 +13,8 @@ class Environment:
     """The user classes, hooks, options, statistics and runner of a test.
 
     A run makes one and hands it to the listeners of `init`. A script used as a program makes its
-    own and calls create_local_runner(). The statistics belong to the process: environments share
-    them.
+    own and calls create_local_runner(). Each has figures of its own; those of a run are counted by
+    the engine.
     """
 
     def __init__(self, *, user_classes=None, shape_class=None, tags=None, locustfile=None,

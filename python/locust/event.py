@@ -27,6 +27,11 @@ class EventHook:
         self._handlers.append(handler)
         return handler
 
+    def add_first(self, handler):
+        """Call this one before all others."""
+        self._handlers.insert(0, handler)
+        return handler
+
     def remove_listener(self, handler):
         self._handlers.remove(handler)
 
@@ -78,13 +83,27 @@ class RequestHook(EventHook):
 
     def __init__(self):
         super().__init__()
-        self._wanted = {}  # id of a handler -> names of _DEFAULTS that it cannot do without
+        # id of a handler -> (the handler, which so keeps its id; names of _DEFAULTS it cannot do
+        # without)
+        self._wanted = {}
 
     def add_listener(self, handler):
+        self._note_wanted(handler)
+        return super().add_listener(handler)
+
+    def add_first(self, handler):
+        self._note_wanted(handler)
+        return super().add_first(handler)
+
+    def _note_wanted(self, handler):
         wanted = _required_arguments(handler) & self._DEFAULTS.keys()
         if wanted:
-            self._wanted[id(handler)] = wanted
-        return super().add_listener(handler)
+            self._wanted[id(handler)] = (handler, wanted)
+
+    def remove_listener(self, handler):
+        super().remove_listener(handler)
+        left = {id(each) for each in self._handlers}
+        self._wanted = {key: pair for key, pair in self._wanted.items() if key in left}
 
     def fire(self, *, reverse=False, **kwargs):
         handlers = self._handlers
@@ -98,7 +117,7 @@ class RequestHook(EventHook):
             return
         for handler in tuple(reversed(handlers) if reverse else handlers):
             try:
-                wanted = self._wanted.get(id(handler))
+                _handler, wanted = self._wanted.get(id(handler), (None, ()))
                 if wanted and not wanted <= kwargs.keys():
                     handler(**self._completed(wanted, kwargs))
                 else:

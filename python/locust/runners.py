@@ -18,7 +18,7 @@ from gevent import GreenletExit
 from gevent.event import Event
 from gevent.pool import Group
 
-from . import log, stats
+from . import log
 from ._missing import absent
 from ._pool import UserPool
 from ._steering import Messaging, ShapeSteering
@@ -72,10 +72,27 @@ class Runner(ShapeSteering, Messaging):
         self._has_begun = False
         self._is_paused = False
         self._refused = set()  # names of classes whose users cannot be made
-        environment.events.request.add_listener(stats.record)
-        environment.events.user_error.add_listener(self._on_user_error)
-        environment.events.spawning_complete.add_listener(self._on_spawning_complete)
+        self._listens = False
+        self._listen()
         self.spawn(self._keep_house)
+
+    def _listen(self):
+        """Count from now on. Ours is the first listener of requests: no other can lose a row."""
+        if not self._listens:
+            self._listens = True
+            events = self.environment.events
+            events.request.add_first(self.stats.record)
+            events.user_error.add_listener(self._on_user_error)
+            events.spawning_complete.add_listener(self._on_spawning_complete)
+
+    def _turn_away(self):
+        """The opposite, for events that outlive the runner."""
+        if self._listens:
+            self._listens = False
+            events = self.environment.events
+            events.request.remove_listener(self.stats.record)
+            events.user_error.remove_listener(self._on_user_error)
+            events.spawning_complete.remove_listener(self._on_spawning_complete)
 
     def spawn(self, function, *args):
         """Run something beside the test; it ends with the runner. Exceptions mark the run."""
@@ -133,6 +150,7 @@ class Runner(ShapeSteering, Messaging):
     def begin(self):
         """The test starts: everything counted before is forgotten, `test_start` is fired."""
         self._has_begun = True
+        self._listen()
         self.ended.clear()
         self.update_state(STATE_SPAWNING)
         self.stats.clear_all()
@@ -283,6 +301,7 @@ class Runner(ShapeSteering, Messaging):
 
     def _quit_alone(self):
         self.stop()
+        self._turn_away()
         self.greenlet.kill(block=True)
 
     def start(self, user_count, spawn_rate, wait=False, user_classes=None):
@@ -298,10 +317,10 @@ class Runner(ShapeSteering, Messaging):
             self.engine.users = count
 
     def _on_user_error(self, user_instance, exception, tb, **_others):
-        stats.record_exception(str(exception), "".join(traceback.format_tb(tb)))
+        self.stats.record_exception(str(exception), "".join(traceback.format_tb(tb)))
 
     def log_exception(self, node_id, msg, formatted_tb):
-        stats.record_exception(msg, formatted_tb)
+        self.stats.record_exception(msg, formatted_tb)
 
     def _on_spawning_complete(self, user_count, **_others):
         self.update_state(STATE_RUNNING)

@@ -1,14 +1,14 @@
 """The statistics of a run: what scripts read as `environment.stats`.
 
-The engine counts (`_cicada`); LiveStats and its entries are views, so reading them always gives
-what holds now. In the process that leads several workers the figures that the workers report are
-added. RequestStats counts by itself, for scripts that make one of their own.
+LiveStats and its entries are views of what is counted, so reading them always gives what holds
+now. The engine counts for the Environment of a run, a Table for those that scripts make. In the
+process that leads several workers the figures that the workers report are added. RequestStats
+counts by itself, for scripts that make one of their own.
 """
 
 import time
 
-import _cicada
-
+from ._counting import Table
 from ._missing import absent
 from .stats_entry import (  # noqa: F401: scripts import these names from here
     CURRENT_RESPONSE_TIME_PERCENTILE_WINDOW,
@@ -111,11 +111,13 @@ class RequestStats(_Totals):
 
 
 class LiveStats(_Totals):
-    """Views over what the engine has counted in this process, and over what workers reported."""
+    """Views of what `table` counts: the engine (`_cicada`), or a Table; and of workers' reports."""
 
     use_response_times_cache = True
 
-    def __init__(self):
+    def __init__(self, table=None):
+        self._table = Table() if table is None else table
+        self._record = self._table.record
         self.history = []
         self.reset_workers = None  # called where others count as well: by a lead
         self._cleared = set()  # (method, name) of rows that the engine keeps, empty
@@ -123,10 +125,12 @@ class LiveStats(_Totals):
         self.remote_errors = {}  # {client id: {(method, name, text): occurrences}}
         self.remote_exceptions = {}  # {client id: {(message, traceback): count}}
         self._views = {}  # {(name, method): StatsEntry}
+        self.generation = 0  # of all figures: it changes when they are forgotten
         self._begin()
 
     def _begin(self):
         self._began = time.time()
+        self.generation += 1
         self._views = {}
         self.total = StatsEntry(self, TOTAL_NAME, "", True, self._total_figures)
         self.total.cache_response_times(int(self._began))
@@ -135,7 +139,7 @@ class LiveStats(_Totals):
         """Forget all rows; the total's time starts anew."""
         self._forget_remote()
         self.reset_own()
-        self._cleared = set(_cicada.rows())
+        self._cleared = set(self._table.rows())
 
     def reset_all(self):
         """Every row counts from zero again, also in workers; the total's time starts anew."""
@@ -146,8 +150,8 @@ class LiveStats(_Totals):
 
     def reset_own(self):
         """The same, of what this process counted."""
-        if _cicada.rows() or _cicada.errors():
-            _cicada.reset_rows()
+        if self._table.rows() or self._table.errors():
+            self._table.reset_rows()
         self.history.clear()
         self._begin()
 
@@ -164,7 +168,8 @@ class LiveStats(_Totals):
     @property
     def errors(self):
         """{key: StatsError} of all errors that there are now."""
-        counts = {(method, name, error): count for method, name, error, count in _cicada.errors()}
+        counts = {(method, name, error): count
+                  for method, name, error, count in self._table.errors()}
         for table in self.remote_errors.values():
             for key, count in table.items():
                 counts[key] = counts.get(key, 0) + count
@@ -175,7 +180,7 @@ class LiveStats(_Totals):
     def exceptions(self, node_id):
         """{key: {"count", "msg", "traceback", "nodes"}}; `node_id` stands for this process."""
         found = {}
-        own = {(message, text): count for message, text, count in _cicada.exceptions()}
+        own = {(message, text): count for message, text, count in self._table.exceptions()}
         for node, table in [(node_id, own), *self.remote_exceptions.items()]:
             for (message, text), count in table.items():
                 row = found.setdefault(
@@ -193,34 +198,55 @@ class LiveStats(_Totals):
         return self._views[key]
 
     def _keys(self):
-        keys = {(name, method): None for method, name in _cicada.rows()
-                if (method, name) not in self._cleared or _cicada.row(method, name)["num_requests"]}
+        keys = {(name, method): None for method, name in self._table.rows()
+                if (method, name) not in self._cleared or self._is_counted(method, name)}
         for table in self.remote.values():
             keys.update(dict.fromkeys(table))
         return keys
 
+    def _is_counted(self, method, name):
+        figures = self._table.row(method, name)
+        return figures["num_requests"] or figures["num_failures"]
+
     def _row_figures(self, name, method):
-        figures = _cicada.row(method, name)
+        figures = self._table.row(method, name)
         remote = [table[name, method] for table in self.remote.values() if (name, method) in table]
         if not remote:
             return figures if figures is not None else blank_figures()
         return _sum(([figures] if figures is not None else []) + remote)
 
     def _total_figures(self):
-        figures = _cicada.total()
+        figures = self._table.total()
         remote = [each for table in self.remote.values() for each in table.values()]
         if remote:
-            figures = _sum(([figures] if figures["num_requests"] else []) + remote)
+            figures = _sum(([figures] if figures["num_requests"] or figures["num_failures"] else [])
+                           + remote)
         figures["start_time"] = self._began
         return figures
 
+    def record(self, request_type, name, response_time, response_length, exception=None,
+               **_others):
+        """The listener of the `request` event that counts: each runner adds its environment's.
+
+        A response time that is no number, or a length of None, raises TypeError, which the event
+        logs and which makes the run end with status 2, as in Locust.
+        """
+        error = StatsError.parse_error(exception) if exception else None
+        if response_length is None:
+            raise TypeError("response_length of a request is None")
+        self._record(request_type, name, response_time, response_length, error)
+
     def log_request(self, method, name, response_time, content_length):
         """Count one request, as the `request` event does."""
-        record(method, name, response_time, content_length)
+        self._record(method, name, response_time, content_length or 0, None)
 
     def log_error(self, method, name, error):
-        """Count one failure of a request that log_request() has counted: not possible apart."""
-        raise NotImplementedError("fire events.request with an exception to count a failure")
+        """Count one failure, with no request to it."""
+        self._table.record_error(method, name, StatsError.parse_error(error))
+
+    def record_exception(self, message, traceback):
+        """Count an exception of a task; those with the same traceback are one."""
+        self._table.record_exception(message, traceback)
 
     def sample(self):
         """Once a second, by the runner: keep what "current" percentiles are measured against."""
@@ -239,23 +265,6 @@ def _sum(tables):
     for each in tables:
         add_figures(whole, each)
     return whole
-
-
-def record(request_type, name, response_time, response_length, exception=None, **_others):
-    """The listener of the `request` event that counts: all runners add it.
-
-    A response time that is no number, or a length of None, raises TypeError, which the event logs
-    and which makes the run end with status 2, as in Locust.
-    """
-    error = StatsError.parse_error(exception) if exception else None
-    if response_length is None:
-        raise TypeError("response_length of a request is None")
-    _cicada.record(request_type, name, response_time, response_length, error)
-
-
-def record_exception(message, traceback):
-    """Count an exception of a task; those with the same traceback are one."""
-    _cicada.record_exception(message, traceback)
 
 
 __getattr__ = absent(__name__, {

@@ -50,6 +50,22 @@ def add_figures(into, other):
     return into
 
 
+def figures_since(base, began, latest):
+    """What `latest` has more than `base`, which was read at `began`. Extremes are those of bins."""
+    figures = dict(latest, start_time=began)
+    for name in ("num_requests", "num_none_requests", "num_failures", "total_response_time",
+                 "total_content_length"):
+        figures[name] -= base[name]
+    for name in TABLES:
+        figures[name] = diff_response_time_dicts(latest[name], base[name])
+    times = figures["response_times"]
+    figures["min_response_time"] = min(times, default=None)
+    figures["max_response_time"] = max(times, default=0)
+    if not figures["num_requests"]:
+        figures["last_request_timestamp"] = None
+    return figures
+
+
 def _known(choose, one, other):
     if one is None or other is None:
         return other if one is None else one
@@ -130,10 +146,15 @@ class StatsEntry:
         self.use_response_times_cache = use_response_times_cache
         self.response_times_cache = {}  # {unix second: CachedResponseTimes}
         self._load = load
+        self._base = None  # of a view that was reset: (generation, figures, time) of that moment
         self._own = None if load else blank_figures()
 
     def figures(self):
-        return self._load() if self._load else self._own
+        if not self._load:
+            return self._own
+        if self._base is None or self._base[0] != self.stats.generation:
+            return self._load()
+        return figures_since(self._base[1], self._base[2], self._load())
 
     def _own_figures(self):
         if self._load:
@@ -141,10 +162,22 @@ class StatsEntry:
         return self._own
 
     def reset(self):
-        self._own_figures().update(blank_figures())
+        if self._load:
+            self._base = (self.stats.generation, self._load(), time.time())
+        else:
+            self._own.update(blank_figures())
         self.response_times_cache = {}
 
+    def _is_row(self):
+        """Is this the view of a row, which can be counted for? Raises for that of the total."""
+        if self._load and self is self.stats.total:
+            raise AttributeError("the total is made of its rows: count for one of these")
+        return self._load is not None
+
     def log(self, response_time, content_length):
+        if self._is_row():
+            self.stats.log_request(self.method, self.name, response_time, content_length)
+            return
         own = self._own_figures()
         now = time.time()
         own["num_requests"] += 1
@@ -161,6 +194,9 @@ class StatsEntry:
         own["response_times"][key] = own["response_times"].get(key, 0) + 1
 
     def log_error(self, error):
+        if self._is_row():
+            self.stats.log_error(self.method, self.name, error)
+            return
         own = self._own_figures()
         second = int(time.time())
         own["num_failures"] += 1

@@ -34,6 +34,8 @@ class Test:
             forget()
         locust.log.unhandled_greenlet_exception = False
         self.environment = Environment(user_classes=list(user_classes), events=Events(), **options)
+        if not REFERENCE:
+            count_in_engine(self.environment)
         self.runner = self.environment.create_local_runner()
         self._old = dict(self.runner.exceptions)  # they outlive a test: the process keeps them
         self.hooks = []
@@ -61,6 +63,15 @@ class Test:
     @property
     def exceptions(self):
         return {each["msg"]: each["count"] for each in self.exception_rows}
+
+
+def count_in_engine(environment):
+    """What a worker does with the environment of its run."""
+    import _cicada
+    from locust.stats import LiveStats
+
+    environment.stats = LiveStats(_cicada)
+    environment.stats.clear_all()  # the engine keeps the rows of the tests before, empty
 
 
 def forget():

@@ -7,6 +7,7 @@ import support
 from support import ours_only
 
 import locust
+from locust.env import Environment
 from locust.event import EventHook, Events
 from locust.exception import InterruptTaskSet, RescheduleTask, StopUser
 
@@ -115,6 +116,51 @@ class Requests(unittest.TestCase):
         hook.fire(**self.MINIMUM)
         self.assertEqual(seen, [(None, {}, {}), "exactly", self.MINIMUM])
         self.assertFalse(locust.log.unhandled_greenlet_exception)
+
+    def test_a_listener_gets_what_it_asks_for_after_others_have_gone(self):
+        hook = Events().request
+        for _ in range(200):
+            seen = []
+
+            def insists(request_type, name, response_time, response_length, exception, context):
+                seen.append("insists")
+
+            hook.add_listener(insists)
+            hook.remove_listener(insists)
+            del insists
+
+            def exactly(request_type, name, response_time, response_length):
+                seen.append("exactly")
+
+            hook.add_listener(exactly)
+            hook.fire(**self.MINIMUM)
+            hook.remove_listener(exactly)
+            self.assertEqual(seen, ["exactly"])
+
+    @ours_only
+    def test_a_bound_method_is_forgotten_wholly(self):
+        class Listener:
+            def hear(self, request_type, name, response_time, response_length, exception):
+                pass
+
+        hook, listener = Events().request, Listener()
+        hook.add_listener(listener.hear)
+        hook.remove_listener(listener.hear)
+        self.assertEqual((hook._handlers, hook._wanted), ([], {}))
+
+    @ours_only  # there a listener of the script's own that was added before goes first
+    def test_a_listener_that_ends_things_does_not_lose_the_row(self):
+        events = Events()
+
+        @events.request.add_listener
+        def enough(**_arguments):
+            raise StopUser()
+
+        environment = Environment(events=events)
+        environment.create_local_runner()
+        with self.assertRaises(StopUser):
+            events.request.fire(**self.MINIMUM)
+        self.assertEqual(environment.stats.total.num_requests, 1)
 
     def test_a_user_is_stopped_by_a_listener(self):
         @locust.task

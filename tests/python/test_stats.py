@@ -7,6 +7,8 @@ import support
 from support import ours_only
 
 from locust import stats
+from locust.env import Environment
+from locust.event import Events
 from locust.exception import CatchResponseError
 from locust.stats import RequestStats, StatsEntry, StatsError
 
@@ -100,6 +102,40 @@ class Live(unittest.TestCase):
         self.assertEqual(self.stats.total.get_current_response_time_percentile(0.9), 20)
         self.assertEqual(self.stats.total.get_response_time_percentile(0.9), 500)
 
+    def test_rows_are_counted_by_hand(self):
+        self.fire()
+        self.stats.log_request("GET", "/", 30, 7)
+        self.stats.get("/", "GET").log(20, 5)
+        self.stats.get("/", "GET").log_error(ValueError("by the row"))
+        self.stats.log_error("POST", "/login", "Login failed")
+        row = self.stats.get("/", "GET")
+        self.assertEqual((row.num_requests, row.num_failures, row.max_response_time), (3, 1, 30))
+        row = self.stats.get("/login", "POST")
+        self.assertEqual((row.num_requests, row.num_failures, row.fail_ratio), (0, 1, 1.0))
+        self.assertIn(("/login", "POST"), self.stats.entries)
+        self.assertEqual(
+            [(each.method, each.name, each.occurrences, StatsError.parse_error(each.error))
+             for each in self.stats.errors.values() if each.method == "POST"],
+            [("POST", "/login", 1, "'Login failed'")])
+
+    def test_the_total_alone_is_reset(self):
+        self.fire(response_time=500)
+        before = time.time()
+        self.stats.total.reset()
+        total = self.stats.total
+        self.assertEqual((total.num_requests, total.response_times, total.max_response_time),
+                         (0, {}, 0))
+        self.assertIsNone(total.min_response_time)
+        self.assertIsNone(total.last_request_timestamp)
+        self.assertTrue(before <= total.start_time <= time.time())
+        self.fire(response_time=20, exception=ValueError())
+        self.assertEqual((total.num_requests, total.num_failures, total.response_times,
+                          total.min_response_time, total.avg_response_time), (1, 1, {20: 1}, 20, 20))
+        self.assertEqual(self.stats.get("/", "GET").num_requests, 2)
+        self.stats.reset_all()
+        self.fire(response_time=500)
+        self.assertEqual(self.stats.total.response_times, {500: 1})
+
     def test_clearing_and_resetting(self):
         self.fire(exception=ValueError("x"))
         self.stats.reset_all()
@@ -173,6 +209,62 @@ class Own(unittest.TestCase):
         self.assertEqual(stats.median_from_dict(3, {10: 1, 20: 2}), 20)
         self.assertEqual(stats.avg([1, 2]), 1.5)
         self.assertEqual(stats.avg([]), 0)
+
+
+class Apart(Live):
+    """The same, of an Environment that a script makes beside that of a run."""
+
+    def setUp(self):
+        super().setUp()
+        environment = Environment(events=self.test.environment.events)
+        environment.create_local_runner()
+        self.stats = environment.stats
+
+
+class Environments(unittest.TestCase):
+    MINIMUM = dict(request_type="X", name="n", response_time=1, response_length=2, exception=None,
+                   context={})
+
+    def test_each_has_figures_of_its_own(self):
+        one, two = Environment(events=Events()), Environment(events=Events())
+        for environment in (one, two):
+            environment.create_local_runner()
+        one.events.request.fire(**self.MINIMUM)
+        one.events.request.fire(**{**self.MINIMUM, "exception": ValueError()})
+        two.events.request.fire(**{**self.MINIMUM, "name": "m"})
+        self.assertEqual((one.stats.total.num_requests, list(one.stats.entries),
+                          len(one.stats.errors)), (2, [("n", "X")], 1))
+        self.assertEqual((two.stats.total.num_requests, list(two.stats.entries),
+                          len(two.stats.errors)), (1, [("m", "X")], 0))
+        one.stats.reset_all()
+        self.assertEqual((one.stats.total.num_requests, two.stats.total.num_requests), (0, 1))
+
+    def test_a_request_counts_once_in_each_that_shares_the_events(self):
+        events = Events()
+        one, two = Environment(events=events), Environment(events=events)
+        one.create_local_runner()
+        two.create_local_runner()
+        events.request.fire(**self.MINIMUM)
+        self.assertEqual((one.stats.total.num_requests, two.stats.total.num_requests), (1, 1))
+
+    def test_a_runner_that_has_ended_does_not_count_for_the_next(self):
+        events = Events()
+        one = Environment(events=events)
+        one.create_local_runner().quit()
+        two = Environment(events=events)
+        two.create_local_runner()
+        events.request.fire(**self.MINIMUM)
+        self.assertEqual(two.stats.total.num_requests, 1)
+        if not support.REFERENCE:  # there its listener stays
+            self.assertEqual(one.stats.total.num_requests, 0)
+
+    def test_exceptions_of_tasks_are_apart_too(self):
+        one, two = Environment(events=Events()), Environment(events=Events())
+        for environment in (one, two):
+            environment.create_local_runner()
+        one.runner.log_exception("local", "mine", "where")
+        self.assertEqual([each["msg"] for each in one.runner.exceptions.values()], ["mine"])
+        self.assertEqual(two.runner.exceptions, {})
 
 
 if __name__ == "__main__":

@@ -133,9 +133,15 @@ def record(type, name, response_time, response_length, error):
         row["max_response_time"] = max(row["max_response_time"], response_time)
         _count(row["response_times"], _bin(response_time))
     if error is not None:
-        row["num_failures"] += 1
-        _count(row["num_fail_per_sec"], int(now))
-        _count(_errors, (type, name, error))
+        record_error(type, name, error)
+
+
+def record_error(type, name, text):
+    type, name = str(type), str(name)
+    row = _rows.setdefault((type, name), _blank())
+    row["num_failures"] += 1
+    _count(row["num_fail_per_sec"], int(time.time()))
+    _count(_errors, (type, name, text))
 
 
 def record_exception(message, traceback):
