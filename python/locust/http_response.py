@@ -3,7 +3,7 @@
 import json as json_module
 from datetime import timedelta
 from http.client import responses as phrases
-from urllib.parse import urljoin
+from urllib.parse import urldefrag
 
 from locust import http_text
 from locust.exception import LocustError
@@ -13,10 +13,10 @@ from locust.http_exceptions import JSONDecodeError, StreamConsumedError, request
 from locust.http_headers import unpacked
 from locust.http_report import NEEDS_CATCH
 from locust.http_request import SentRequest
-from locust.http_structures import CaseInsensitiveDict
-from locust.http_url import target_of
+from locust.http_structures import CaseInsensitiveDict, text_of
 
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
+DROPPING = frozenset((301, 302, 303))  # what follows has no body
 _UNREAD = object()  # the content was not asked for yet
 
 
@@ -81,18 +81,24 @@ class Hop:
         """There is nothing to close."""
 
 
-def followed(hop):
-    """The URL that a redirect leads to; a challenge leads to its own."""
-    status, url, headers = hop
-    return target_of(urljoin(url, headers["location"])).url if status in REDIRECTS else url
+def last_url(native, asked):
+    """The URL that answered, with the fragment that was named last."""
+    if not native.history:
+        return asked
+    fragment = urldefrag(asked).fragment
+    for status, _, headers in native.history:
+        if status in REDIRECTS:
+            fragment = urldefrag(headers["location"]).fragment or fragment
+    return native.url + (f"#{fragment}" if fragment else "")
 
 
-def method_behind(method, hops):
-    """The method of the request that follows these redirects."""
-    for status, _, _ in hops:
-        if (status == 303 and method != "HEAD") or (status in (301, 302) and method == "POST"):
-            method = "GET"
-    return method
+def request_behind(sent, method, url, hops):
+    """The request that follows these hops; the engine has said its method and URL."""
+    if all(status not in DROPPING for status, _, _ in hops):
+        return SentRequest(method, url, sent.pairs, sent.body)
+    pairs = [pair for pair in sent.pairs
+             if not text_of(pair[0]).lower().startswith(("content-", "transfer-"))]
+    return SentRequest(method, url, pairs)
 
 
 class LocustResponse(requests.Response if requests is not None else object):
@@ -113,8 +119,7 @@ class LocustResponse(requests.Response if requests is not None else object):
             self.url = self._asked_url()
         else:
             self.status_code = native.status
-            hops = native.history
-            self.url = followed(hops[-1]) if hops else self._asked_url()
+            self.url = last_url(native, self._asked_url())
 
     def _asked_url(self):
         return self._sent[1] if isinstance(self._sent, tuple) else self._sent.url
@@ -186,11 +191,7 @@ class LocustResponse(requests.Response if requests is not None else object):
         """The request that this answers: behind redirects not the one that was asked for."""
         sent = self._sent = unpacked(self._sent)
         hops = self._native.history if self._failure is None else ()
-        if not hops:
-            return sent
-        method = method_behind(sent.method, hops)
-        return SentRequest(method, self.url, sent.pairs,
-                           sent.body if method == sent.method else None)
+        return request_behind(sent, self._native.method, self.url, hops) if hops else sent
 
     @property
     def is_redirect(self):
@@ -205,10 +206,12 @@ class LocustResponse(requests.Response if requests is not None else object):
         """Responses that led to this one, redirects and challenges, first first."""
         found, hops = [], self._native.history if self._failure is None else ()
         sent = self._sent = unpacked(self._sent)
+        method = sent.method
         for status, url, headers in hops:
-            method = method_behind(sent.method, hops[:len(found)])
-            request = SentRequest(method, url, sent.pairs) if found else sent
+            request = request_behind(sent, method, url, hops[:len(found)]) if found else sent
             found.append(LocustResponse(Hop(status, url, headers), request))
+            if status in DROPPING:  # if one changed the method, the first
+                method = self._native.method
         return found
 
     next = None

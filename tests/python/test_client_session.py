@@ -131,6 +131,33 @@ def refused_adapters(session):
             for kind in (Sending, Pooling, Whole)]
 
 
+def followed(session, method, path):
+    response = session.request(method, path, data="body", headers={"Content-Type": "text/plain"})
+    return [response.status_code, response.url, response.text,
+            [[hop.status_code, hop.url, hop.request.method, hop.request.url, hop.request.body,
+              hop.request.headers.get("content-type")] for hop in response.history + [response]]]
+
+
+@probe
+def redirects(session):
+    return [followed(session, method, f"/to/{status}/x")
+            for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+            for status in (302, 303, 307, 308)] + [followed(session, "POST", "/to/301/x")]
+
+
+@probe
+def redirects_of_redirects(session):
+    return [followed(session, "POST", "/to/307/to/302/to/308/x"),
+            followed(session, "POST", "/to/301/to/307/x?a=b c"),
+            followed(session, "GET", "/to/302/x#mine"),
+            followed(session, "GET", "/to/302/own_fragment#mine")]
+
+
+@probe
+def redirects_to_nowhere(session):
+    return [followed(session, "PUT", f"/nowhere/{status}") for status in (301, 302, 303, 307, 308)]
+
+
 @probe
 def copies(session):
     from requests import Session
@@ -148,6 +175,12 @@ def respond(asked):
     ANSWERED[path] = ANSWERED.get(path, 0) + 1
     if path.endswith("/closed") and ANSWERED[path] % 3:
         return [None]
+    _, probe_name, what, status, *rest = (asked.target + "////").split("/")
+    if what == "nowhere":
+        return answer("here", f"{status} Somewhere")
+    if what == "to":
+        place = "/".join([probe_name, *rest]).rstrip("/").replace("own_fragment", "x#own")
+        return answer("moved", f"{status} Elsewhere", [f"Location: /{place}"])
     if "/retries_by_status/" in path and ANSWERED[path] % 3:
         return answer("later", "503 Service Unavailable")
     return answer("ok")
