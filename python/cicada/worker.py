@@ -282,12 +282,21 @@ def _ignore(_signal, _frame):
     """A handler, and not SIG_IGN: programs that the script starts do not inherit it."""
 
 
+def _heed_signals():
+    """In a process that the script forks: who started it may end it."""
+    for number, handler in ((signal.SIGINT, signal.default_int_handler),
+                            (signal.SIGTERM, signal.SIG_DFL)):
+        if signal.getsignal(number) is _ignore:
+            signal.signal(number, handler)
+
+
 def main(words):
     if len(words) != 1 or not words[0].isdigit():
         sys.exit("usage: python3 -m cicada.worker FD")
     faulthandler.enable()
     signal.signal(signal.SIGINT, _ignore)
     signal.signal(signal.SIGTERM, _ignore)
+    os.register_at_fork(after_in_child=_heed_signals)
     worker = Worker(int(words[0]))
     from locust import _engine
 

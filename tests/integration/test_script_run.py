@@ -420,6 +420,25 @@ class Ana(User):
 
 
 @test
+def daemon_processes_of_a_script_end_with_the_run(t):
+    began = time.monotonic()
+    outcome, _, facts = run(t, """
+import multiprocessing
+
+@events.test_start.add_listener
+def begin(**_others):
+    child = multiprocessing.Process(target=time.sleep, args=(30,), daemon=True)
+    child.start()
+    say("child", child.pid)
+""" + USERS, "-t", "1s")
+    same(outcome.status, 0, f"exit status ({outcome.stderr})")
+    between(time.monotonic() - began, 0, 15, "seconds until nobody holds its output")
+    children = [int(fact.split()[1]) for fact in facts if fact.startswith("child ")]
+    same(len(children), 1, "processes of the script")
+    wait_until(lambda: not is_alive(children[0]), "the script's process to end", 3)
+
+
+@test
 def csv_files_are_those_of_locust(t):
     outcome, _, _ = run(t, USERS, "-t", "2s", "--csv", "out", "--csv-full-history")
     same(outcome.status, 0, f"exit status ({outcome.stderr})")
