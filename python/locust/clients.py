@@ -126,6 +126,8 @@ class HttpSession(SessionSettings):
         success() and failure() decide about the row. `context` goes to the listeners.
         """
         name = name or self.request_name
+        if name and not isinstance(name, str):
+            name = str(name)
         url = self._build_url(url)
         stream = self.stream if stream is None else stream
         start_time, began = time.time(), time.perf_counter()
@@ -134,7 +136,8 @@ class HttpSession(SessionSettings):
         response_time = (time.perf_counter() - began) * 1000
         if own_hooks or hooks or self._hooks:
             of_request = hooks if hooks and hooks.get("response") else self._hooks
-            response = call_hooks((own_hooks, of_request), response, kwargs)
+            response = call_hooks((own_hooks, of_request), response,
+                                  self._settings_for_hooks(stream, **kwargs))
         if self.user:
             context = {**self.user.context(), **context} if context else self.user.context()
         context, named = context or None, name or path_url

@@ -1,5 +1,6 @@
 """The part of HttpSession that asks: settings that a script may touch, and one request."""
 
+import os
 from collections import OrderedDict
 
 import _cicada
@@ -24,19 +25,38 @@ def timeouts_of(timeout):
     """(connect, read) in seconds, or None for never."""
     if timeout is None:
         return None, None
-    if isinstance(timeout, (int, float)):
-        pair = timeout, timeout
-    elif not isinstance(timeout, tuple):
-        return timeout.connect_timeout, timeout.read_timeout  # urllib3's Timeout
-    elif len(timeout) == 2:
+    if isinstance(timeout, tuple):
+        if len(timeout) != 2:
+            raise ValueError(f"Invalid timeout {timeout}. It is (connect, read), or one number of "
+                             "seconds for both")
         pair = timeout
+    elif hasattr(timeout, "connect_timeout"):
+        return timeout.connect_timeout, timeout.read_timeout  # urllib3's Timeout
     else:
-        raise ValueError(f"Invalid timeout {timeout}. Pass a (connect, read) timeout tuple, "
-                         "or a single float to set both timeouts to the same value.")
-    for seconds in pair:
-        if seconds is not None and seconds <= 0:
-            raise ValueError(f"timeout {timeout} is not more than 0 seconds: None is for ever")
+        pair = timeout, timeout
+    for name, seconds in zip(("connect", "read"), pair):
+        if seconds is None:
+            continue
+        if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
+            raise ValueError(f"timeout: the value for {name} is {seconds!r}, but a number of "
+                             "seconds or None is wanted")
+        if seconds <= 0:
+            raise ValueError(f"timeout: the value for {name} is {seconds}, which is not more than "
+                             "0 seconds: None is for ever")
     return pair
+
+
+def checked_verify(verify, is_tls):
+    """`verify` where it says something about this request; a file that is not there does not."""
+    if not isinstance(verify, (str, os.PathLike)) or os.path.isfile(verify):
+        return verify
+    if not is_tls:
+        return True
+    if os.path.isdir(verify):
+        raise NotImplementedError(
+            f"verify={str(verify)!r} is a directory, which cicada does not read yet: name one file "
+            "with the certificates of the authorities")
+    return verify
 
 
 def failure_of(native, target, timeouts, redirect_limit):
@@ -187,6 +207,11 @@ class SessionSettings(requests.Session if requests is not None else object):
         if self._engine_client is not None:
             self._engine_client.close()
 
+    def _settings_for_hooks(self, stream, timeout=None, verify=None, cert=None, **_kwargs):
+        """What hooks are called with besides the response."""
+        return {"timeout": timeout, "verify": self.verify if verify is None else verify,
+                "proxies": OrderedDict(), "stream": stream, "cert": cert or self.cert}
+
     def _refuse_proxies(self, proxies):
         if any((proxies or {}).values()) or any((self._proxies or {}).values()):
             raise NotImplementedError(_NO_PROXIES)
@@ -229,9 +254,12 @@ class SessionSettings(requests.Session if requests is not None else object):
 
     def _ask(self, kind, method, url, name, stream, *, params=None, data=None, headers=None,
              cookies=None, files=None, auth=None, timeout=None, allow_redirects=True, proxies=None,
-             verify=None, cert=None, json=None):
+             verify=None, cert=None, json=None, **unknown):
         """One request: its response, of the class `kind`, maybe that of a failure; its path and
         query; the hooks that its credentials have set."""
+        if unknown:
+            raise TypeError(f"{type(self).__name__}.request() got an unexpected keyword argument "
+                            f"{next(iter(unknown))!r}")
         if proxies or self._proxies:
             self._refuse_proxies(proxies)
         timeouts = timeouts_of(timeout)
@@ -248,6 +276,8 @@ class SessionSettings(requests.Session if requests is not None else object):
                 request.path_url = None
             limit = self.max_redirects if allow_redirects else 0
             verify = self.verify if verify is None else verify
+            if verify is not True:
+                verify = checked_verify(verify, target.pool_key[0])
             cert = cert or self.cert
             if self._adapters is None:
                 native = self._send(request, target, name, stream, timeouts, limit, cookies,

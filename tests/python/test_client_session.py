@@ -11,7 +11,7 @@ import client_support
 from raw_server import RawServer, answer
 
 PROBES = {}
-ONLY_OURS = {"refused_adapters"}
+ONLY_OURS = {"refused_adapters", "wrong_timeouts", "folders_of_certificates"}
 
 
 def probe(function):
@@ -159,6 +159,59 @@ def redirects_to_nowhere(session):
 
 
 @probe
+def names_that_are_no_text(session):
+    session.get("/x", name=5)
+    session.get("/x", name=0)
+    with session.get("/x", name=2.5, catch_response=True) as response:
+        response.failure("no")
+    return [str(row["name"]) for row in session.request_event.fired]
+
+
+@probe
+def wrong_timeouts(session):
+    return [outcome(lambda value=value: session.get("/x", timeout=value).status_code)
+            for value in ("5", [1, 2], (1, "2"), (1, 2, 3), True, 0, {}, (None, 5))]
+
+
+@probe
+def kinds_of_wrong_timeouts(session):
+    return [str(outcome(lambda value=value: session.get("/x", timeout=value).status_code)
+                ).partition(":")[0]
+            for value in ("5", [1, 2], (1, "2"), (1, 2, 3), True, 0, (None, 5))]
+
+
+@probe
+def unknown_keywords(session):
+    return [outcome(lambda: session.get("/x", nonsense=1)).partition(".")[2],
+            outcome(lambda: session.post("/x", jsn={})).partition(".")[2],
+            len(session.request_event.fired)]
+
+
+@probe
+def arguments_of_hooks(session):
+    session.trust_env = False  # else a bundle of the environment goes over verify
+    seen = []
+
+    def hook(response, *args, **kwargs):
+        seen.append([len(args), sorted((name, repr(value)) for name, value in kwargs.items())])
+
+    session.get("/x", hooks={"response": hook})
+    session.get("/x", hooks={"response": [hook]}, timeout=(3, 4), verify=False, params={"a": 1},
+                stream=True).close()
+    session.hooks["response"].append(hook)
+    session.verify = False
+    session.post("/x", json={})
+    return seen
+
+
+@probe
+def folders_of_certificates(session):
+    return [session.get("/x", verify="/etc").status_code,
+            session.get("/x", verify="/nowhere/file").status_code,
+            outcome(lambda: session.get("https://127.0.0.1:1/x", verify="/etc"))]
+
+
+@probe
 def copies(session):
     from requests import Session
 
@@ -200,6 +253,23 @@ class Session(unittest.TestCase):
                             (pooling, "Pooling) is not supported: its own init_poolmanager()"),
                             (whole, "Whole) is not supported: its own send()")):
             self.assertIn("NotImplementedError: mount('https://', " + names, told)
+
+
+    def test_wrong_timeouts_are_named(self):
+        text, several, second, three, boolean, none, mapping, right = self.ours["wrong_timeouts"]
+        self.assertIn("ValueError: timeout: the value for connect is '5', but a number", text)
+        self.assertIn("the value for connect is [1, 2]", several)
+        self.assertIn("the value for read is '2'", second)
+        self.assertIn("Invalid timeout (1, 2, 3)", three)
+        self.assertIn("the value for connect is True", boolean)
+        self.assertIn("the value for connect is 0, which is not more than 0 seconds", none)
+        self.assertIn("the value for connect is {}", mapping)
+        self.assertEqual(right, 200)
+
+    def test_folders_of_certificates_are_of_no_account_without_tls(self):
+        plain, missing, over_tls = self.ours["folders_of_certificates"]
+        self.assertEqual((plain, missing), (200, 200))
+        self.assertIn("NotImplementedError: verify='/etc' is a directory", over_tls)
 
 
 def compare(name):

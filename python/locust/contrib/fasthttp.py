@@ -180,6 +180,8 @@ class FastHttpSession:
     def _request(self, kind, method, url, name, data, stream, headers, auth, json, allow_redirects,
                  context, kwargs):
         built_url = self._build_url(url)
+        if name and not isinstance(name, str):
+            name = str(name)
         start_time, began = time.time(), time.perf_counter()
         response = self._ask(kind, method, built_url, name or url, stream, data, json, headers,
                              auth, allow_redirects, **kwargs)
