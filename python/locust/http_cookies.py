@@ -9,9 +9,17 @@ from http.cookiejar import Cookie, CookieJar
 from http.cookies import Morsel
 from urllib.request import Request
 
+from locust.http_exceptions import requests
 
-class CookieConflictError(RuntimeError):
-    """Several cookies have this name: say the domain or the path too."""
+if requests is not None:
+    from requests.cookies import CookieConflictError, RequestsCookieJar as _Jar
+else:
+    _Jar = CookieJar
+
+    class CookieConflictError(RuntimeError):
+        """Several cookies have this name: say the domain or the path too."""
+
+_NONE = object()
 
 
 def make_cookie(name, value, domain="", path="/", expires=None, secure=False, rest=None):
@@ -83,6 +91,27 @@ class _Mapping:
             for name, value in dict(other).items():
                 self.set(name, value)
 
+    def pop(self, name, default=_NONE):
+        """The value of a cookie that is not there any more."""
+        found = self._matching(name)
+        if not found:
+            if default is _NONE:
+                raise KeyError(name)
+            return default
+        value = self.get(name)
+        del self[name]
+        return value
+
+    def popitem(self):
+        for name in self.keys():
+            return name, self.pop(name)
+        raise KeyError("there are no cookies")
+
+    def setdefault(self, name, default=None):
+        if name not in self:
+            self[name] = default
+        return self.get(name)
+
     def keys(self):
         return [cookie.name for cookie in self]
 
@@ -120,17 +149,27 @@ class _Mapping:
         return other
 
 
-class Cookies(_Mapping, CookieJar):
+class Cookies(_Mapping, _Jar):
     """A jar of its own: what a response set, or a copy."""
 
 
-class SessionCookies(_Mapping, CookieJar):
+def _jar_of(cookies):
+    jar = Cookies()
+    for cookie in cookies:
+        jar.set_cookie(cookie)
+    return jar
+
+
+class SessionCookies(_Mapping, _Jar):
     """A user's cookies: a view of the engine's jar, and the cookies without a domain."""
 
     def __init__(self, client, everywhere):
         # Not CookieJar's __init__: nothing is kept here.
         self._client = client
         self._everywhere = everywhere  # name -> cookie
+
+    def __reduce_ex__(self, protocol):
+        return _jar_of, (list(self),)  # the view itself is of this process
 
     def __iter__(self):
         for name, value, domain, path, expires, secure in self._client.cookies():

@@ -4,6 +4,7 @@ Each probe also runs with real Locust; ONLY_OURS are deliberate differences.
 """
 
 import copy
+import pickle
 import sys
 import unittest
 
@@ -212,6 +213,42 @@ def folders_of_certificates(session):
 
 
 @probe
+def cookies_as_a_mapping(session):
+    from collections.abc import MutableMapping
+    from http.cookiejar import CookieJar
+
+    from requests.cookies import RequestsCookieJar
+
+    response = session.get("/set")
+    kinds = [[isinstance(jar, kind) for kind in (RequestsCookieJar, CookieJar, MutableMapping)]
+             for jar in (session.cookies, response.cookies, session.cookies.copy())]
+    jar = session.cookies
+    seen = [jar.setdefault("mine", "1"), jar.setdefault("mine", "2"), jar.setdefault("first", "3"),
+            jar.pop("mine"), outcome(lambda: jar.pop("mine"))[:8], jar.pop("mine", 5),
+            sorted(jar.keys()), jar.pop("first"), sorted(jar.keys()),
+            response.cookies.pop("second"), sorted(response.cookies.items())]
+    session.get("/x")
+    session.cookies = response.cookies
+    copied = copy.copy(session.cookies)
+    copied.clear()
+    return kinds + seen + [dict(session.cookies), dict(copied), session.cookies == response.cookies,
+                           copy.deepcopy(session.cookies).get_dict(),
+                           pickle.loads(pickle.dumps(session.cookies)).get_dict()]
+
+
+@probe
+def cookies_of_one_name(session):
+    from requests.cookies import CookieConflictError
+
+    for domain in ("a.example", "b.example"):
+        session.cookies.set("name", domain, domain=domain)
+    try:
+        session.cookies.pop("name")
+    except CookieConflictError:
+        return len(session.cookies)
+
+
+@probe
 def copies(session):
     from requests import Session
 
@@ -231,6 +268,8 @@ def respond(asked):
     _, probe_name, what, status, *rest = (asked.target + "////").split("/")
     if what == "nowhere":
         return answer("here", f"{status} Somewhere")
+    if what == "set":
+        return answer("", headers=["Set-Cookie: first=1; Path=/", "Set-Cookie: second=2; Path=/"])
     if what == "to":
         place = "/".join([probe_name, *rest]).rstrip("/").replace("own_fragment", "x#own")
         return answer("moved", f"{status} Elsewhere", [f"Location: /{place}"])
