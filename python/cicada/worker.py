@@ -135,7 +135,7 @@ class Worker:
     def _build(self):
         import locust
         from locust.env import Environment
-        from locust.stats import LiveStats
+        from locust.stats import LiveStats, stats_history
 
         plan = self.plan
         if plan.seed is not None:
@@ -152,6 +152,8 @@ class Worker:
             available_user_classes=users)
         environment.stats = LiveStats(_cicada)
         self.runner = self._make_runner()
+        if plan.role != "worker":
+            self.runner.spawn(stats_history, self.runner)
         if getattr(options, "equal_weights", False):
             environment.events.init.add_listener(
                 lambda environment, **_others: environment.assign_equal_weights())

@@ -12,7 +12,7 @@ logger = logging.getLogger("locust.runners")
 
 
 class ShapeSteering:
-    """Needs of its runner: environment, spawn(), start(), quit(), shape_greenlet, shape_last_tick."""
+    """Needs of its runner: environment, spawn(), start(), quit(), shape_greenlet and -_last_tick."""
 
     def start_shape(self):
         """Let environment.shape_class decide how many users there are."""
@@ -47,6 +47,8 @@ class ShapeSteering:
         if tick != self.shape_last_tick:
             users, rate, *classes = tick
             users, rate = int(users), float(rate)
+            if not rate > 0:
+                raise ValueError(f"the spawn rate of a shape is a number above 0, not {rate:g}")
             logger.info("Shape test updating to %d users at %.2f spawn rate", users, rate)
             self.start(users, rate, user_classes=classes[0] if classes else None)
             self.shape_last_tick = tick

@@ -233,11 +233,11 @@ class Runner(ShapeSteering, Messaging):
     def stop(self):
         """Stop the test: all users end, `test_stopping` and `test_stop` are fired.
 
-        Called by a user it does not return: that user ends, too.
+        Called by a user it returns at once, and that user ends, too, when it next waits.
         """
         if self.pool.holds_current():
-            gevent.spawn(self.stop)
-            raise GreenletExit()
+            self.spawn(self.stop)
+            return
         self.stop_within(self.environment.stop_timeout)
         if self.engine is not None:
             self._is_paused = True  # orders under way are of the test that has ended

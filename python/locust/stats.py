@@ -47,6 +47,7 @@ from .stats_print import (  # noqa: F401
 CSV_STATS_INTERVAL_SEC = 1
 CSV_STATS_FLUSH_INTERVAL_SEC = 10
 CACHED_ROWS = 50  # so many rows at most are copied each second for their current percentiles
+SHOWN_ERRORS = 1000  # so many errors at most are also kept as str() has them
 TOTAL_NAME = "Aggregated"
 
 
@@ -125,6 +126,7 @@ class LiveStats(_Totals):
         self.remote_errors = {}  # {client id: {(method, name, text): occurrences}}
         self.remote_exceptions = {}  # {client id: {(message, traceback): count}}
         self._views = {}  # {(name, method): StatsEntry}
+        self._shown = {}  # {text of an error: its str()}
         self.generation = 0  # of all figures: it changes when they are forgotten
         self._begin()
 
@@ -174,7 +176,7 @@ class LiveStats(_Totals):
             for key, count in table.items():
                 counts[key] = counts.get(key, 0) + count
         return {StatsError.create_key(method, name, text):
-                StatsError(method, name, ErrorText(text), count)
+                StatsError(method, name, ErrorText(text, self._shown.get(text)), count)
                 for (method, name, text), count in counts.items()}
 
     def exceptions(self, node_id):
@@ -231,7 +233,7 @@ class LiveStats(_Totals):
         A response time that is no number, or a length of None, raises TypeError, which the event
         logs and which makes the run end with status 2, as in Locust.
         """
-        error = StatsError.parse_error(exception) if exception else None
+        error = self._text_of(exception) if exception else None
         if response_length is None:
             raise TypeError("response_length of a request is None")
         self._record(request_type, name, response_time, response_length, error)
@@ -242,7 +244,14 @@ class LiveStats(_Totals):
 
     def log_error(self, method, name, error):
         """Count one failure, with no request to it."""
-        self._table.record_error(method, name, StatsError.parse_error(error))
+        self._table.record_error(method, name, self._text_of(error))
+
+    def _text_of(self, error):
+        """What an error is counted as; how it shows as text is kept for those who read it."""
+        text = StatsError.parse_error(error)
+        if text not in self._shown and len(self._shown) < SHOWN_ERRORS:
+            self._shown[text] = str(error)
+        return text
 
     def record_exception(self, message, traceback):
         """Count an exception of a task; those with the same traceback are one."""

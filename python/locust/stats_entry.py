@@ -339,10 +339,24 @@ class StatsEntry:
 
 
 class ErrorText(str):
-    """The text of an error whose exception is not at hand: its repr() is the exception's."""
+    """Stands for an exception that is not kept: it has the exception's repr() and its str().
+
+    As text it is the repr(); `shown` is the str(), where that is known.
+    """
+
+    def __new__(cls, text, shown=None):
+        made = super().__new__(cls, text)
+        made.shown = str.__str__(made) if shown is None else shown
+        return made
 
     def __repr__(self):
-        return str(self)
+        return str.__str__(self)
+
+    def __str__(self):
+        return self.shown
+
+    def __format__(self, spec):
+        return format(self.shown, spec)
 
 
 class StatsError:
@@ -374,7 +388,9 @@ class StatsError:
         self.occurrences += 1
 
     def to_name(self):
-        text = self.error if isinstance(self.error, str) else repr(self.error)
+        text = repr(self.error)
+        if isinstance(self.error, str) and not isinstance(self.error, ErrorText):
+            text = self.error
         if isinstance(self.error, CatchResponseError):
             text = str(self.error.args[0]) if self.error.args else ""
         elif text.startswith("CatchResponseError(") and text.endswith(")"):

@@ -6,6 +6,7 @@ import unittest
 import gevent
 from support import REFERENCE, Test, ours_only, wait_until
 
+import locust
 from locust import LoadTestShape, TaskSet, User, constant, task
 from locust.env import Environment
 from locust.exception import RunnerAlreadyExistsError, StopUser
@@ -227,6 +228,44 @@ class Stopping(unittest.TestCase):
         self.assertEqual(seen, ["on_stop"])
         self.assertIn("test_stop", test.hooks)
 
+    def test_a_user_that_stops_the_runner_ends_when_it_next_waits(self):
+        seen = []
+
+        class Any(User):
+            @task
+            def work(self):
+                self.environment.runner.stop()
+                seen.append("goes on")
+                gevent.sleep(1)
+                seen.append("never")
+
+            def on_stop(self):
+                seen.append("on_stop")
+
+        test = Test(Any).start()
+        self.assertTrue(wait_until(lambda: test.runner.state == STATE_STOPPED))
+        gevent.sleep(0.1)
+        self.assertEqual(seen, ["goes on", "on_stop"])
+        self.assertIn("test_stop", test.hooks)
+        test.runner.quit()
+
+    @ours_only  # there gevent writes it to standard error
+    def test_an_exception_in_on_stop_is_logged_with_its_place(self):
+        class Any(User):
+            @task
+            def hold(self):
+                gevent.sleep(60)
+
+            def on_stop(self):
+                raise ValueError("not stopped")
+
+        test = Test(Any).start()
+        self.assertTrue(wait_until(lambda: test.runner.user_count == 1))
+        gevent.sleep(0.05)
+        with self.assertLogs("locust.user.users") as logs:
+            test.runner.quit()
+        self.assertRegex(logs.output[0], r"(?s)test_runner\.py.* in on_stop.*ValueError: not stopped")
+
     def test_the_greenlet_of_the_runner_ends_with_quit(self):
         test = Test(holding()).start()
         gevent.spawn_later(0.1, test.runner.quit)
@@ -266,6 +305,19 @@ class Shapes(unittest.TestCase):
         self.assertEqual(test.hooks[0], "test_start")
         self.assertEqual(test.hooks[-1], "test_stop")
         self.assertEqual(seen[0][1], 0)
+
+    @ours_only  # there the shape goes on, without users
+    def test_a_rate_of_nothing_ends_the_test(self):
+        class Shape(LoadTestShape):
+            def tick(self):
+                return 1, 0
+
+        test = Test(holding(), shape_class=Shape())
+        with self.assertLogs("locust.runners") as logs:
+            test.runner.start_shape()
+            self.assertTrue(wait_until(lambda: test.runner.state == STATE_STOPPED))
+        self.assertIn("is a number above 0, not 0", "".join(logs.output))
+        self.assertTrue(locust.log.unhandled_greenlet_exception)
 
     def test_the_environment_wants_an_instance(self):
         class Shape(LoadTestShape):

@@ -118,6 +118,17 @@ class Live(unittest.TestCase):
              for each in self.stats.errors.values() if each.method == "POST"],
             [("POST", "/login", 1, "'Login failed'")])
 
+    def test_an_error_is_shown_as_its_exception_is(self):
+        self.fire(exception=CatchResponseError("no"))
+        self.fire(name="/b", exception=ValueError("a", 1))
+        self.stats.log_error("X", "c", "plain")
+        for each, (shown, text) in zip(self.stats.errors.values(), (
+                ("no", "CatchResponseError('no')"), ("('a', 1)", "ValueError('a', 1)"),
+                ("plain", "'plain'"))):
+            self.assertEqual((str(each.error), f"{each.error}", repr(each.error)),
+                             (shown, shown, text))
+            self.assertEqual(each.serialize()["error"], text)
+
     def test_the_total_alone_is_reset(self):
         self.fire(response_time=500)
         before = time.time()
@@ -130,7 +141,8 @@ class Live(unittest.TestCase):
         self.assertTrue(before <= total.start_time <= time.time())
         self.fire(response_time=20, exception=ValueError())
         self.assertEqual((total.num_requests, total.num_failures, total.response_times,
-                          total.min_response_time, total.avg_response_time), (1, 1, {20: 1}, 20, 20))
+                          total.min_response_time, total.avg_response_time),
+                         (1, 1, {20: 1}, 20, 20))
         self.assertEqual(self.stats.get("/", "GET").num_requests, 2)
         self.stats.reset_all()
         self.fire(response_time=500)

@@ -89,7 +89,16 @@ class User(metaclass=UserMeta):
                 return
             self._taskset_instance.run()
         except (StopUser, GreenletExit):
+            self._call_on_stop()
+
+    def _call_on_stop(self):
+        try:
             self.on_stop()
+        except Exception:
+            logger.error("Uncaught exception in on_stop of %s:\n%s", type(self).__name__,
+                         traceback.format_exc())
+            if not self.environment.catch_exceptions:
+                raise
 
     def wait(self):
         """Wait as after a task."""
