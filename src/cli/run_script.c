@@ -119,6 +119,11 @@ static void on_second(void *ctx, const struct run *run)
         recorder->outputs->on_second(recorder->outputs->ctx, run);
 }
 
+static void print_detail(const char *text)
+{
+    (void)fprintf(stderr, "%s\n", text);
+}
+
 static struct run *control(const struct script_source *source, const struct script *script,
                            struct plan *plan, struct recorder *recorder, struct err *err)
 {
@@ -132,7 +137,8 @@ static struct run *control(const struct script_source *source, const struct scri
     struct controller_script part = {.classes = script->classes,
                                      .class_count = script->class_count,
                                      .has_shape = script->has_shape,
-                                     .program = &program};
+                                     .program = &program,
+                                     .on_detail = print_detail};
     struct controller_config config = {
         .plan = plan,
         .target = script->file,

@@ -25,6 +25,8 @@ struct controller_script {
     bool has_shape;          /* the script says how many users there are, and when */
     const char *description; /* members of a JSON object that every process is told */
     const struct local_program *program;
+    /* The script cannot be run: what Python says of it, before the sentence on it is the error. */
+    void (*on_detail)(const char *text);
 };
 
 struct controller_config {

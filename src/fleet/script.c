@@ -187,22 +187,32 @@ static bool is_same_target(const struct script_state *script, const struct frame
            script->ramp.rate_per_s == target->spawn_rate_per_s;
 }
 
-static void go_to(struct controller *controller, const struct frame_target *target)
+/* 0; or -1, having said what is wrong: the target is refused, and the run has failed. */
+static int check_target(struct controller *controller, const struct frame_target *target)
 {
-    struct script_state *script = &controller->script;
-    bool is_same = is_same_target(script, target);
     struct err err = {0};
 
-    if (target->users > SCRIPT_USERS_LIMIT) {
+    if (target->users > SCRIPT_USERS_LIMIT)
         log_error("the script asks for %" PRIu32 " users; the limit is %d", target->users,
                   SCRIPT_USERS_LIMIT);
-    } else if (classes_restrict(script->classes, target->classes, target->class_count, &err) < 0) {
+    else if (classes_restrict(controller->script.classes, target->classes, target->class_count,
+                              &err) < 0)
         log_error("the script asks for users that there are not: %s", err.text);
-    } else if (!is_same) {
-        controller->run->info.users_planned =
-            larger(controller->run->info.users_planned, target->users);
-        begin_ramp(controller, target->users, target->spawn_rate_per_s);
-    }
+    else
+        return 0;
+    controller->run->info.was_refused = true;
+    return -1;
+}
+
+static void go_to(struct controller *controller, const struct frame_target *target)
+{
+    struct run_info *info = &controller->run->info;
+    bool is_same = is_same_target(&controller->script, target);
+
+    if (check_target(controller, target) < 0 || is_same)
+        return;
+    info->users_planned = larger(info->users_planned, target->users);
+    begin_ramp(controller, target->users, target->spawn_rate_per_s);
 }
 
 void script_begin(struct controller *controller)
@@ -225,8 +235,13 @@ static void take_target(struct controller_worker *member, const struct frame *fr
     struct frame_target target;
     struct err err = {0};
 
-    if (!speaks_for_run(member) || frame_get_target(frame, &target, &err) < 0)
+    if (!speaks_for_run(member))
+        return; /* stop() in a worker, which ends the users there and nothing else */
+    if (frame_get_target(frame, &target, &err) < 0) {
+        log_error("the script asks for users in a way that cannot be read: %s", err.text);
+        controller->run->info.was_refused = true;
         return;
+    }
     if (controller->state == CONTROLLER_STARTING) {
         frame_target_fini(&script->early);
         script->early = target;
@@ -330,14 +345,15 @@ static void take_fail(struct controller_worker *member, const struct frame *fram
         return;
     /* Behind the first line stands what Python has to say. */
     detail = strchr(sentence, '\n');
-    if (detail) {
-        (void)fprintf(stderr, "%s\n", detail + 1);
-        *detail = '\0';
-    }
-    if (controller->state == CONTROLLER_STARTING)
+    if (detail)
+        *detail++ = '\0';
+    if (controller->state == CONTROLLER_STARTING) {
+        if (detail && !controller->has_failed)
+            controller->config->script->on_detail(detail);
         controller_fail_start(controller, sentence);
-    else
+    } else {
         log_error("%s", sentence);
+    }
     free(sentence);
 }
 

@@ -35,6 +35,7 @@ struct run_info {
     bool is_script;
     int script_exit_code; /* what the script set, 0 to 255; -1: nothing */
     bool had_unhandled;   /* an exception outside of tasks, which Locust ends with status 2 */
+    bool was_refused;     /* it asked for users that it could not have */
     bool has_lost_lead;   /* the process of the script's shape and hooks died */
 };
 

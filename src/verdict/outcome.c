@@ -84,6 +84,8 @@ static void add_script_failures(struct buf *reason, const struct run *run)
         add_clause(reason, "no event arrived on any stream");
     row_free(total);
     add_lost_workers(reason, run);
+    if (run->info.was_refused)
+        add_clause(reason, "the script asked for users that it could not have");
     if (run->info.has_lost_lead)
         add_clause(reason, "the process of the script's hooks died");
 }

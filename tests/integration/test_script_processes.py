@@ -163,6 +163,37 @@ def the_lead_does_not_wait_for_the_dead(t):
     same(process.stderr.count("was lost"), 2, f"each told once: {process.stderr}")
 
 
+@test
+def a_target_that_is_refused_is_told_and_fails_the_run(t):
+    raw = 'os.write(int(open("/proc/self/cmdline").read().split("\\0")[-2]), bytes.fromhex("%s"))'
+    no_number = "0000000d940a01cb7ff800000000000090"
+    too_many = "00000011940ace01312d00cb3ff000000000000090"
+    for ask, sentence in (('runner.start(2, 1, user_classes=["No"])', "there are not.*No"),
+                          (raw % too_many, "20000000 users; the limit is"),
+                          (raw % no_number, "in a way that cannot be read")):
+        outcome, result, _ = run(t, """
+class Ana(User):
+    wait_time = constant(0.1)
+
+    @task
+    def work(self):
+        row()
+
+@events.spawning_complete.add_listener
+def ask(**_others):
+    gevent.spawn_later(0.3, again)
+
+@events.init.add_listener
+def init(environment, runner, **_others):
+    global again
+    again = lambda: ASK
+""".replace("ASK", ask), "-u", "1", "-t", "1s")
+        contains(outcome.stderr, f"the script asks for .*?{sentence}", "what is said")
+        same(outcome.status, 1, f"exit status of {ask}")
+        same(result.json["run"]["verdict"], "fail", "verdict")
+        contains(outcome.stdout, "asked for users that it could not have", "why it failed")
+
+
 FLOODS = """
 from gevent import monkey
 

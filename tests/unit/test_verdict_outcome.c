@@ -358,6 +358,15 @@ static void an_unhandled_exception_ends_with_two(void **state)
     check_outcome(run, VERDICT_FAIL, 1, "an exception in a hook");
 }
 
+static void a_refused_target_is_no_pass(void **state)
+{
+    struct run *run = script_run(fill_with_events);
+
+    (void)state;
+    run->info.was_refused = true;
+    check_outcome(run, VERDICT_FAIL, 1, "asked for users that it could not have");
+}
+
 static void the_exit_status_that_a_script_sets_comes_first(void **state)
 {
     struct run *run = script_run(fill_with_silence);
@@ -410,6 +419,7 @@ int main(void)
         cmocka_unit_test(what_a_script_fails_at_without_asking_is_its_own_affair),
         cmocka_unit_test(silent_streams_are_no_success_of_a_script),
         cmocka_unit_test(an_unhandled_exception_ends_with_two),
+        cmocka_unit_test(a_refused_target_is_no_pass),
         cmocka_unit_test(the_exit_status_that_a_script_sets_comes_first),
         cmocka_unit_test(a_lost_lead_fails_the_run),
     };
