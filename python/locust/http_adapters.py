@@ -20,7 +20,8 @@ _REFUSED = (
 
 def default_adapters():
     """(prefix, adapter) as each session has them."""
-    return [] if HTTPAdapter is None else [("https://", HTTPAdapter()), ("http://", HTTPAdapter())]
+    make = HTTPAdapter or (lambda: None)
+    return [("https://", make()), ("http://", make())]
 
 
 def refuse(prefix, adapter):

@@ -7,6 +7,7 @@ as with requests; the engine has no such cookies, so they are kept here and go a
 import time
 from http.cookiejar import Cookie, CookieJar
 from http.cookies import Morsel
+from urllib.parse import urlsplit
 from urllib.request import Request
 
 from locust.http_exceptions import requests
@@ -238,6 +239,16 @@ def cookie_text(everywhere, cookies, pool_key, path):
     elif cookies:
         pairs.update(cookies)
     return "; ".join(f"{name}={value}" for name, value in pairs.items() if value is not None)
+
+
+def header_of(jar, others, url):
+    """The Cookie header that went to `url`: of the engine's jar as it was, and of other pairs."""
+    parts = urlsplit(url)
+    place = parts.hostname or "", parts.path or "/", parts.scheme.lower() == "https"
+    found = [cookie for cookie in (make_cookie(*each) for each in jar) if _goes_to(cookie, *place)]
+    found.sort(key=lambda cookie: -len(cookie.path))
+    return "; ".join([f"{cookie.name}={cookie.value}" for cookie in found]
+                     + ([others] if others else []))
 
 
 class _SetCookies:

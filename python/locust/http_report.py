@@ -1,6 +1,7 @@
 """How a request becomes a row: with catch_response when its with block is left, else at once."""
 
 import weakref
+from collections.abc import ItemsView, KeysView, ValuesView
 from typing import NamedTuple, Optional
 
 from locust.exception import CatchResponseError, LocustError, ResponseError
@@ -58,6 +59,25 @@ class RequestMeta(dict):
 
     def __contains__(self, name):
         return name == "response" or super().__contains__(name)
+
+    def __iter__(self):
+        yield from super().__iter__()
+        yield "response"
+
+    def __len__(self):
+        return super().__len__() + 1
+
+    def keys(self):
+        return KeysView(self)
+
+    def values(self):
+        return ValuesView(self)
+
+    def items(self):
+        return ItemsView(self)
+
+    def copy(self):
+        return dict(self.items())
 
     def get(self, name, default=None):
         return self[name] if name in self else default

@@ -2,14 +2,17 @@
 
 from urllib.parse import urlsplit
 
+from locust.http_body import sent_bytes
+from locust.http_cookies import Cookies, header_of
 from locust.http_structures import CaseInsensitiveDict
 
 
 class SentRequest:
     """Looks like a PreparedRequest. `pairs` are the header lines in the order they were sent."""
 
-    __slots__ = ("method", "url", "pairs", "body", "_path_url", "_headers", "_hooks",
-                 "__weakref__")
+    __slots__ = ("method", "url", "pairs", "body", "_path_url", "_headers", "_hooks", "_jar",
+                 "_own_jar", "__weakref__")
+    _body_position = None  # bodies are whole
 
     def __init__(self, method, url, pairs=(), body=None, path_url=None):
         self.method = method
@@ -29,6 +32,39 @@ class SentRequest:
     @headers.setter
     def headers(self, headers):
         self._headers = CaseInsensitiveDict(headers)
+
+    def keep_cookies(self, jar, others):
+        """`jar` is what the engine had when it sent this, `others` the pairs that went along."""
+        self._jar = jar, others
+
+    @property
+    def _cookies(self):
+        """A jar for those who follow redirects by hand; the engine sends the user's own."""
+        try:
+            return self._own_jar
+        except AttributeError:
+            self._own_jar = Cookies()
+            return self._own_jar
+
+    def prepare_cookies(self, cookies):
+        """The engine does."""
+
+    @property
+    def kept_cookies(self):
+        return getattr(self, "_jar", ((), ""))
+
+    def complete(self):
+        """Adds the headers that the engine wrote, for those who look at them; returns itself."""
+        headers = self.headers
+        length = len(sent_bytes(self.method, self.body) or b"")
+        if self.body is not None or self.method not in ("GET", "HEAD"):
+            headers.setdefault("Content-Length", str(length))
+        jar, others = self.kept_cookies
+        if (jar or others) and "cookie" not in headers:
+            text = header_of(jar, others, self.url)
+            if text:
+                headers["Cookie"] = text
+        return self
 
     @property
     def path_url(self):

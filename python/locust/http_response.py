@@ -3,7 +3,7 @@
 import json as json_module
 from datetime import timedelta
 from http.client import responses as phrases
-from urllib.parse import urldefrag
+from urllib.parse import urldefrag, urljoin
 
 from locust import http_text
 from locust.exception import LocustError
@@ -13,7 +13,8 @@ from locust.http_exceptions import JSONDecodeError, StreamConsumedError, request
 from locust.http_headers import unpacked
 from locust.http_report import NEEDS_CATCH
 from locust.http_request import SentRequest
-from locust.http_structures import CaseInsensitiveDict, text_of
+from locust.http_structures import AnswerHeaders, CaseInsensitiveDict, text_of
+from locust.http_url import target_of
 
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
 DROPPING = frozenset((301, 302, 303))  # what follows has no body
@@ -30,7 +31,8 @@ class Raw:
 
     status = property(lambda self: self._native.status)
     reason = property(lambda self: self._native.reason)
-    headers = property(lambda self: self._native.headers)
+    headers = property(lambda self: AnswerHeaders(self._native.headers))
+    version = 11
     closed = property(lambda self: not self._native.is_open and not self._native.buffered)
 
     def read(self, amt=None, decode_content=None, cache_content=False):
@@ -92,20 +94,28 @@ def last_url(native, asked):
     return native.url + (f"#{fragment}" if fragment else "")
 
 
+def _is_of_a_body(name):
+    return name.startswith(("content-", "transfer-"))
+
+
 def request_behind(sent, method, url, hops):
     """The request that follows these hops; the engine has said its method and URL."""
-    if all(status not in DROPPING for status, _, _ in hops):
-        return SentRequest(method, url, sent.pairs, sent.body)
-    pairs = [pair for pair in sent.pairs
-             if not text_of(pair[0]).lower().startswith(("content-", "transfer-"))]
-    return SentRequest(method, url, pairs)
+    pairs, body = sent.pairs, sent.body
+    if any(status in DROPPING for status, _, _ in hops):
+        pairs, body = [pair for pair in pairs if not _is_of_a_body(text_of(pair[0]).lower())], None
+    request = SentRequest(method, url, pairs, body)
+    request.keep_cookies(*sent.kept_cookies)
+    return request
 
 
 class LocustResponse(requests.Response if requests is not None else object):
     """One answer, or with status 0 the lack of one."""
 
     __slots__ = ("_native", "_content", "_encoding", "_is_consumed", "_cookies", "_failure",
-                 "_sent", "status_code", "url") + (("__weakref__",) if requests is None else ())
+                 "_history", "_sent", "status_code", "url"
+                 ) + (("__weakref__",) if requests is None else ())
+
+    connection = None  # the engine's own affair
 
     # Not the parent's __init__: an open stream pays for what a script touches, no more.
     def __init__(self, native, request, failure=None):  # pylint: disable=super-init-not-called
@@ -129,7 +139,7 @@ class LocustResponse(requests.Response if requests is not None else object):
                 "headers": dict(self.headers), "encoding": self.encoding}
 
     def __setstate__(self, state):
-        native = Hop(state["status_code"], state["url"], state["headers"])
+        native = Hop(state["status_code"], state["url"], CaseInsensitiveDict(state["headers"]))
         LocustResponse.__init__(self, native, SentRequest(None, state["url"]))
         self._content = state["_content"]
         self.encoding = state["encoding"]
@@ -160,7 +170,12 @@ class LocustResponse(requests.Response if requests is not None else object):
 
     @property
     def headers(self):
-        return self._native.headers if self._failure is None else CaseInsensitiveDict()
+        """Those of the answer; a copy() of them can be changed."""
+        return AnswerHeaders(self._native.headers) if self._failure is None else \
+            CaseInsensitiveDict()
+
+    def _header(self, name):
+        return self._native.headers.get(name) if self._failure is None else None
 
     @property
     def reason(self):
@@ -191,19 +206,23 @@ class LocustResponse(requests.Response if requests is not None else object):
         """The request that this answers: behind redirects not the one that was asked for."""
         sent = self._sent = unpacked(self._sent)
         hops = self._native.history if self._failure is None else ()
-        return request_behind(sent, self._native.method, self.url, hops) if hops else sent
+        if hops:
+            sent = request_behind(sent, self._native.method, self.url, hops)
+        return sent.complete()
 
     @property
     def is_redirect(self):
-        return "location" in self.headers and self.status_code in REDIRECTS
+        return self._header("location") is not None and self.status_code in REDIRECTS
 
     @property
     def is_permanent_redirect(self):
-        return "location" in self.headers and self.status_code in (301, 308)
+        return self._header("location") is not None and self.status_code in (301, 308)
 
     @property
     def history(self):
         """Responses that led to this one, redirects and challenges, first first."""
+        if hasattr(self, "_history"):
+            return self._history
         found, hops = [], self._native.history if self._failure is None else ()
         sent = self._sent = unpacked(self._sent)
         method = sent.method
@@ -214,7 +233,19 @@ class LocustResponse(requests.Response if requests is not None else object):
                 method = self._native.method
         return found
 
-    next = None
+    @history.setter
+    def history(self, history):
+        self._history = history
+
+    @property
+    def next(self):
+        """The request that this redirect asks for; None where it is none."""
+        if requests is None or not self.is_redirect:
+            return None
+        url = target_of(urljoin(self.url, self._header("location"))).url
+        sent, turned = self.request, SentRequest(self.request.method, url)
+        requests.sessions.SessionRedirectMixin().rebuild_method(turned, self)
+        return request_behind(sent, turned.method, url, [(self.status_code, url, None)])
 
     @property
     def elapsed(self):
@@ -222,7 +253,7 @@ class LocustResponse(requests.Response if requests is not None else object):
 
     @property
     def links(self):
-        return http_text.links_of(self.headers.get("link"))
+        return http_text.links_of(self._header("link"))
 
     @property
     def cookies(self):
@@ -230,7 +261,7 @@ class LocustResponse(requests.Response if requests is not None else object):
         try:
             return self._cookies
         except AttributeError:
-            self._cookies = cookies_set_by(self.url, self.headers)
+            self._cookies = cookies_set_by(self.url, self._native.headers if self._failure is None else None)
             return self._cookies
 
     # The body.
@@ -240,7 +271,7 @@ class LocustResponse(requests.Response if requests is not None else object):
         try:
             return self._encoding
         except AttributeError:
-            return http_text.declared_encoding(self.headers.get("content-type"))
+            return http_text.declared_encoding(self._header("content-type"))
 
     @encoding.setter
     def encoding(self, encoding):

@@ -305,6 +305,10 @@ class SessionSettings(requests.Session if requests is not None else object):
         if cookies or self._everywhere:
             extra = http_cookies.cookie_text(self._everywhere, cookies, target.pool_key,
                                              target.path_url)
+        if not stream:
+            jar = client.cookies()
+            if jar or extra:
+                request.keep_cookies(jar, extra)
         # The engine writes the length itself.
         pairs = [(text_of(name), text_of(value)) for name, value in request.pairs
                  if name.lower() not in _WRITTEN_BY_ENGINE]

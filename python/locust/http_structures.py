@@ -74,7 +74,9 @@ class AnswerHeaders(Mapping):
 
     def get_all(self, name, default=None):
         """The values of a name that came more than once, each by itself."""
-        return self._lines.get_all(name) or default
+        if hasattr(self._lines, "get_all"):
+            return self._lines.get_all(name) or default
+        return [self._lines[name]] if name in self._lines else default
 
     def getlist(self, name):
         return self.get_all(name, [])

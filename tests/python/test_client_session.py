@@ -4,7 +4,9 @@ Each probe also runs with real Locust; ONLY_OURS are deliberate differences.
 """
 
 import copy
+import os
 import pickle
+import subprocess
 import sys
 import unittest
 
@@ -293,6 +295,20 @@ class Session(unittest.TestCase):
                             (whole, "Whole) is not supported: its own send()")):
             self.assertIn("NotImplementedError: mount('https://', " + names, told)
 
+
+    def test_sessions_need_no_requests(self):
+        program = ("import sys; sys.modules['requests'] = None; "
+                   "from locust.clients import HttpSession; "
+                   "import client_support; rows = client_support.Rows(); "
+                   "session = HttpSession('http://127.0.0.1:1', rows, None); "
+                   "session.params['a'] = 1; session.cookies.set('b', 'c'); "
+                   "print(list(session.adapters), session.cookies.popitem()); "
+                   "print(session.get('/x').headers, rows.fired[0]['url'])")
+        path = os.pathsep.join([*client_support.our_path(), client_support.HERE])
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True,
+                              check=True, env={**os.environ, "PYTHONPATH": path})
+        self.assertEqual(done.stdout.splitlines(), [
+            "['https://', 'http://'] ('b', 'c')", "{} http://127.0.0.1:1/x?a=1"])
 
     def test_wrong_timeouts_are_named(self):
         text, several, second, three, boolean, none, mapping, right = self.ours["wrong_timeouts"]
