@@ -10,6 +10,9 @@ import os
 
 EXTRA_WORDS = ("env_var", "include_in_web_ui", "is_secret", "is_required", "is_multiple",
                "is_config_file", "is_config_file_arg", "is_write_out_config_file_arg")
+YES, NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0", "")
+# Actions that have a --no-… (since Python 3.9).
+_TWO_SIDED = getattr(argparse, "BooleanOptionalAction", ())
 
 
 class UsageError(Exception):
@@ -63,17 +66,33 @@ def _words_for(action, value):
     name = action.option_strings[-1]
     values = value if isinstance(value, list) else [value]
     if action.nargs == 0:
-        return [name] if str(value).lower() in ("true", "yes", "on", "1") else []
-    if action.nargs is None and isinstance(value, list):
-        return [word for each in values for word in (f"{name}={each}",)]
+        return _switch_words(action, str(value))
     if action.nargs is None:
-        return [f"{name}={value}"]
+        return [f"{name}={each}" for each in values]
     return [name, *map(str, values)]
 
 
-def _listed(text):
-    """A value of the environment: "[a, b]" is a list, as in ConfigArgParse."""
-    if text.startswith("[") and text.endswith("]"):
+def _switch_words(action, text):
+    """Of an argument without a value: a flag, one that has a --no-… too, or one that counts."""
+    name, text = action.option_strings[0], text.strip().lower()
+    counts = isinstance(action, argparse._CountAction)
+    if counts and text.isdigit():
+        return [name] * int(text)
+    if text in YES:
+        return [name]
+    if text not in NO:
+        raise UsageError(f"argument {name}: '{text}' is neither true nor false")
+    opposite = [each for each in action.option_strings if each.startswith("--no-")]
+    return opposite[:1] if isinstance(action, _TWO_SIDED) else []
+
+
+def _listed(action, text):
+    """A value of the environment: "[a, b]" is a list where the argument takes one.
+
+    So it is in ConfigArgParse, which Locust uses.
+    """
+    takes_list = action.nargs or isinstance(action, argparse._AppendAction)
+    if takes_list and text.startswith("[") and text.endswith("]"):
         return [part.strip().strip("\"'") for part in text[1:-1].split(",") if part.strip()]
     return text
 
@@ -91,7 +110,7 @@ def parse(parser, words, settings=None, environ=None):
                 before += _words_for(action, settings[name[2:]])
         variable = getattr(action, "env_var", None)
         if variable and action.option_strings and variable in environ:
-            before += _words_for(action, _listed(environ[variable]))
+            before += _words_for(action, _listed(action, environ[variable]))
     try:
         namespace, rest = parser.parse_known_args(before + list(words))
     except argparse.ArgumentError as error:

@@ -105,7 +105,7 @@ int options_set(struct options *options, const struct option *option, const char
 
     if (option->is_list && *before != source)
         text_list_clear(field);
-    if (option->parse(option, text, field, err) < 0)
+    if (!(option->takes_many && *text == '\0') && option->parse(option, text, field, err) < 0)
         return -1;
     *before = source;
     return 0;
@@ -202,7 +202,8 @@ static int fail_unknown_long(const struct option *table, const char *name, size_
     return -1;
 }
 
-/* Every word up to the next option; a Locust file ends them too. How many. */
+/* Every word up to the next option; a Locust file ends them too. How many: none empties the list.
+ */
 static int take_many(const struct splitter *splitter, const struct option *option, char **argv,
                      int rest)
 {
@@ -213,6 +214,8 @@ static int take_many(const struct splitter *splitter, const struct option *optio
         add_assignment(splitter->words, option, argv[taken + 1], argv[0]);
         taken++;
     }
+    if (taken == 0)
+        add_assignment(splitter->words, option, "", argv[0]);
     return taken;
 }
 
@@ -269,7 +272,7 @@ static int split_long(struct splitter *splitter, char **argv, int rest)
         add_assignment(words, option, equals + 1, argv[0]);
         return 0;
     }
-    if (rest == 0) {
+    if (rest == 0 && !option->takes_many) {
         err_set(err, ERR_USAGE, "option '--%s' needs a value (%s)", option->name,
                 option->value_name);
         return -1;
@@ -320,7 +323,7 @@ static int split_short(struct splitter *splitter, char **argv, int rest)
             add_assignment(words, option, at + 1, argv[0]);
             return 0;
         }
-        if (rest == 0) {
+        if (rest == 0 && !option->takes_many) {
             err_set(err, ERR_USAGE, "option '-%c' (--%s) needs a value (%s)", *at, option->name,
                     option->value_name);
             return -1;

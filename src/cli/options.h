@@ -38,7 +38,8 @@ struct option {
     enum option_completion completion;
     char short_name; /* 't'; 0: none */
     bool is_list;    /* may be given more than once; its field is a struct text_list */
-    bool takes_many; /* a list that takes every word up to the next option, as Locust's tags */
+    bool takes_many; /* a list that takes every word up to the next option, as Locust's tags; an
+                        empty text is a list of nothing */
     bool is_locust;  /* one of Locust's: for a Locust file also from LOCUST_… and locust.conf */
     enum option_scope scope;
 };

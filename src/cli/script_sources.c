@@ -126,15 +126,22 @@ static int apply_entry(struct options *options, const struct json_document *docu
     return 0;
 }
 
-/* "[a, b]" or "a b" for a list, as Locust's own variables are written. */
+/* "[a, b]" is a list, as Locust's own variables are written; anything else is one word. */
 static int offer_words(struct options *options, const struct option *option, const char *text,
                        struct err *err)
 {
-    char *copy = x_strdup(text), *rest = copy;
+    size_t len = strlen(text);
+    char *copy, *rest;
     int result = 0;
 
-    for (char *word = strsep(&rest, "[], \"'"); word && result == 0;
-         word = strsep(&rest, "[], \"'")) {
+    if (text[0] != '[' || text[len - 1] != ']')
+        return options_offer(options, option, text, SOURCE_LOCUST_ENVIRONMENT, err);
+    copy = rest = x_strdup(text + 1);
+    copy[len - 2] = '\0';
+    for (char *word = strsep(&rest, ","); word && result == 0; word = strsep(&rest, ",")) {
+        word += strspn(word, " \"'");
+        for (char *end = word + strlen(word); end > word && strchr(" \"'", end[-1]); end--)
+            end[-1] = '\0';
         if (*word != '\0')
             result = options_offer(options, option, word, SOURCE_LOCUST_ENVIRONMENT, err);
     }

@@ -114,7 +114,6 @@ BAD_WORDS = {
     "csv files in a missing folder are refused": (("good.py", "--csv", "no/out"), "no/out"),
     "a full history needs csv files": (("good.py", "--csv-full-history"), "--csv"),
     "a result in a missing folder is refused": (("good.py", "--json", "no/r.json"), "no/r"),
-    "a tag option without tags is named": (("good.py", "-T"), "-T|tags"),
 }
 BAD_URLS = {
     "tags are for Locust files": (("-T", "quick"), "--tags' is for Locust files"),
@@ -331,6 +330,8 @@ def sources_win_over_one_another_in_their_order(t):
     told_these(t, {"num_users": 7, "tenant": "line", "tags": ["one", "two"]}, "--tenant", "line",
                LOCUST_USERS="6", CICADA_USERS="7", LOCUST_TENANT="variable",
                LOCUST_TAGS="[one, two]")
+    told_these(t, {"tags": ["one two"]}, LOCUST_TAGS="one two")
+    told_these(t, {"tags": None}, "-T", "-u", "3", LOCUST_TAGS="one")
     told_these(t, {"num_users": 8}, "-u", "8", LOCUST_USERS="6", CICADA_USERS="7")
     told_these(t, {"num_users": 4, "host": "http://toml"}, command="locust")
     t.write("more.conf", "users = 9\nclass-picker\ntags = [nine]\n")

@@ -1,5 +1,6 @@
 """What stands before a run: settings of Locust's files, arguments of scripts, what a file holds."""
 
+import argparse
 import os
 import tempfile
 import unittest
@@ -70,6 +71,33 @@ class Arguments(unittest.TestCase):
         self.assertEqual(self.parse(conf=conf, environ=environ)[0]["tenant"], "environ")
         found, rest = self.parse(["--tenant", "line", "Ana"], conf, environ)
         self.assertEqual((found["tenant"], rest), ("line", ["Ana"]))
+
+    def test_flags_of_every_kind_come_from_the_environment(self):
+        self.parser.add_argument("--feature", action=argparse.BooleanOptionalAction,
+                                 env_var="FEATURE", default=None)
+        self.parser.add_argument("--off", action="store_false", env_var="OFF")
+        self.parser.add_argument("-v", "--loud", action="count", env_var="LOUD", default=0)
+        for environ, expected in (
+                ({}, (None, True, 0)),
+                ({"FEATURE": "true", "OFF": "yes", "LOUD": "3"}, (True, False, 3)),
+                ({"FEATURE": "No", "OFF": "false", "LOUD": "true"}, (False, True, 1))):
+            found, rest = self.parse(environ=environ)
+            self.assertEqual((found["feature"], found["off"], found["loud"]), expected)
+            self.assertEqual(rest, [])
+        self.assertIs(self.parse(["--feature"], None, {"FEATURE": "0"})[0]["feature"], True)
+        with self.assertRaisesRegex(arguments.UsageError, "--feature: 'maybe' is neither"):
+            self.parse(environ={"FEATURE": "maybe"})
+
+    def test_brackets_are_a_list_where_one_is_taken(self):
+        self.parser.add_argument("--json", env_var="JSON")
+        self.parser.add_argument("--list", nargs="+", env_var="LIST")
+        self.parser.add_argument("--each", action="append", env_var="EACH")
+        environ = {"JSON": "[1, 2]", "LIST": "[a, 'b c']", "EACH": "[x, y]"}
+        found = self.parse(environ=environ)[0]
+        self.assertEqual((found["json"], found["list"], found["each"]),
+                         ("[1, 2]", ["a", "b c"], ["x", "y"]))
+        found = self.parse(environ={"LIST": "a b"})[0]
+        self.assertEqual(found["list"], ["a b"])
 
     def test_what_nobody_takes_is_left(self):
         self.assertEqual(self.parse(["--other", "5", "Ana", "--", "Bo"])[1],

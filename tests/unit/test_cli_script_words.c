@@ -153,9 +153,11 @@ static void tags_take_every_word_up_to_the_next_option(void **state)
     assert_string_equal(parsed.words.script, "load.py");
     check_operands(&parsed.words, LINE("Ana"));
     finish(&parsed);
-    split(&parsed, WORDS_SCRIPT, LINE("load.py", "-T"));
-    assert_int_equal(parsed.result, -1);
-    assert_non_null(strstr(parsed.err.text, "--tags"));
+    split(&parsed, WORDS_SCRIPT, LINE("load.py", "-T", "-u", "5", "--exclude-tags"));
+    assert_int_equal(parsed.result, 0);
+    assert_int_equal(parsed.words.assignment_count, 3);
+    assert_string_equal(words_last(&parsed.words, "tags"), "");
+    assert_string_equal(words_last(&parsed.words, "exclude-tags"), "");
     finish(&parsed);
 }
 
@@ -207,6 +209,9 @@ static void a_stronger_source_stays(void **state)
     assert_int_equal(options_offer(&options, tags, "b", SOURCE_LOCUST_ENVIRONMENT, &err), 0);
     assert_int_equal(settings.script.tags.count, 1);
     assert_string_equal(settings.script.tags.items[0], "b");
+    assert_int_equal(options_set(&options, tags, "", SOURCE_COMMAND_LINE, &err), 0);
+    assert_int_equal(options_offer(&options, tags, "b", SOURCE_LOCUST_ENVIRONMENT, &err), 0);
+    assert_int_equal(settings.script.tags.count, 0);
     options_fini(&options);
 }
 
