@@ -193,8 +193,7 @@ def _no_class(base, modules, user_base):
 
 
 def _show(request, classes):
-    from cicada import ratio
-    from locust.user.task import TaskSet
+    from locust.user import inspectuser
 
     users = request.get("users")
     if request.get("tags") or request.get("exclude_tags"):
@@ -203,8 +202,8 @@ def _show(request, classes):
             filter_tasks_by_tags(each, set(request["tags"]) or None,
                                  set(request["exclude_tags"]) or None)
     if request["show"] == "ratio":
-        return ratio.as_text(classes, users, TaskSet)
-    return ratio.as_json(classes, users, TaskSet)
+        return inspectuser.ratio_text(classes, users)
+    return inspectuser.ratio_json(classes, users)
 
 
 def examine(file, words, request):
@@ -234,13 +233,13 @@ def examine(file, words, request):
         answer["text"] = "Available Users:\n" + "".join("    %s\n" % name for name in users)
         return answer
     chosen = _choose(users, names, settings, base)
-    if request.get("show"):
-        answer["text"] = _show(request, list(chosen.values()))
-        return answer
     entries = [_class_entry(name, value, base) for name, value in chosen.items()]
     runnable = [each for each in entries if each["weight"] > 0 or each["fixed_count"] > 0]
     if not runnable:
         raise Unusable("usage", "'%s': every user class has the weight 0" % base)
+    if request.get("show"):
+        answer["text"] = _show(request, [chosen[each["name"]] for each in runnable])
+        return answer
     strongest = {name: (value, origin) for name, value, origin in settings}
     answer.update(classes=runnable, options=options,
                   shape=shape and {"name": shape.__name__, "use_common_options":

@@ -7,8 +7,8 @@ import unittest
 
 import support  # noqa: F401  (our packages first on the path)
 
-from cicada import arguments, ratio, script, settings
-from locust import LoadTestShape, TaskSet, User, task
+from cicada import arguments, script, settings
+from locust import LoadTestShape, User
 
 
 class Settings(unittest.TestCase):
@@ -153,35 +153,6 @@ class Scripts(unittest.TestCase):
             self.assertEqual(found, ["a.py", "b.py", "inner/d.py"])
             self.assertEqual(script.find_files([os.path.join(inner, "d")]),
                              [os.path.join(inner, "d.py")])
-
-
-class Ratios(unittest.TestCase):
-    def test_shares_of_classes_and_nested_tasks_add_up(self):
-        class Inner(TaskSet):
-            @task(3)
-            def three(self):
-                pass
-
-            @task
-            def one(self):
-                pass
-
-        class Ana(User):
-            tasks = {Inner: 1}
-
-        class Bo(User):
-            weight = 3
-
-            @task
-            def all_there_is(self):
-                pass
-
-        found = ratio.ratios([Ana, Bo], 8, TaskSet, of_total=True)
-        self.assertEqual(found["Ana"]["ratio"], 0.25)
-        self.assertEqual(found["Ana"]["tasks"]["Inner"]["tasks"]["three"]["ratio"], 0.1875)
-        found = ratio.ratios([Ana, Bo], None, TaskSet, of_total=False)
-        self.assertEqual(found["Ana"]["tasks"]["Inner"]["tasks"]["three"]["ratio"], 0.75)
-        self.assertEqual(found["Bo"]["tasks"], {"all_there_is": {"ratio": 1.0}})
 
 
 if __name__ == "__main__":

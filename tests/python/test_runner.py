@@ -1,5 +1,7 @@
 """Environment and LocalRunner as a library: ramps, hooks, stops. The reference runs this, too."""
 
+import contextlib
+import io
 import time
 import unittest
 
@@ -12,7 +14,8 @@ from locust.env import Environment
 from locust.exception import RunnerAlreadyExistsError, StopUser
 from locust.runners import (STATE_INIT, STATE_RUNNING, STATE_SPAWNING, STATE_STOPPED, LocalRunner,
                             MasterRunner, Runner, WorkerRunner)
-from locust.user.inspectuser import get_ratio
+from locust.user.inspectuser import (_calc_distribution, get_ratio, print_task_ratio,
+                                     print_task_ratio_json)
 
 
 def holding(name="Any", **members):
@@ -381,6 +384,39 @@ class Environments(unittest.TestCase):
         environment.assign_equal_weights()
         self.assertEqual(Any.weight, 1)
         self.assertEqual(sorted(each.__name__ for each in Any.tasks), ["inner", "own"])
+
+    def test_shares_of_classes(self):
+        class Ana(User):
+            @task
+            def all_there_is(self):
+                pass
+
+        class Bo(Ana):
+            weight = 3
+
+        class Fixed(Ana):
+            fixed_count = 2
+
+        for classes, users, expected in (
+                ([Ana, Bo], 8, {"Ana": 2, "Bo": 6}), ([Ana, Bo], None, {"Ana": 1, "Bo": 3}),
+                ([Ana, Bo, Fixed], 6, {"Ana": 1, "Bo": 3, "Fixed": 2}),
+                ([Fixed], 1, {"Fixed": 2})):
+            self.assertEqual(_calc_distribution(classes, users), expected)
+
+    def test_shares_are_printed(self):
+        class Any(User):
+            fixed_count = 1
+
+            @task
+            def all_there_is(self):
+                pass
+
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            print_task_ratio([Any], 1, True)
+            print_task_ratio_json([Any], 1)
+        self.assertEqual([line.rstrip() for line in printed.getvalue().splitlines()[:3]], [
+            " 100.0      Any", "   100.0      all_there_is", "{"])
 
     def test_shares_of_tasks(self):
         class Inner(TaskSet):
