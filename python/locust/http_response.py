@@ -261,7 +261,8 @@ class LocustResponse(requests.Response if requests is not None else object):
         try:
             return self._cookies
         except AttributeError:
-            self._cookies = cookies_set_by(self.url, self._native.headers if self._failure is None else None)
+            headers = self._native.headers if self._failure is None else None
+            self._cookies = cookies_set_by(self.url, headers)
             return self._cookies
 
     # The body.
