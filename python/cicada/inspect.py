@@ -1,6 +1,7 @@
 """python3 -m cicada.inspect FILE [words…] - what a Locust file holds, as one line of JSON.
 
-cicada starts this before a run. --cicada-fd N says where the JSON goes (else standard output) and
+cicada starts this before a run. The script can tell by CICADA_INSPECT=1 that it is loaded here, and
+not in a worker. --cicada-fd N says where the JSON goes (else standard output) and
 --cicada-request gives, as JSON, what is asked beyond the file: "config", "show", "tags", … What is
 wrong is part of the JSON ("error"), so that cicada prints it; exit status 0 in either case.
 """
@@ -82,6 +83,14 @@ def _last(settings, *names):
     """The strongest value of a setting that the script itself is found by, or None."""
     values = [value for name, value, _ in settings if name in names]
     return values[-1] if values else None
+
+
+def _asked(file, settings):
+    """The file as Locust's `parsed_options.locustfile` has it."""
+    if file not in ("", "-"):
+        return file
+    found = os.environ.get("LOCUST_LOCUSTFILE") or _last(settings, "locustfile", "f")
+    return ",".join(found) if isinstance(found, list) else found or "locustfile"
 
 
 def _places(file, settings):
@@ -248,6 +257,7 @@ def examine(file, words, request):
                             for name, (value, origin) in strongest.items()],
                   worker=_members({"file": files[0], "files": files, "named": names,
                                    "shape": shape and shape.__name__, "words": words,
+                                   "locustfile": _asked(file, settings),
                                    "custom": _custom_json(custom),
                                    "settings": {name: value for name, value, _ in settings}}))
     return answer
@@ -295,6 +305,7 @@ def _end():
 
 def main(words):
     surroundings.restore()
+    os.environ["CICADA_INSPECT"] = "1"
     channel, request = None, {}
     while len(words) > 1 and words[0].startswith("--cicada-"):
         if words[0] == "--cicada-fd":

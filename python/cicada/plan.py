@@ -24,6 +24,10 @@ class Plan:
         self._custom = found.get("custom") or {}
         self.options = _defaults()
         vars(self.options).update(found.get("options") or {})
+        if "locustfile" in found:
+            self.options.locustfile = found["locustfile"]
+        if self.options.spawn_rate is not None:
+            self.options.spawn_rate = float(self.options.spawn_rate)
 
     @property
     def folders(self):

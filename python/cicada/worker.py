@@ -135,7 +135,7 @@ class Worker:
     def _build(self):
         import locust
         from locust.env import Environment
-        from locust.stats import LiveStats, stats_history
+        from locust.stats import LiveStats, stats_history, warn_of_settings
 
         plan = self.plan
         if plan.seed is not None:
@@ -154,6 +154,7 @@ class Worker:
         self.runner = self._make_runner()
         if plan.role != "worker":
             self.runner.spawn(stats_history, self.runner)
+            warn_of_settings()
         if getattr(options, "equal_weights", False):
             environment.events.init.add_listener(
                 lambda environment, **_others: environment.assign_equal_weights())

@@ -48,6 +48,7 @@ _SUBMODULES = (
 _absent = absent(__name__, {
     "Locust": "it is called User since Locust 1.0",
     "HttpLocust": "it is called HttpUser since Locust 1.0",
+    "FastHttpLocust": "it is called FastHttpUser since Locust 1.0",
     "TaskSequence": "it is called SequentialTaskSet since Locust 1.0",
     "seq_task": "declare the tasks of a SequentialTaskSet in their order",
     "PytestUser": "cicada has HttpUser, FastHttpUser and User",

@@ -18,3 +18,8 @@ def absent(module, names):
         raise AttributeError(f"module '{module}' has no attribute '{name}'")
 
     return __getattr__
+
+
+def refuse(module, hint):
+    """For a module of Locust's that is not here: it calls this as it is imported."""
+    raise ImportError(f"{module} is not part of cicada: {hint}", name=module)

@@ -6,6 +6,7 @@ process that leads several workers the figures that the workers report are added
 counts by itself, for scripts that make one of their own.
 """
 
+import logging
 import time
 
 from ._counting import Table
@@ -44,11 +45,29 @@ from .stats_print import (  # noqa: F401
     stats_printer,
 )
 
+logger = logging.getLogger(__name__)
+
 CSV_STATS_INTERVAL_SEC = 1
 CSV_STATS_FLUSH_INTERVAL_SEC = 10
 CACHED_ROWS = 50  # so many rows at most are copied each second for their current percentiles
 SHOWN_ERRORS = 1000  # so many errors at most are also kept as str() has them
 TOTAL_NAME = "Aggregated"
+
+# Settings of what a run prints and writes, which cicada does itself.
+_OF_THE_RUN = {
+    "PERCENTILES_TO_REPORT": list(PERCENTILES_TO_REPORT),
+    "CONSOLE_STATS_INTERVAL_SEC": CONSOLE_STATS_INTERVAL_SEC,
+    "CSV_STATS_INTERVAL_SEC": CSV_STATS_INTERVAL_SEC,
+    "CSV_STATS_FLUSH_INTERVAL_SEC": CSV_STATS_FLUSH_INTERVAL_SEC,
+}
+
+
+def warn_of_settings():
+    """Say which settings a script has changed without effect on what a run prints and writes."""
+    changed = [name for name, preset in _OF_THE_RUN.items() if globals().get(name) != preset]
+    if changed:
+        logger.warning("The script sets %s in locust.stats: cicada's own tables and files are not "
+                       "changed by that", " and ".join(changed))
 
 
 class RequestStatsAdditionError(Exception):

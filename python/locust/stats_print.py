@@ -6,13 +6,18 @@ from datetime import datetime, timezone
 
 import gevent
 
-from .stats_entry import PERCENTILES_TO_REPORT
-
 console_logger = logging.getLogger("locust.stats_logger")
 
 CONSOLE_STATS_INTERVAL_SEC = 2
 HISTORY_STATS_INTERVAL_SEC = 5
 STATS_TYPE_WIDTH = 8
+
+
+def _setting(name):
+    """A setting as scripts have set it, which they do in `locust.stats`."""
+    from . import stats
+
+    return getattr(stats, name)
 
 
 def _name_width():
@@ -53,7 +58,8 @@ def entry_line(entry, current):
 def percentile_line(entry):
     if not entry.num_requests:
         raise ValueError("there are no percentiles without requests")
-    figures = [entry.get_response_time_percentile(each) for each in PERCENTILES_TO_REPORT]
+    figures = [entry.get_response_time_percentile(each)
+               for each in _setting("PERCENTILES_TO_REPORT")]
     return (f"{entry.method or '':<{STATS_TYPE_WIDTH}} {entry.name:<{STATS_NAME_WIDTH}} "
             + " ".join(f"{int(each):6d}" for each in figures) + f" {entry.num_requests:6d}")
 
@@ -67,7 +73,7 @@ def get_stats_summary(stats, current=True):
 
 
 def get_percentile_stats_summary(stats):
-    names = get_readable_percentiles(PERCENTILES_TO_REPORT)
+    names = get_readable_percentiles(_setting("PERCENTILES_TO_REPORT"))
     head = (f"{'Type':<{STATS_TYPE_WIDTH}} {'Name':<{STATS_NAME_WIDTH}} "
             + " ".join(f"{name:>6}" for name in names) + f" {'# reqs':>6}")
     line = "|".join("-" * width for width in
@@ -105,7 +111,7 @@ def stats_printer(stats):
     def print_for_ever():
         while True:
             print_stats(stats)
-            gevent.sleep(CONSOLE_STATS_INTERVAL_SEC)
+            gevent.sleep(_setting("CONSOLE_STATS_INTERVAL_SEC"))
 
     return print_for_ever
 
@@ -129,4 +135,4 @@ def stats_history(runner):
                 or 0,
                 "user_count": runner.user_count or 0,
             })
-        gevent.sleep(HISTORY_STATS_INTERVAL_SEC)
+        gevent.sleep(_setting("HISTORY_STATS_INTERVAL_SEC"))

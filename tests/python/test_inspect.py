@@ -1,13 +1,17 @@
 """What stands before a run: settings of Locust's files, arguments of scripts, what a file holds."""
 
 import argparse
+import json
 import os
+import subprocess
+import sys
 import tempfile
 import unittest
 
-import support  # noqa: F401  (our packages first on the path)
+import support  # our packages first on the path
 
 from cicada import arguments, script, settings
+from cicada.plan import Plan
 from locust import LoadTestShape, User
 
 
@@ -153,6 +157,38 @@ class Scripts(unittest.TestCase):
             self.assertEqual(found, ["a.py", "b.py", "inner/d.py"])
             self.assertEqual(script.find_files([os.path.join(inner, "d")]),
                              [os.path.join(inner, "d.py")])
+
+
+class Inspection(unittest.TestCase):
+    def inspect(self, text, show=None):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "script.py")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+            run = subprocess.run(
+                [sys.executable, "-m", "cicada.inspect", "--cicada-request",
+                 json.dumps({"show": show}), path], capture_output=True, text=True, check=True,
+                env={**os.environ, "HOME": folder,
+                     "PYTHONPATH": os.pathsep.join([support.PYTHON, support.STAND_IN])})
+        return json.loads(run.stdout), run.stderr, path
+
+    def test_a_script_can_tell_that_it_is_only_looked_at(self):
+        answer, printed, path = self.inspect(
+            "import os, sys\nfrom locust import User\nclass Any(User): pass\n"
+            "print(os.environ.get('CICADA_INSPECT'), file=sys.stderr)\n")
+        self.assertEqual(printed, "1\n")
+        plan = Plan(json.dumps({"classes": ["Any"], "options": {"spawn_rate": 2},
+                                **json.loads("{" + answer["worker"] + "}")}))
+        self.assertEqual(plan.options.locustfile, path)
+        self.assertEqual(repr(plan.options.spawn_rate), "2.0")
+
+    def test_classes_of_weight_0_have_no_share(self):
+        answer, _printed, _path = self.inspect(
+            "from locust import User, task\n"
+            "class A(User):\n    fixed_count = 1\n    @task\n    def work(self): pass\n"
+            "class None_(A):\n    weight = fixed_count = 0\n", show="ratio")
+        self.assertEqual(answer["text"].split()[-4:], ["100.0", "A", "100.0", "work"])
+        self.assertNotIn("None_", answer["text"])
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import unittest
 
 import support  # noqa: F401: sets the path
@@ -12,8 +13,7 @@ import support  # noqa: F401: sets the path
 import locust
 
 # Whole modules that belong to parts of Locust that are not here: importing them fails, naming them.
-ABSENT = ("locust.html", "locust.input_events", "locust.rpc.protocol", "locust.rpc.zmqrpc",
-          "locust.util.cache", "locust.util.deprecation")
+ABSENT = ("locust.html", "locust.input_events", "locust.rpc.zmqrpc", "locust.util.deprecation")
 
 
 def real_names():
@@ -31,7 +31,8 @@ class Names(unittest.TestCase):
         silent = []
         for module_name, each_names in names.items():
             if module_name in ABSENT:
-                with self.assertRaisesRegex(ImportError, module_name):
+                told = f"{module_name} is not part of cicada: "
+                with self.assertRaisesRegex(ImportError, told):
                     importlib.import_module(module_name)
                 continue
             module = importlib.import_module(module_name)
@@ -47,6 +48,35 @@ class Names(unittest.TestCase):
     def test_a_missing_name_is_told_in_a_from_import_too(self):
         with self.assertRaisesRegex(ImportError, "locust.stats.StatsCSV is not part of cicada"):
             from locust.stats import StatsCSV  # noqa: F401
+
+    def test_names_of_old_versions_are_told(self):
+        for module, name in (("locust", "HttpLocust"), ("locust", "FastHttpLocust"),
+                             ("locust.contrib.fasthttp", "FastHttpLocust")):
+            told = f"{module}.{name} is not part of cicada: it is called "
+            with self.assertRaisesRegex(ImportError, told):
+                getattr(importlib.import_module(module), name)
+
+    def test_messages_have_both_their_names(self):
+        from locust import rpc
+        from locust.rpc.protocol import Message
+
+        self.assertIs(Message, rpc.Message)
+
+    def test_a_result_is_kept_for_a_while(self):
+        from locust.util.cache import memoize
+
+        seen = []
+
+        @memoize(0.05)
+        def count():
+            seen.append(1)
+            return len(seen)
+
+        self.assertEqual((count(), count()), (1, 1))
+        count.clear_cache()
+        self.assertEqual(count(), 2)
+        time.sleep(0.06)
+        self.assertEqual(count(), 3)
 
     def test_a_name_that_nobody_has_is_an_ordinary_error(self):
         with self.assertRaises(AttributeError):

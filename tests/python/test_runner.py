@@ -267,7 +267,8 @@ class Stopping(unittest.TestCase):
         gevent.sleep(0.05)
         with self.assertLogs("locust.user.users") as logs:
             test.runner.quit()
-        self.assertRegex(logs.output[0], r"(?s)test_runner\.py.* in on_stop.*ValueError: not stopped")
+        self.assertRegex(logs.output[0],
+                         r"(?s)test_runner\.py.* in on_stop.*ValueError: not stopped")
 
     def test_the_greenlet_of_the_runner_ends_with_quit(self):
         test = Test(holding()).start()

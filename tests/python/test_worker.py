@@ -143,22 +143,6 @@ class Any(User):
             out, _err = worker.process.communicate(timeout=10)
         self.assertEqual(out.split(), ["begun", "finished"])
 
-    def test_the_history_is_kept(self):
-        with Worker(PLAIN + """
-from locust import stats_print
-stats_print.HISTORY_STATS_INTERVAL_SEC = 0.1
-
-@events.test_stop.add_listener
-def note_history(environment, **_others):
-    note([each["user_count"] for each in environment.stats.history][-1])
-""") as worker:
-            worker.wait("ready")
-            worker.users(1)
-            worker.wait("users", lambda count: count == 1)
-            time.sleep(0.4)
-            _done, out, _err = worker.finish()
-        self.assertEqual(out, "1\n")
-
     def test_it_ends_at_once_when_the_controller_is_gone(self):
         with Worker(HOOKS) as worker:
             worker.wait("ready")

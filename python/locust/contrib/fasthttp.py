@@ -331,6 +331,9 @@ def _exception_text(error):
     return f"{type(error).__name__}: {error}{place}"
 
 
-__getattr__ = absent(__name__, dict.fromkeys(
-    ("FAILURE_EXCEPTIONS", "FastRequest", "LocustUserAgent", "insecure_ssl_context_factory"),
-    "the engine is the client"))
+__getattr__ = absent(__name__, {
+    "FastHttpLocust": "it is called FastHttpUser since Locust 1.0",
+    **dict.fromkeys(
+        ("FAILURE_EXCEPTIONS", "FastRequest", "LocustUserAgent", "insecure_ssl_context_factory"),
+        "the engine is the client"),
+})
