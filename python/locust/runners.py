@@ -9,6 +9,7 @@ numbers, to the runner of each process (Runner.order), and start(), quit() and s
 them. A LocalRunner without a controller (a script that runs as a program) ramps by itself.
 """
 
+import contextlib
 import logging
 import time
 import traceback
@@ -90,9 +91,11 @@ class Runner(ShapeSteering, Messaging):
         if self._listens:
             self._listens = False
             events = self.environment.events
-            events.request.remove_listener(self.stats.record)
-            events.user_error.remove_listener(self._on_user_error)
-            events.spawning_complete.remove_listener(self._on_spawning_complete)
+            for hook, listener in ((events.request, self.stats.record),
+                                   (events.user_error, self._on_user_error),
+                                   (events.spawning_complete, self._on_spawning_complete)):
+                with contextlib.suppress(ValueError):  # a script may have taken it away
+                    hook.remove_listener(listener)
 
     def spawn(self, function, *args):
         """Run something beside the test; it ends with the runner. Exceptions mark the run."""

@@ -270,6 +270,13 @@ class Environments(unittest.TestCase):
         if not support.REFERENCE:  # there its listener stays
             self.assertEqual(one.stats.total.num_requests, 0)
 
+    def test_a_script_may_take_the_listeners_away(self):
+        environment = Environment(events=Events())
+        runner = environment.create_local_runner()
+        environment.events.request._handlers.clear()
+        runner.quit()
+        self.assertEqual(runner.state, "stopped")
+
     def test_exceptions_of_tasks_are_apart_too(self):
         one, two = Environment(events=Events()), Environment(events=Events())
         for environment in (one, two):
