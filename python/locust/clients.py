@@ -6,7 +6,6 @@ that is made: cookies, connections and waiting are the engine's. A user pays for
 
 import time
 from contextlib import contextmanager
-from urllib.parse import urlsplit, urlunsplit
 
 from locust._missing import absent
 from locust.http_auth import HTTPBasicAuth
@@ -14,7 +13,7 @@ from locust.http_report import REPORTED_SLOTS, Reported, Row, report, row_of_str
 from locust.http_response import LocustResponse
 from locust.http_session import SessionSettings
 from locust.http_sse import EventSource
-from locust.http_url import is_absolute
+from locust.http_url import is_absolute, without_credentials
 
 __all__ = ["HttpSession", "LocustResponse", "ResponseContextManager"]
 
@@ -47,11 +46,9 @@ class HttpSession(SessionSettings):
             self._take_credentials()
 
     def _take_credentials(self):
-        parts = urlsplit(self.base_url)
-        if parts.username and parts.password:
-            netloc = parts.netloc.rpartition("@")[2]
-            self.base_url = urlunsplit(parts._replace(netloc=netloc))
-            self.auth = HTTPBasicAuth(parts.username, parts.password)
+        self.base_url, user, password = without_credentials(self.base_url)
+        if user:
+            self.auth = HTTPBasicAuth(user, password)
 
     def _build_url(self, path):
         return path if is_absolute(path) else f"{self.base_url}{path}"

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from urllib.parse import unquote, urlencode
+from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
 
 from locust.http_exceptions import InvalidSchema, InvalidURL, MissingSchema
 
@@ -21,6 +21,15 @@ _AUTHORITY = re.compile(r"(?:(.*)@)?(\[[0-9a-fA-F:.]+(?:%[^\]]+)?\]|[^\[\]:@%]*)
 # A URL that needs no work at all.
 _CLEAN = re.compile(r"(https?)://([a-z0-9-][a-z0-9._-]*|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,3}))?"
                     r"(/[A-Za-z0-9._~!$&'()*+,;=:@/-]*)(\?[A-Za-z0-9._~!$&'()*+,;=:@/?-]*)?")
+
+
+def without_credentials(base_url):
+    """(the URL without user and password, user, password); both None where not both are given."""
+    parts = urlsplit(base_url)
+    if not (parts.username and parts.password):
+        return base_url, None, None
+    netloc = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=netloc)), parts.username, parts.password
 
 
 class Target:

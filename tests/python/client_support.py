@@ -86,6 +86,18 @@ def without_ports(results, port):
     return json.loads(text)
 
 
+def same_as_locust(name):
+    """A test: the probe gave here what it gave with real Locust."""
+    def test(self):
+        if not self.pair.has("real"):
+            self.skipTest("real Locust is not installed")
+        told = {which: without_ports(self.pair.results[which][name], self.pair.port[which])
+                for which in ("ours", "real")}
+        self.assertEqual(told["ours"], told["real"])
+
+    return test
+
+
 def probe_main(probes, make):
     """Main program of a probing process: calls each probe with what `make` gives, prints JSON."""
     results = {}

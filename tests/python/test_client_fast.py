@@ -376,20 +376,9 @@ class Fast(unittest.TestCase):
         self.assertEqual(asked.get("x-default"), "1")
 
 
-def compare(name):
-    def test(self):
-        if not self.pair.has("real"):
-            self.skipTest("real Locust is not installed")
-        told = {which: client_support.without_ports(self.pair.results[which][name],
-                                                    self.pair.port[which])
-                for which in ("ours", "real")}
-        self.assertEqual(told["ours"], told["real"])
-
-    return test
-
-
 for probe_name in set(PROBES) - ONLY_OURS:
-    setattr(Fast, f"test_same_as_locust_{probe_name}", compare(probe_name))
+    setattr(Fast, f"test_same_as_locust_{probe_name}",
+            client_support.same_as_locust(probe_name))
 
 
 def make(url):

@@ -442,20 +442,9 @@ class Response(unittest.TestCase):
         self.assertEqual(self.ours["closed_streams"], [])
 
 
-def compare(name):
-    def test(self):
-        if not self.pair.has("real"):
-            self.skipTest("real Locust is not installed")
-        told = {which: client_support.without_ports(self.pair.results[which][name],
-                                                    self.pair.port[which])
-                for which in ("ours", "real")}
-        self.assertEqual(told["ours"], told["real"])
-
-    return test
-
-
 for probe_name in set(PROBES) - ONLY_OURS:
-    setattr(Response, f"test_same_as_locust_{probe_name}", compare(probe_name))
+    setattr(Response, f"test_same_as_locust_{probe_name}",
+            client_support.same_as_locust(probe_name))
 
 
 def make(url):

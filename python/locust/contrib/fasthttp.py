@@ -9,7 +9,7 @@ import re
 import time
 import traceback
 from contextlib import contextmanager
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import urlencode
 
 from locust import http_auth, http_cookies, http_errors
 from locust._missing import absent
@@ -24,7 +24,7 @@ from locust.http_headers import AGENT
 from locust.http_session import new_client
 from locust.http_sse import EventSource
 from locust.http_structures import text_of
-from locust.http_url import is_absolute, params_of, target_of
+from locust.http_url import is_absolute, params_of, target_of, without_credentials
 from locust.user.users import User
 
 __all__ = ["BadStatusCode", "ErrorResponse", "FastHttpSession", "FastHttpUser", "FastResponse",
@@ -69,11 +69,9 @@ class FastHttpSession:
             self._take_credentials()
 
     def _take_credentials(self):
-        parts = urlsplit(self.base_url)
-        if parts.username and parts.password:
-            netloc = parts.netloc.rpartition("@")[2]
-            self.base_url = urlunsplit(parts._replace(netloc=netloc))
-            self.auth_header = http_auth.basic(parts.username, parts.password)
+        self.base_url, user, password = without_credentials(self.base_url)
+        if user:
+            self.auth_header = http_auth.basic(user, password)
 
     @property
     def _client(self):
