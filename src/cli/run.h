@@ -5,6 +5,7 @@
 #define CICADA_CLI_RUN_H
 
 #include "base/err.h"
+#include "cli/check_options.h"
 #include "cli/options.h"
 #include "cli/request_options.h"
 
@@ -46,6 +47,7 @@ struct run_settings {
     uint64_t reconnect; /* index in run_reconnect_choices */
     uint64_t retry_wait_ns, retry_max_ns;
     double jitter_ratio;
+    struct check_settings checks;
     char *local_address;
     uint64_t process_count; /* 0: not given */
     char *json;

@@ -213,6 +213,8 @@ const struct option run_table[] = {
      .parse = option_parse_ratio,
      AT(jitter_ratio)},
 
+    CHECK_ROWS(struct run_settings),
+
     TLS_ROWS(struct run_settings, 0),
 
     CONNECTION_ROWS(struct run_settings),

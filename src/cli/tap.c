@@ -166,7 +166,7 @@ static void start(struct tap *tap, const struct tap_settings *settings, const st
     tap->engine = stream_engine_new(&config);
     tap->target.engine = tap->engine;
     stream_target_init(&tap->target, tap->request, tap->network.client, tap->loop, &tap->rng);
-    tap->target.place = stat_place_of(tap->stats, plan->request.method, plan->targets[0].url);
+    tap->target.place = stat_place_of(tap->stats, NULL, plan->request.method, plan->targets[0].url);
     tap_view_init(&tap->view, settings->is_json, now_ns);
     if (settings->timeout_ns != CLOCK_NEVER_NS)
         loop_set_timer(tap->loop, &tap->timeout, clock_add_ns(now_ns, settings->timeout_ns),

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PLAN_VERSION = 2, PLAN_TARGET_LIMIT = 10000 };
+enum { PLAN_VERSION = 3, PLAN_TARGET_LIMIT = 10000 };
 
 struct plan *plan_new(void)
 {
@@ -40,6 +40,7 @@ void plan_free(struct plan *plan)
     plan_message_fini(&plan->request);
     plan_message_fini(&plan->login);
     plan_network_fini(&plan->network);
+    plan_checks_fini(&plan->checks);
     free(plan->login_url);
     free(plan->token_pointer);
     free(plan->feed);
@@ -60,6 +61,7 @@ void plan_encode(const struct plan *plan, struct buf *out)
     plan_message_encode(&plan->login, out);
     pack_text(out, plan->token_pointer);
     plan_network_encode(&plan->network, out);
+    plan_checks_encode(&plan->checks, out);
     plan_pack_optional(out, plan->feed, plan->feed_bytes);
     pack_uint(out, plan->events_per_stream);
     pack_uint(out, plan->stream_time_ns);
@@ -115,6 +117,7 @@ static void decode_request(struct plan *plan, struct unpack *unpack)
     plan_message_decode(&plan->login, unpack);
     plan->token_pointer = unpack_text(unpack);
     plan_network_decode(&plan->network, unpack);
+    plan_checks_decode(&plan->checks, unpack);
     plan->feed = plan_unpack_optional(unpack, FEED_LIMIT_BYTES, &plan->feed_bytes);
 }
 

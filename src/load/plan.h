@@ -56,6 +56,12 @@ struct plan_network {
     uint64_t connect_timeout_ns, headers_timeout_ns, read_timeout_ns; /* CLOCK_NEVER_NS: none */
 };
 
+/* What is checked of every event, and how. */
+struct plan_checks {
+    char
+        *event_seq; /* where the sequence number stands: a JSON Pointer, "id", "none"; NULL: "id" */
+};
+
 struct plan {
     char *script;                /* JSON for a Locust file's worker; NULL: URL mode */
     struct plan_target *targets; /* at least one in URL mode, else none */
@@ -65,6 +71,7 @@ struct plan {
     struct plan_message login; /* the request to it */
     char *token_pointer;       /* where the token stands in its answer; NULL: cookies do */
     struct plan_network network;
+    struct plan_checks checks;
     char *feed; /* CSV text, NULL: none; checked by the controller */
     size_t feed_bytes;
 
@@ -94,7 +101,7 @@ void plan_encode(const struct plan *plan, struct buf *out);
 /* NULL with a sentence when the bytes are no sound plan. */
 struct plan *plan_decode(const uint8_t *bytes, size_t len, struct err *err);
 
-/* --- plan_parts.c, for plan.c --- */
+/* --- plan_parts.c and plan_checks.c, for plan.c --- */
 struct unpack;
 void plan_message_fini(struct plan_message *message);
 void plan_message_encode(const struct plan_message *message, struct buf *out);
@@ -102,6 +109,9 @@ void plan_message_decode(struct plan_message *message, struct unpack *unpack);
 void plan_network_fini(struct plan_network *network);
 void plan_network_encode(const struct plan_network *network, struct buf *out);
 void plan_network_decode(struct plan_network *network, struct unpack *unpack);
+void plan_checks_fini(struct plan_checks *checks);
+void plan_checks_encode(const struct plan_checks *checks, struct buf *out);
+void plan_checks_decode(struct plan_checks *checks, struct unpack *unpack);
 /* NULL is kept apart from empty. */
 void plan_pack_optional(struct buf *out, const void *bytes, size_t len);
 /* Owned bytes with a NUL behind them, or NULL where none were packed. */

@@ -22,7 +22,7 @@ struct stream_engine {
     uint32_t requesting_count;
 };
 
-_Static_assert(sizeof(struct stream) <= 264, "exists once a user");
+_Static_assert(sizeof(struct stream) <= 272, "exists once a user");
 
 static const bool legal[STREAM_STATE_COUNT][STREAM_STATE_COUNT] = {
     [STREAM_IDLE] = {[STREAM_LOGGING_IN] = true, [STREAM_REQUESTING] = true},
@@ -53,6 +53,8 @@ static void enter(struct stream *stream, enum stream_state state)
     engine->requesting_count += is_asking((uint8_t)state);
     loop_cancel_timer(engine->config.loop, &stream->timer);
     stream->state = (uint8_t)state;
+    if (state == STREAM_IDLE)
+        stream_stats_over(&stream->target->place, &stream->record);
 }
 
 static void begin_attempt(struct stream *stream, uint64_t now_ns);
@@ -160,9 +162,13 @@ static void on_stream_time(struct timer *timer, uint64_t now_ns)
 static void open_stream(struct stream *stream, uint64_t now_ns)
 {
     const struct plan *plan = stream->target->engine->config.plan;
+    struct delivery_opening opening = {0};
+    size_t last_id_bytes;
 
+    (void)sse_parser_last_id(&stream->parser, &last_id_bytes);
+    opening.is_resumed = last_id_bytes > 0;
     stream_stats_connected(&stream->target->place, &stream->record, &stream->fetch.exchange,
-                           now_ns);
+                           &opening, now_ns);
     enter(stream, STREAM_OPEN);
     stream->sampled_ns = now_ns;
     stream->sampled_count = 0;

@@ -8,12 +8,18 @@
 
 enum { TAG_BYTES = 96, STREAM_STATS_PATIENCE_MS = 1000, STREAM_STATS_SAMPLE_S = 10 };
 
-struct stat_place stat_place_of(struct stats *stats, const char *method, const char *name)
+struct stat_place stat_place_of(struct stats *stats, struct delivery *delivery, const char *method,
+                                const char *name)
 {
     size_t endpoint = stats_add_endpoint(stats, method, name);
+    struct stat_set *set = stats_endpoint_set(stats, endpoint);
 
     return (struct stat_place){
-        .stats = stats, .set = stats_endpoint_set(stats, endpoint), .endpoint = endpoint};
+        .stats = stats,
+        .set = set,
+        .endpoint = endpoint,
+        .delivery = delivery ? delivery_place_of(delivery, endpoint, set) : NULL,
+    };
 }
 
 static const char *phase_of(const struct stream_record *record)
@@ -43,7 +49,8 @@ void stream_stats_answer(const struct stat_place *place, const struct stream_rec
 }
 
 void stream_stats_connected(const struct stat_place *place, struct stream_record *record,
-                            const struct http_exchange *exchange, uint64_t now_ns)
+                            const struct http_exchange *exchange,
+                            const struct delivery_opening *opening, uint64_t now_ns)
 {
     struct stat_set *set = place->set;
     uint64_t took_ns = now_ns - record->attempt_began_ns;
@@ -64,6 +71,8 @@ void stream_stats_connected(const struct stat_place *place, struct stream_record
     if (exchange->is_tls)
         stat_time(set, METRIC_SSE_CONNECTING, "part:tls", exchange->tls_us * CLOCK_NS_PER_US);
     stat_time(set, METRIC_SSE_CONNECTING, "part:wait", now_ns - exchange->sent_ns);
+    if (place->delivery)
+        delivery_open(place->delivery, &record->delivery, opening, now_ns);
 }
 
 static void add_error(const struct stat_place *place, enum error_class error_class,
@@ -172,7 +181,10 @@ void stream_stats_event(const struct stat_place *place, struct stream_record *re
         count_first_event(place, record, now_ns);
     record->last_event_ns = now_ns;
     record->event_count++;
+    if (place->delivery)
+        delivery_event(place->delivery, &record->delivery, event, now_ns);
 }
+
 void stream_stats_sample(const struct stat_place *place, const struct stream_record *record,
                          uint64_t *since_ns, uint32_t *since_count, uint64_t now_ns)
 {
@@ -203,6 +215,8 @@ void stream_stats_disconnect(const struct stat_place *place, struct stream_recor
         stat_pass(set, METRIC_SSE_RECONNECT_SUCCESS, NULL, false);
     add_error(place, error_class, message);
     record->ended_ns = now_ns;
+    if (place->delivery)
+        delivery_interrupt(place->delivery, &record->delivery, now_ns);
 }
 
 void stream_stats_closed_by_us(const struct stat_place *place, const struct stream_record *record,
@@ -217,4 +231,10 @@ void stream_stats_closed_by_us(const struct stat_place *place, const struct stre
     if (record->event_count > 0 || !is_run_end ||
         now_ns - record->opened_ns > STREAM_STATS_PATIENCE_MS * CLOCK_NS_PER_MS)
         stat_pass(set, METRIC_SSE_STREAM_SUCCESS, NULL, record->event_count > 0);
+}
+
+void stream_stats_over(const struct stat_place *place, struct stream_record *record)
+{
+    if (place->delivery)
+        delivery_end(place->delivery, &record->delivery);
 }

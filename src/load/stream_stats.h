@@ -6,6 +6,7 @@
 #define CICADA_LOAD_STREAM_STATS_H
 
 #include "http/client.h"
+#include "load/delivery.h"
 #include "sse/parser.h"
 #include "stats/stats.h"
 
@@ -18,9 +19,11 @@ struct stat_place {
     struct stats *stats;
     struct stat_set *set;
     size_t endpoint;
+    struct delivery_place *delivery; /* NULL: events are not judged */
 };
-/* The endpoint's place, made when new. */
-struct stat_place stat_place_of(struct stats *stats, const char *method, const char *name);
+/* The endpoint's place, made when new; `delivery` NULL: its events are not judged. */
+struct stat_place stat_place_of(struct stats *stats, struct delivery *delivery, const char *method,
+                                const char *name);
 
 /* What the figures of one stream are made from, embedded in its owner. Zero is a stream that was
  * never asked for. Owners read it; the functions below keep it. */
@@ -29,9 +32,10 @@ struct stream_record {
     uint64_t opened_ns;        /* headers of the open stream */
     uint64_t last_event_ns;    /* 0: none on this connection yet */
     uint64_t ended_ns;         /* end of the last open stream; 0: never was open */
-    uint32_t event_count;      /* since opened_ns */
-    uint8_t attempt_count;     /* since the stream was first asked for; stays at 255 */
-    bool has_head : 1;         /* the latest request of this attempt was answered */
+    struct delivery_stream *delivery;
+    uint32_t event_count;  /* since opened_ns */
+    uint8_t attempt_count; /* since the stream was first asked for; stays at 255 */
+    bool has_head : 1;     /* the latest request of this attempt was answered */
     bool has_first_byte : 1;
 };
 
@@ -43,7 +47,8 @@ void stream_stats_answer(const struct stat_place *place, const struct stream_rec
                          const struct http_exchange *exchange, int status, bool is_hop);
 /* Status 200 and text/event-stream. */
 void stream_stats_connected(const struct stat_place *place, struct stream_record *record,
-                            const struct http_exchange *exchange, uint64_t now_ns);
+                            const struct http_exchange *exchange,
+                            const struct delivery_opening *opening, uint64_t now_ns);
 /* An attempt that did not become a stream. */
 void stream_stats_refused(const struct stat_place *place, const struct stream_record *record,
                           enum error_class error_class, const char *message);
@@ -68,5 +73,7 @@ void stream_stats_disconnect(const struct stat_place *place, struct stream_recor
 /* The end of an open stream by our choice. */
 void stream_stats_closed_by_us(const struct stat_place *place, const struct stream_record *record,
                                bool is_run_end, uint64_t now_ns);
+/* The stream will not be taken up again, whatever state it was in: what is kept of it goes. */
+void stream_stats_over(const struct stat_place *place, struct stream_record *record);
 
 #endif

@@ -35,6 +35,7 @@ struct worker {
     struct network network;
     struct rng rng; /* for authentication */
     struct stats *stats;
+    struct delivery *delivery;
     struct stream_engine *engine;
     struct request_body body, login_body;
     struct request *login_request; /* NULL: users do not log in */
@@ -87,6 +88,7 @@ static void on_second(void *ctx, struct reporter_gauges *gauges, uint64_t now_ns
     worker->sample_turn = (worker->sample_turn + 1) % WORKER_SAMPLE_SHARE;
     for (uint32_t i = worker->sample_turn; i < worker->user_count; i += WORKER_SAMPLE_SHARE)
         stream_sample(&worker->users[i]->stream, now_ns);
+    delivery_flush(worker->delivery, false);
     *gauges = read_gauges(worker);
 }
 
@@ -180,7 +182,7 @@ static int make_requests(struct worker *worker, struct err *err)
         stream_target_init(target, worker->requests[i], worker->network.client, worker->loop,
                            &worker->rng);
         name = url_hide_userinfo(spec.url, strlen(spec.url));
-        target->place = stat_place_of(worker->stats, plan->request.method, name);
+        target->place = stat_place_of(worker->stats, worker->delivery, plan->request.method, name);
         free(name);
         worker->shared.weight_sum += plan->targets[i].weight;
     }
@@ -253,6 +255,7 @@ static int set_up(struct worker *worker, const struct frame *frame, struct err *
             return -1;
     }
     worker->stats = stats_new();
+    worker->delivery = delivery_new(&worker->plan->checks);
     rng_init(&worker->rng, ~(worker->plan->seed + worker->plan->worker_index));
     if (network_open(&worker->network, worker->loop, &worker->plan->network, false, err) < 0 ||
         make_requests(worker, err) < 0 || make_login(worker, err) < 0)
@@ -321,6 +324,7 @@ static void take_stop(struct worker *worker, const struct frame *frame)
                      limit_ns),
         on_stop_limit);
     remove_all_users(worker);
+    delivery_flush(worker->delivery, true);
     reporter_send_last(&worker->reporter, &gauges);
     frame_put_done(channel_out(worker->channel),
                    &(struct frame_done){.exit_code = FRAME_EXIT_CODE_NONE});
@@ -391,6 +395,7 @@ static void fini(struct worker *worker)
     request_body_fini(&worker->login_body);
     network_close(&worker->network);
     free(worker->users);
+    delivery_free(worker->delivery);
     stats_free(worker->stats);
     feed_free(worker->feed);
     plan_free(worker->plan);

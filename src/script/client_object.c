@@ -299,10 +299,10 @@ static int take_client(struct exchange_order *order, PyObject *verify, PyObject 
 /* The endpoint of the figures: the name given, else path and query. */
 static void take_place(struct exchange_order *order, const char *name)
 {
-    struct engine_core *core = engine_core_require();
+    const struct exchange_host *host = engine_host(engine_core_require()->engine);
 
-    order->place = stat_place_of(engine_host(core->engine)->stats, order->method,
-                                 name ? name : order->url.target);
+    order->place =
+        stat_place_of(host->stats, host->delivery, order->method, name ? name : order->url.target);
 }
 
 static int take_method(struct exchange_order *order, const char *method)

@@ -47,8 +47,7 @@ static int set_up(struct engine *engine, struct err *err)
     engine->networks = networks_new(engine->loop, &engine->plan->network, err);
     if (!engine->networks)
         return -1;
-    exchange_host_init(&engine->host, engine->loop, engine->stats,
-                       ~(engine->plan->seed + engine->plan->worker_index));
+    exchange_host_init(&engine->host, engine->loop, engine->stats, engine->plan);
     return 0;
 }
 
@@ -284,6 +283,7 @@ static void read_gauges(void *ctx, struct reporter_gauges *gauges, uint64_t now_
     struct engine *engine = ctx;
 
     exchange_host_sample(&engine->host, now_ns);
+    delivery_flush(engine->host.delivery, false);
     *gauges = (struct reporter_gauges){.users = engine->users,
                                        .open = engine->host.open_count,
                                        .connecting = engine->host.asking_count};
@@ -372,6 +372,7 @@ void engine_done(struct engine *engine, const struct frame_done *done)
     engine_end_streams(engine);
     tell_dropped(engine);
     reporter_stop(&engine->reporter);
+    delivery_flush(engine->host.delivery, true);
     reporter_send_last(&engine->reporter, &engine->last);
     frame_put_done(channel_out(engine->channel), done);
     channel_flush(engine->channel);

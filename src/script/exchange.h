@@ -20,6 +20,7 @@
 
 struct exchange;
 struct exchange_stream;
+struct plan;
 struct sse_shared;
 
 enum {
@@ -37,6 +38,7 @@ enum {
 struct exchange_host {
     struct loop *loop;   /* borrowed */
     struct stats *stats; /* borrowed */
+    struct delivery *delivery;
     struct sse_shared *parsers;
     struct pool *streams; /* of struct exchange_stream */
     struct list open_streams;
@@ -46,14 +48,15 @@ struct exchange_host {
     bool is_ending;        /* the run ends: streams that close now were open at its end */
 };
 
+/* `plan` is borrowed. */
 void exchange_host_init(struct exchange_host *host, struct loop *loop, struct stats *stats,
-                        uint64_t seed);
+                        const struct plan *plan);
 /* After the last exchange has ended. */
 void exchange_host_fini(struct exchange_host *host);
 
 /* The last stream of a user on an endpoint, for the one that resumes it. */
 struct exchange_memory {
-    size_t endpoint;
+    struct stat_place place;
     struct stream_record record; /* attempt_count 0: this place is free */
 };
 

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "load/answer.h"
+#include "load/plan.h"
 #include "sse/parser.h"
 
 #include <stdio.h>
@@ -43,32 +44,44 @@ static void on_comment(struct sse_parser *parser, const uint8_t *text, size_t le
 
 static const struct sse_handlers parser_handlers = {.on_event = on_event, .on_comment = on_comment};
 
+static void forget(struct exchange_memory *memory)
+{
+    stream_stats_over(&memory->place, &memory->record);
+    memory->record = (struct stream_record){0};
+}
+
 static struct exchange_memory *recall(const struct exchange_user *user, size_t endpoint)
 {
     for (size_t i = 0; user->memory && i < EXCHANGE_MEMORY_LIMIT; i++) {
         struct exchange_memory *memory = &user->memory[i];
 
-        if (memory->record.attempt_count > 0 && memory->endpoint == endpoint)
+        if (memory->record.attempt_count > 0 && memory->place.endpoint == endpoint)
             return memory;
     }
     return NULL;
 }
 
-static void remember(struct exchange_user *user, size_t endpoint,
+static void remember(struct exchange_user *user, const struct stat_place *place,
                      const struct stream_record *record)
 {
-    struct exchange_memory *memory = recall(user, endpoint);
+    struct exchange_memory *memory = recall(user, place->endpoint);
 
     if (!user->memory)
         user->memory = x_calloc(EXCHANGE_MEMORY_LIMIT, sizeof *user->memory);
+    for (size_t i = 0; !memory && i < EXCHANGE_MEMORY_LIMIT; i++) {
+        if (user->memory[i].record.attempt_count == 0)
+            memory = &user->memory[i];
+    }
     if (!memory)
         memory = &user->memory[user->memory_turn++ % EXCHANGE_MEMORY_LIMIT];
-    *memory = (struct exchange_memory){.endpoint = endpoint, .record = *record};
+    forget(memory);
+    *memory = (struct exchange_memory){.place = *place, .record = *record};
 }
 
 static void open_stream(struct exchange *exchange, uint64_t now_ns)
 {
     struct exchange_stream *stream = exchange->stream;
+    struct delivery_opening opening = {.is_resumed = exchange->order.is_resuming};
 
     exchange->host->asking_count--;
     exchange->host->open_count++;
@@ -76,7 +89,7 @@ static void open_stream(struct exchange *exchange, uint64_t now_ns)
     stream->sampled_ns = now_ns;
     list_append(&exchange->host->open_streams, &stream->node);
     stream_stats_connected(&exchange->order.place, &stream->record, &exchange->fetch.exchange,
-                           now_ns);
+                           &opening, now_ns);
 }
 
 /* The figures are complete: what the next one needs is kept with the user. */
@@ -90,7 +103,7 @@ static void end_stream(struct exchange *exchange, uint64_t now_ns)
         exchange->host->asking_count--;
     if (stream->is_open)
         stream->record.ended_ns = now_ns;
-    remember(exchange->user, exchange->order.place.endpoint, &stream->record);
+    remember(exchange->user, &exchange->order.place, &stream->record);
     list_remove(&stream->node);
     sse_parser_fini(&stream->parser);
     pool_give(exchange->host->streams, stream);
@@ -107,19 +120,22 @@ static void refuse_stream(struct exchange *exchange, enum error_class error_clas
 /* --- what all streams, and those of a user, share --- */
 
 void exchange_host_init(struct exchange_host *host, struct loop *loop, struct stats *stats,
-                        uint64_t seed)
+                        const struct plan *plan)
 {
     *host = (struct exchange_host){.loop = loop, .stats = stats};
+    host->delivery = delivery_new(&plan->checks);
     host->parsers = sse_shared_new(&parser_handlers, SSE_LIMIT_DEFAULT_BYTES);
     host->streams = pool_new(sizeof(struct exchange_stream), 0);
     list_init(&host->open_streams);
-    rng_init(&host->rng, seed);
+    rng_init(&host->rng, ~(plan->seed + plan->worker_index));
 }
 
 void exchange_host_fini(struct exchange_host *host)
 {
     sse_shared_free(host->parsers);
     pool_free(host->streams);
+    delivery_free(host->delivery);
+    host->delivery = NULL;
     host->parsers = NULL;
     host->streams = NULL;
 }
@@ -137,6 +153,8 @@ void exchange_host_sample(struct exchange_host *host, uint64_t now_ns)
 void exchange_user_fini(struct exchange_user *user)
 {
     http_session_close(&user->session, true);
+    for (size_t i = 0; user->memory && i < EXCHANGE_MEMORY_LIMIT; i++)
+        forget(&user->memory[i]);
     free(user->memory);
     user->memory = NULL;
 }
@@ -151,15 +169,17 @@ bool exchange_stream_is_one(const struct http_head *head)
 void exchange_stream_begin(struct exchange *exchange)
 {
     struct exchange_stream *stream = pool_take(exchange->host->streams);
-    const struct exchange_memory *memory =
+    struct exchange_memory *memory =
         exchange->order.is_resuming ? recall(exchange->user, exchange->order.place.endpoint) : NULL;
 
     if (!stream)
         return; /* no memory: the response is there all the same, without figures */
     list_init(&stream->node);
     stream->exchange = exchange;
-    if (memory)
+    if (memory) { /* it goes on in this one */
         stream->record = memory->record;
+        memory->record = (struct stream_record){0};
+    }
     sse_parser_init(&stream->parser, exchange->host->parsers);
     stream_stats_attempt(&exchange->order.place, &stream->record, exchange->began_ns);
     exchange->stream = stream;

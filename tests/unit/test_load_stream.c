@@ -118,7 +118,7 @@ static void make_target(int index, const char *userinfo, uint16_t port)
     requests[index] = make_request(urls[index], &plan->request);
     stream_target_init(target, requests[index], server.client, server.loop,
                        stream_engine_rng(engine));
-    target->place = stat_place_of(stats, "GET", urls[index]);
+    target->place = stat_place_of(stats, NULL, "GET", urls[index]);
 }
 
 static void make_login(void)

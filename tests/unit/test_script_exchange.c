@@ -1,3 +1,4 @@
+#include "load/plan.h"
 #include "script/exchange.h"
 
 #include "base/clock.h"
@@ -20,6 +21,7 @@
 #define EVENT  "id: 7\ndata: 1\n\n"
 
 static struct stats *stats;
+static struct plan *plan;
 static struct exchange_host host;
 static struct exchange_user user;
 static struct exchange exchange;
@@ -35,7 +37,8 @@ static int open_all(void **state)
 {
     (void)open_server(state);
     stats = stats_new();
-    exchange_host_init(&host, server.loop, stats, 1);
+    plan = plan_new();
+    exchange_host_init(&host, server.loop, stats, plan);
     user = (struct exchange_user){0};
     exchange = (struct exchange){0};
     return 0;
@@ -49,6 +52,7 @@ static int close_all(void **state)
     assert_int_equal(host.asking_count, 0);
     exchange_host_fini(&host);
     stats_free(stats);
+    plan_free(plan);
     return close_server(state);
 }
 
@@ -63,7 +67,7 @@ static struct exchange_order order(const char *headers)
 
     exchange_order_init(&made);
     made.client = server.client;
-    made.place = stat_place_of(stats, "GET", "/a");
+    made.place = stat_place_of(stats, host.delivery, "GET", "/a");
     made.method = x_strdup("GET");
     made.message->headers = x_strdup(headers);
     made.message->headers_bytes = strlen(headers);

@@ -1,0 +1,58 @@
+/*
+ * load/delivery.h - a worker's judgement of every event of every stream: arrived, once, in order,
+ * on time, well formed. Called from load/stream_stats alone, so that URL mode and scripts are
+ * judged alike; what it finds goes into the endpoint's set of metrics.
+ *
+ * What a stream needs is pooled and exists from its opening to its end for good, over reconnects.
+ *
+ * Runs on: the worker's loop.
+ */
+#ifndef CICADA_LOAD_DELIVERY_H
+#define CICADA_LOAD_DELIVERY_H
+
+#include "sse/parser.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct plan_checks;
+struct stat_set;
+
+struct delivery;        /* of a worker */
+struct delivery_place;  /* of an endpoint */
+struct delivery_stream; /* of a stream */
+
+/* `checks` is borrowed for the life of the result, which the caller owns. */
+struct delivery *delivery_new(const struct plan_checks *checks);
+/* After the last stream is over. NULL does nothing. */
+void delivery_free(struct delivery *delivery);
+/* The place of the endpoint with this index, made when new; its findings go into `set`, which is
+ * borrowed. Lives as long as `delivery`. */
+struct delivery_place *delivery_place_of(struct delivery *delivery, size_t endpoint,
+                                         struct stat_set *set);
+/* Before a tick is made: what has been decided since the last one goes into the metrics. At the
+ * last one, with every stream over, so does all that was still open. */
+void delivery_flush(struct delivery *delivery, bool is_last);
+
+/* How a stream came to be open. */
+struct delivery_opening {
+    uint64_t key;    /* the same for all streams that should get the same events; 0: unknown */
+    bool is_resumed; /* the request said Last-Event-ID */
+};
+
+/*
+ * `*stream` is NULL or what an earlier connection of the same stream left there, and is kept by
+ * these functions. Without memory it stays NULL, and the stream is not judged.
+ */
+void delivery_open(struct delivery_place *place, struct delivery_stream **stream,
+                   const struct delivery_opening *opening, uint64_t now_ns);
+void delivery_event(struct delivery_place *place, struct delivery_stream **stream,
+                    const struct sse_event *event, uint64_t now_ns);
+/* The connection has ended; the stream may be taken up again. */
+void delivery_interrupt(struct delivery_place *place, struct delivery_stream **stream,
+                        uint64_t now_ns);
+/* The stream is over for good: what was open is decided, `*stream` becomes NULL. No-op on NULL. */
+void delivery_end(struct delivery_place *place, struct delivery_stream **stream);
+
+#endif

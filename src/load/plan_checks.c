@@ -1,0 +1,25 @@
+/*
+ * load/plan_checks.c - the part of a plan that says what is checked of every event.
+ */
+#include "load/plan.h"
+
+#include "wire/pack.h"
+
+#include <stdlib.h>
+
+void plan_checks_fini(struct plan_checks *checks)
+{
+    free(checks->event_seq);
+    *checks = (struct plan_checks){0};
+}
+
+void plan_checks_encode(const struct plan_checks *checks, struct buf *out)
+{
+    pack_text(out, checks->event_seq);
+}
+
+void plan_checks_decode(struct plan_checks *checks, struct unpack *unpack)
+{
+    plan_checks_fini(checks);
+    checks->event_seq = unpack_text(unpack);
+}
