@@ -227,11 +227,20 @@ def serve(case, handler, **options):
     return case.keep(server, server.stop)
 
 
+held_ports = []
+
+
 def unused_port():
-    """A port on which nothing listens: the kernel chose it and it is closed again."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+    """A port on which nothing listens and which the kernel gives to nobody else, neither to a
+    listener nor to a connection that leaves, until this process ends: a bound socket holds it.
+
+    Connections to it are refused until the test starts a server there that sets SO_REUSEADDR, as
+    all servers do: such sockets share a port as long as none of the others listens."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(("", 0))
+    held_ports.append(sock)
+    return sock.getsockname()[1]
 
 
 def full_listener(case):

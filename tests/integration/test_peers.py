@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """Exact counts on services that others wrote: nginx with the nchan module, Node with better-sse."""
 
+import errno
 import os
 import re
+import socket
 
 import harness
 from harness import check, same, test, wait_until
 from nginx_server import NCHAN, Nginx, ask
+from raw_server import unused_port
 
 STREAMS, MESSAGES = 50, 100
 
@@ -29,6 +32,23 @@ def check_counts(process, path, count):
     same(result.count("sse_attempts"), STREAMS, "attempts")
     same(result.count("sse_disconnects"), 0, "disconnects")
     return result
+
+
+@test
+def a_port_for_a_peer_is_nobody_elses(t):
+    port = unused_port()
+    for host in ("127.0.0.1", "127.0.0.9"):
+        with socket.socket() as other:
+            same(other.connect_ex((host, port)), errno.ECONNREFUSED, "an early client")
+        with socket.socket() as other:
+            try:
+                other.bind((host, port))
+            except OSError as error:
+                same(error.errno, errno.EADDRINUSE, "another program's bind")
+            else:
+                raise harness.Failure(f"{host}:{port} is anybody's")
+        with socket.create_server((host, port)):  # as nginx does it
+            pass
 
 
 @test
