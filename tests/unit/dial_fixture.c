@@ -18,6 +18,7 @@ struct loop *loop;
 struct resolver *resolver;
 struct route_table *routes;
 static int descriptor_count; /* before the test */
+static int holder;           /* of hold_port(), or -1 */
 
 int count_descriptors(void)
 {
@@ -37,6 +38,7 @@ int open_loop(void **state)
 
     (void)state;
     descriptor_count = count_descriptors();
+    holder = -1;
     loop = loop_new(&err);
     resolver = resolver_new(loop, &err);
     routes = route_table_new();
@@ -49,7 +51,29 @@ int close_loop(void **state)
     route_table_free(routes);
     resolver_free(resolver);
     loop_free(loop);
+    if (holder >= 0)
+        (void)close(holder);
     return count_descriptors() == descriptor_count ? 0 : -1;
+}
+
+/* Sockets with SO_REUSEADDR share a port that none of them has begun to listen on. */
+static int open_bound(const struct address *address)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on), 0);
+    assert_int_equal(bind(fd, &address->as.any, address->len), 0);
+    return fd;
+}
+
+uint16_t hold_port(void)
+{
+    struct address address;
+
+    assert_int_equal(holder, -1);
+    assert_int_equal(address_parse("0.0.0.0", 0, &address), 0);
+    holder = open_bound(&address);
+    return tcp_local_port(holder);
 }
 
 void on_done(struct watch *watch, const struct dial_result *result, uint64_t now_ns)
@@ -121,11 +145,11 @@ int listen_on(const char *host, uint16_t port, uint16_t *result)
 
 struct silent open_silent(const char *host, uint16_t *port)
 {
-    struct silent silent = {.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    struct silent silent;
     struct address address;
 
     assert_int_equal(address_parse(host, *port, &address), 0);
-    assert_int_equal(bind(silent.listener, &address.as.any, address.len), 0);
+    silent.listener = open_bound(&address);
     assert_int_equal(listen(silent.listener, 0), 0);
     *port = tcp_local_port(silent.listener);
     (void)address_parse(host, *port, &address);

@@ -38,6 +38,11 @@ extern struct route_table *routes;
 int open_loop(void **state);
 int close_loop(void **state);
 int count_descriptors(void);
+/*
+ * A port that nobody else gets until the test ends, at any IPv4 address: neither a listener nor a
+ * connection that leaves. It refuses unless the test listens there. Once a test.
+ */
+uint16_t hold_port(void);
 
 void on_done(struct watch *watch, const struct dial_result *result, uint64_t now_ns);
 struct dialer *make_dialer(uint64_t timeout_ns, const char *unix_socket,

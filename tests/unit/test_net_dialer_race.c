@@ -80,7 +80,7 @@ static void silence_is_overtaken_after_the_delay(void **state)
     struct dialer *dialer = make_dialer(2 * CLOCK_NS_PER_S, NULL, NULL);
     struct call call = {0};
     struct address peer;
-    uint16_t port = 0;
+    uint16_t port = hold_port();
     struct silent silent = open_silent("127.0.0.2", &port);
     int listener = listen_on("127.0.0.1", port, &port), server = -1;
     uint64_t began_ns = clock_now_ns();
@@ -122,7 +122,7 @@ static void the_first_can_still_win_beside_a_second(void **state)
 {
     struct dialer *dialer = make_dialer(5 * CLOCK_NS_PER_S, NULL, NULL);
     struct call call = {0};
-    uint16_t port = 0;
+    uint16_t port = hold_port();
     struct silent first = open_silent("127.0.0.2", &port);
     struct silent second = open_silent("127.0.0.3", &port);
     int before = count_descriptors();
@@ -150,7 +150,7 @@ static void a_refusal_beside_silence_brings_the_next_at_once(void **state)
 {
     struct dialer *dialer = make_dialer(5 * CLOCK_NS_PER_S, NULL, NULL);
     struct call call = {0};
-    uint16_t port = 0;
+    uint16_t port = hold_port();
     struct silent silent = open_silent("127.0.0.2", &port);
     int listener = listen_on("127.0.0.1", port, &port);
     uint64_t began_ns = clock_now_ns();
@@ -172,7 +172,7 @@ static void a_refusal_beside_silence_does_not_end_the_dial(void **state)
 {
     struct dialer *dialer = make_dialer(2 * DELAY_NS, NULL, NULL);
     struct call call = {0};
-    uint16_t port = 0;
+    uint16_t port = hold_port();
     struct silent silent = open_silent("127.0.0.2", &port);
 
     (void)state;
@@ -188,13 +188,11 @@ static void when_all_refuse_the_last_is_named(void **state)
 {
     struct dialer *dialer = make_dialer(2 * CLOCK_NS_PER_S, NULL, NULL);
     struct call call = {0};
-    uint16_t port = 0;
-    int listener = listen_on("127.0.0.1", 0, &port);
+    uint16_t port = hold_port();
     uint64_t began_ns = clock_now_ns();
     char text[32];
 
     (void)state;
-    (void)close(listener);
     route_many(port, "127.0.0.2,127.0.0.3,::1,127.0.0.1,127.0.0.4");
     (void)dial_many(dialer, port, &call);
     wait_for(&call);
@@ -209,7 +207,7 @@ static void the_deadline_ends_all_attempts_and_there_are_few(void **state)
 {
     struct dialer *dialer = make_dialer(4 * DELAY_NS, NULL, NULL);
     struct call call = {0};
-    uint16_t port = 0;
+    uint16_t port = hold_port();
     struct silent silent[5];
     int before;
 
@@ -239,7 +237,7 @@ static void a_dial_cancelled_between_attempts_leaves_nothing(void **state)
 {
     struct dialer *dialer = make_dialer(2 * DELAY_NS, NULL, NULL);
     struct call call = {0};
-    uint16_t port = 0;
+    uint16_t port = hold_port();
     struct silent first = open_silent("127.0.0.2", &port);
     struct silent second = open_silent("127.0.0.3", &port);
     int before = count_descriptors();
@@ -265,11 +263,11 @@ static void a_dial_cancelled_between_attempts_leaves_nothing(void **state)
 static void dials_spread_over_the_addresses_of_a_name(void **state)
 {
     struct dialer *dialer = make_dialer(CLOCK_NS_PER_S, NULL, NULL);
-    uint16_t port = 0;
+    uint16_t port = hold_port();
     int listeners[3], seen[5] = {0};
 
     (void)state;
-    listeners[0] = listen_on("127.0.0.2", 0, &port);
+    listeners[0] = listen_on("127.0.0.2", port, &port);
     listeners[1] = listen_on("127.0.0.3", port, &port);
     listeners[2] = listen_on("127.0.0.4", port, &port);
     route_many(port, "127.0.0.2,127.0.0.3,127.0.0.4,::1");
@@ -297,7 +295,7 @@ static void a_later_attempt_leaves_from_the_sources_too(void **state)
     struct call call = {0};
     struct address local = {.len = sizeof local.as};
     char text[TCP_ADDRESS_TEXT_BYTES];
-    uint16_t port = 0;
+    uint16_t port = hold_port();
     struct silent silent = open_silent("127.0.0.2", &port);
     int listener = listen_on("127.0.0.1", port, &port);
 
