@@ -104,6 +104,7 @@ class Outcome:
 
 
 def read_facts(path):
+    """What the probe was told. A fact has one source: of two, chance says which comes last."""
     facts = {}
     if os.path.exists(path):
         with open(path, encoding="utf-8") as file:
@@ -112,6 +113,7 @@ def read_facts(path):
                 if kind == "note":
                     facts.setdefault(name, []).append(value)
                 else:
+                    check(name not in facts, f"fact '{name}' was stated twice")
                     facts[name] = value
     return facts
 

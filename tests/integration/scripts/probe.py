@@ -1,6 +1,7 @@
 """What a script of these tests tells its test: lines of JSON in the file that PROBE names.
 
-`fact` states something once, `note` adds to a list; when the run ends, the statistics follow.
+`fact` states something once, whichever process does, `note` adds to a list; when the run ends, the
+statistics of all of it follow.
 """
 
 import json
@@ -9,13 +10,15 @@ import time
 
 import gevent
 from locust import events
+from locust.runners import WorkerRunner
 
 LIMIT_S = 20.0
 
 
 def _write(kind, name, value):
-    with open(os.environ["PROBE"], "a", encoding="utf-8") as file:
-        file.write(json.dumps([kind, name, value]) + "\n")
+    line = json.dumps([kind, name, value]) + "\n"
+    with open(os.environ["PROBE"], "ab", buffering=0) as file:
+        file.write(line.encode())  # whole, beside other processes
 
 
 def fact(name, value):
@@ -59,6 +62,8 @@ def _text_of(error):
 
 @events.quitting.add_listener
 def write_statistics(environment, **_):
+    if isinstance(environment.runner, WorkerRunner):
+        return  # its statistics are a part of those that the master states, sooner or later
     stats = environment.stats
     fact("rows", [[row.method, row.name, row.num_requests, row.num_failures,
                    row.total_content_length, row.num_none_requests]
