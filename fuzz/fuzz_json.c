@@ -1,11 +1,12 @@
 /*
  * fuzz/fuzz_json.c - documents and pointers: what is found has a kind and is found again from the
- * root, and a text that is written out reads as itself.
+ * root, and a text that is written out reads as itself. The scan for one value stays in any text.
  *
  * The input up to its first line end is the pointer, the rest the document.
  */
 #include "base/buf.h"
 #include "base/json.h"
+#include "base/json_pointer.h"
 #include "base/json_read.h"
 #include "base/mem.h"
 #include "base/utf8.h"
@@ -92,17 +93,44 @@ static void check_document(const struct json_document *document, const char *poi
         check_steps(document, pointer, (size_t)(at - pointer));
 }
 
+/* What the scan finds in any text lies in it; in a document, it is a value of the kind it says. */
+static void check_scan(const uint8_t *bytes, size_t len, const char *pointer, bool is_document)
+{
+    struct err err = {0};
+    struct json_pointer *compiled = json_pointer_new(pointer, &err);
+    struct json_document *part;
+    struct json_peek value;
+
+    if (compiled && json_peek(bytes, len, compiled, &value)) {
+        size_t quote = value.kind == JSON_KIND_TEXT ? 1 : 0;
+
+        require(value.bytes >= bytes + quote && value.bytes + value.len + quote <= bytes + len,
+                "found outside");
+        part = json_read(value.bytes - quote, value.len + 2 * quote, &err);
+        require(!is_document || json_value_kind(json_find(part, "")) == value.kind,
+                "found what is no such value");
+        json_document_free(part);
+    } else if (is_document && compiled) {
+        require(*pointer != '\0', "found no root");
+    }
+    json_pointer_free(compiled);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     const uint8_t *line_end = len > 0 ? memchr(bytes, '\n', len) : NULL;
     size_t start = line_end ? (size_t)(line_end - bytes) : 0;
     char *pointer = x_strndup(line_end ? (const char *)bytes : "", start);
     struct err err = {0};
+    const uint8_t *text = (const uint8_t *)"";
     struct json_document *document;
 
     if (line_end)
         start++;
-    document = json_read(len > 0 ? bytes + start : (const uint8_t *)"", len - start, &err);
+    if (len > 0)
+        text = bytes + start;
+    document = json_read(text, len - start, &err);
+    check_scan(text, len - start, pointer, document != NULL);
     if (document)
         check_document(document, pointer);
     else
