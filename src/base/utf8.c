@@ -59,6 +59,16 @@ static size_t skip_ascii_words(const uint8_t *bytes, size_t len)
     return at;
 }
 
+bool utf8_is_ascii(const uint8_t *bytes, size_t len)
+{
+    size_t at = skip_ascii_words(bytes, len);
+    uint8_t seen = 0;
+
+    for (; at < len; at++)
+        seen |= bytes[at];
+    return seen < 0x80;
+}
+
 size_t utf8_valid_prefix(const uint8_t *bytes, size_t len)
 {
     size_t at = 0;

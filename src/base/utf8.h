@@ -12,6 +12,7 @@
 
 /* The length of the valid UTF-8 at the start of `bytes`: `len` when all of it is. */
 size_t utf8_valid_prefix(const uint8_t *bytes, size_t len);
+bool utf8_is_ascii(const uint8_t *bytes, size_t len);
 bool utf8_valid(const uint8_t *bytes, size_t len);
 /*
  * Appends `bytes` with each maximal invalid part replaced by U+FFFD (Encoding Standard section

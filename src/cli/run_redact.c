@@ -5,16 +5,12 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/secret.h"
 
 #include <string.h>
-#include <strings.h>
 
 static const char secret_options[][16] = {"--auth", "--login-data"};
 static const char header_options[][16] = {"--header", "--login-header"};
-/* A header whose name holds one of these lets others in, or may do so: X-Api-Key and its like. */
-static const char secret_names[][12] = {"auth",     "cookie", "token", "secret", "passwd",
-                                        "password", "apikey", "-key",  "session"};
-
 static void append_quoted(struct buf *out, const char *word)
 {
     if (*word != '\0' && word[strcspn(word, " \t\n'\"\\$&;|<>()*?[]{}#~`!")] == '\0') {
@@ -54,19 +50,6 @@ static bool is_header_option(const char *word, const char **value)
     return is_option(word, header_options, sizeof header_options / sizeof header_options[0], value);
 }
 
-static bool is_secret_name(const char *name, size_t len)
-{
-    for (size_t i = 0; i < sizeof secret_names / sizeof secret_names[0]; i++) {
-        size_t part_len = strlen(secret_names[i]);
-
-        for (size_t at = 0; at + part_len <= len; at++) {
-            if (strncasecmp(name + at, secret_names[i], part_len) == 0)
-                return true;
-        }
-    }
-    return false;
-}
-
 /* "Authorization: ***" for a header that lets others in; `before` is the word before `word`. */
 static bool append_header(struct buf *out, const char *before, const char *word)
 {
@@ -78,7 +61,7 @@ static bool append_header(struct buf *out, const char *before, const char *word)
     else if (!is_header_option(before, &value) || value)
         return false;
     colon = strchr(header, ':');
-    if (!colon || !is_secret_name(header, (size_t)(colon - header)))
+    if (!colon || !secret_is_name(header, (size_t)(colon - header)))
         return false;
     (void)buf_appendf(&text, "%.*s ***", (int)(colon + 1 - word), word);
     append_quoted(out, buf_text(&text));

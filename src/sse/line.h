@@ -18,7 +18,15 @@ struct line_cursor {
     const uint8_t *next_lf, *next_cr; /* the next ones not before `at`; `end` when there is none */
 };
 
-enum line_kind { LINE_IGNORED = 0, LINE_DATA, LINE_NAME, LINE_ID, LINE_RETRY, LINE_COMMENT };
+enum line_kind {
+    LINE_UNKNOWN = 0, /* no comment, and no field of the standard */
+    LINE_DATA,
+    LINE_NAME,
+    LINE_ID,
+    LINE_BAD_ID, /* holds a NUL: ignored */
+    LINE_RETRY,
+    LINE_COMMENT
+};
 
 struct line {
     const uint8_t *bytes;
@@ -100,7 +108,7 @@ static inline void line_set_value(struct line *line, enum line_kind kind, size_t
 /* Sets kind and value of a line that is not empty. */
 __attribute__((always_inline)) static inline void line_split(struct line *line)
 {
-    line->kind = LINE_IGNORED;
+    line->kind = LINE_UNKNOWN;
     switch (line->bytes[0]) {
     case 'd':
         if (line_has_name(line, "data", 4))
@@ -114,7 +122,7 @@ __attribute__((always_inline)) static inline void line_split(struct line *line)
         if (line_has_name(line, "id", 2)) {
             line_set_value(line, LINE_ID, 2);
             if (memchr(line->value, '\0', line->value_bytes))
-                line->kind = LINE_IGNORED;
+                line->kind = LINE_BAD_ID;
         }
         break;
     case 'r':

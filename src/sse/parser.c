@@ -27,8 +27,9 @@ struct sse_shared {
     const struct sse_handlers *handlers; /* borrowed */
     size_t limit_bytes;
     struct carry_store store;
-    struct buf joined; /* data of several lines, for the time of one dispatch */
-    struct buf id;     /* an id while its invalid UTF-8 is being replaced */
+    struct buf joined;   /* data of several lines, for the time of one dispatch */
+    struct buf id;       /* an id while its invalid UTF-8 is being replaced */
+    struct buf oversize; /* the start of the line that went over the limit */
 };
 
 /* The fields of the block being read. Pointers go into the slice, the carry or `joined`. */
@@ -75,15 +76,6 @@ static inline void block_add(struct sse_shared *shared, struct block *block,
     }
 }
 
-static bool is_ascii(const uint8_t *bytes, size_t len)
-{
-    uint8_t seen = 0;
-
-    for (size_t i = 0; i < len; i++)
-        seen |= bytes[i];
-    return seen < 0x80;
-}
-
 static void store_id(struct sse_parser *parser, const uint8_t *id, size_t len)
 {
     char *heap = NULL;
@@ -110,7 +102,7 @@ static void commit_id(struct sse_parser *parser, const uint8_t *id, size_t len)
 {
     struct buf *repaired = &parser->shared->id;
 
-    if (is_ascii(id, len) || utf8_valid(id, len)) {
+    if (utf8_is_ascii(id, len) || utf8_valid(id, len)) {
         store_id(parser, id, len);
         return;
     }
@@ -124,6 +116,7 @@ static inline void dispatch(struct sse_parser *parser, const struct block *block
 {
     struct sse_event event;
 
+    parser->has_told_unknown = false;
     if (block->has_id)
         commit_id(parser, block->id, block->id_bytes);
     if (!block->has_data)
@@ -139,13 +132,25 @@ static inline void dispatch(struct sse_parser *parser, const struct block *block
     parser->shared->handlers->on_event(parser, &event, now_ns);
 }
 
-/* A line that does its work at its own end: comment and retry. */
+static void tell_unknown(struct sse_parser *parser, const struct line *line, uint64_t now_ns)
+{
+    const struct sse_handlers *handlers = parser->shared->handlers;
+
+    if (!handlers->on_fault || parser->has_told_unknown)
+        return;
+    parser->has_told_unknown = true;
+    handlers->on_fault(parser, SSE_UNKNOWN_FIELD, line->bytes, line->len, now_ns);
+}
+
+/* A line that does its work at its own end: comment, retry, or what nobody knows. */
 static void handle_line(struct sse_parser *parser, struct line line, uint64_t now_ns)
 {
     const struct sse_handlers *handlers = parser->shared->handlers;
     uint32_t retry_ms;
 
-    if (line.kind == LINE_COMMENT && handlers->on_comment)
+    if (line.kind == LINE_UNKNOWN)
+        tell_unknown(parser, &line, now_ns);
+    else if (line.kind == LINE_COMMENT && handlers->on_comment)
         handlers->on_comment(parser, line.value, line.value_bytes, now_ns);
     else if (line.kind == LINE_RETRY && handlers->on_retry && line_parse_retry(&line, &retry_ms))
         handlers->on_retry(parser, retry_ms, now_ns);
@@ -162,16 +167,41 @@ static void drop_carry(struct sse_parser *parser)
     parser->carry = NULL;
 }
 
+/*
+ * A line with `kept_bytes` before it in its block went over the limit: `begun` of it are in the
+ * carry, `more` in the slice. What is remembered of it is the same however it was cut.
+ */
+static void go_over(struct sse_parser *parser, size_t kept_bytes, struct line begun,
+                    struct line more)
+{
+    struct buf *text = &parser->shared->oversize;
+    size_t cap = parser->shared->limit_bytes + 1 - kept_bytes;
+
+    if (cap > SSE_FAULT_TEXT_BYTES)
+        cap = SSE_FAULT_TEXT_BYTES;
+    if (begun.len > cap)
+        begun.len = cap;
+    if (more.len > cap - begun.len)
+        more.len = cap - begun.len;
+    buf_clear(text);
+    (void)buf_append(text, begun.bytes, begun.len);
+    (void)buf_append(text, more.bytes, more.len);
+    parser->state = STATE_TOO_LARGE;
+}
+
 /* Adds to the unfinished line, with room for its LF. Past the limit false, and the parse over. */
 static bool carry_append(struct sse_parser *parser, const uint8_t *bytes, size_t len)
 {
     struct carry_store *store = &parser->shared->store;
-    size_t used = parser->carry ? parser->carry->len : 0;
+    const struct sse_carry *carry = parser->carry;
+    size_t used = carry ? carry->len : 0, start = carry ? carry->line_start : 0;
 
     if (len == 0)
         return true;
     if (len > parser->shared->limit_bytes || used > parser->shared->limit_bytes - len) {
-        parser->state = STATE_TOO_LARGE;
+        struct line begun = {.bytes = carry ? carry->bytes + start : bytes, .len = used - start};
+
+        go_over(parser, start, begun, (struct line){.bytes = bytes, .len = len});
         return false;
     }
     parser->carry =
@@ -196,7 +226,7 @@ static void save_block(struct sse_parser *parser, const uint8_t *start, size_t k
     bool ends_in_cr;
 
     if (rest.len > 0 && kept_bytes + rest.len > parser->shared->limit_bytes) {
-        parser->state = STATE_TOO_LARGE;
+        go_over(parser, kept_bytes, rest, (struct line){.bytes = rest.bytes});
         return;
     }
     if (kept_bytes + rest.len > 0)
@@ -226,7 +256,7 @@ static void feed_slice(struct sse_parser *parser, struct line_cursor cursor, uin
             block = (struct block){0};
             block_start = cursor.at;
         } else if (block.kept_bytes + line.len > shared->limit_bytes) {
-            parser->state = STATE_TOO_LARGE;
+            go_over(parser, block.kept_bytes, line, (struct line){.bytes = line.bytes});
         } else {
             line_split(&line);
             if (line_is_kept(line.kind))
@@ -339,6 +369,7 @@ void sse_shared_free(struct sse_shared *shared)
     carry_store_fini(&shared->store);
     buf_fini(&shared->joined);
     buf_fini(&shared->id);
+    buf_fini(&shared->oversize);
     free(shared);
 }
 
@@ -363,6 +394,7 @@ void sse_parser_fini(struct sse_parser *parser)
 enum sse_status sse_parser_feed(struct sse_parser *parser, const uint8_t *bytes, size_t len,
                                 uint64_t now_ns)
 {
+    const struct sse_shared *shared = parser->shared;
     struct line_cursor cursor;
 
     if (len > 0 && !is_final(parser)) {
@@ -373,6 +405,9 @@ enum sse_status sse_parser_feed(struct sse_parser *parser, const uint8_t *bytes,
             feed_carry(parser, &cursor, now_ns);
         if (cursor.at < cursor.end && !is_final(parser))
             feed_slice(parser, cursor, now_ns);
+        if (parser->state == STATE_TOO_LARGE && shared->handlers->on_fault)
+            shared->handlers->on_fault(parser, SSE_OVERSIZE, shared->oversize.bytes,
+                                       shared->oversize.len, now_ns);
     }
     if (!is_final(parser))
         return SSE_OK;
@@ -389,6 +424,7 @@ void sse_parser_reset(struct sse_parser *parser)
 {
     drop_carry(parser);
     parser->state = STATE_START;
+    parser->has_told_unknown = false;
 }
 
 const char *sse_parser_last_id(const struct sse_parser *parser, size_t *len)

@@ -19,7 +19,8 @@ enum {
     SSE_ID_INLINE_BYTES = 23,
     SSE_RETRY_CAP_MS = 24 * 3600 * 1000, /* a larger retry: value is taken as this */
     SSE_LIMIT_DEFAULT_BYTES = 1024 * 1024,
-    SSE_LIMIT_MAX_BYTES = 1024 * 1024 * 1024
+    SSE_LIMIT_MAX_BYTES = 1024 * 1024 * 1024,
+    SSE_FAULT_TEXT_BYTES = 256 /* of a line over the limit, its start */
 };
 
 enum sse_status {
@@ -39,15 +40,25 @@ struct sse_event {
     bool has_id; /* this block carried an id: line that counted */
 };
 
+/* What a sound stream does not hold. */
+enum sse_fault {
+    SSE_FAULT_NONE = 0,
+    SSE_UNKNOWN_FIELD, /* a line that is no comment and no field, ignored; once a block */
+    SSE_OVERSIZE       /* what SSE_TOO_LARGE is returned for */
+};
+
 struct sse_parser;
 
-/* A worker has one such table for all its streams; on_comment and on_retry may be NULL. */
+/* A worker has one such table for all its streams; all but on_event may be NULL. */
 struct sse_handlers {
     void (*on_event)(struct sse_parser *parser, const struct sse_event *event, uint64_t now_ns);
     /* At the end of its line; `text` is what follows the colon and one space. */
     void (*on_comment)(struct sse_parser *parser, const uint8_t *text, size_t len, uint64_t now_ns);
     /* A valid retry: line, already capped. */
     void (*on_retry)(struct sse_parser *parser, uint32_t retry_ms, uint64_t now_ns);
+    /* `text` is the line, of one over the limit its start. Must not stop the parser. */
+    void (*on_fault)(struct sse_parser *parser, enum sse_fault fault, const uint8_t *text,
+                     size_t len, uint64_t now_ns);
 };
 
 /* What the parsers of one worker share: handlers, limit, pool of carry-over. */
@@ -74,7 +85,8 @@ struct sse_parser {
         char *heap; /* owned; when id_bytes > SSE_ID_INLINE_BYTES */
     } id;
     uint32_t id_bytes;
-    uint8_t state; /* enum parser_state in parser.c */
+    uint8_t state;         /* enum parser_state in parser.c */
+    bool has_told_unknown; /* on_fault was called for this block */
 };
 
 /* `shared` is borrowed for the parser's life. */

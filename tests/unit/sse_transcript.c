@@ -13,7 +13,7 @@ static void write_escaped(struct buf *out, const uint8_t *bytes, size_t len)
     for (size_t i = 0; i < len; i++) {
         if (bytes[i] == '\n')
             (void)buf_append_text(out, "\\n");
-        else if (bytes[i] < 0x20 || bytes[i] > 0x7e || strchr("[]|{}@!$+\\", bytes[i]))
+        else if (bytes[i] < 0x20 || bytes[i] > 0x7e || strchr("[]|{}<>@!$+\\", bytes[i]))
             (void)buf_appendf(out, "\\x%02x", bytes[i]);
         else
             (void)buf_append_byte(out, bytes[i]);
@@ -38,6 +38,13 @@ static void write_comment(struct buf *out, const uint8_t *text, size_t len)
     (void)buf_append_byte(out, '{');
     write_escaped(out, text, len);
     (void)buf_append_byte(out, '}');
+}
+
+static void write_fault(struct buf *out, const uint8_t *text, size_t len)
+{
+    (void)buf_append_byte(out, '<');
+    write_escaped(out, text, len);
+    (void)buf_append_byte(out, '>');
 }
 
 static void write_last_id(struct buf *out, const void *id, size_t len)
@@ -76,10 +83,21 @@ static void record_retry(struct sse_parser *parser, uint32_t retry_ms, uint64_t 
     (void)buf_appendf(&recorder->text, "@%u", retry_ms);
 }
 
+static void record_fault(struct sse_parser *parser, enum sse_fault fault, const uint8_t *text,
+                         size_t len, uint64_t now_ns)
+{
+    struct sse_recorder *recorder = CONTAINER_OF(parser, struct sse_recorder, parser);
+
+    (void)now_ns;
+    assert(fault != SSE_FAULT_NONE);
+    write_fault(&recorder->text, text, len);
+}
+
 static const struct sse_handlers record_handlers = {
     .on_event = record_event,
     .on_comment = record_comment,
     .on_retry = record_retry,
+    .on_fault = record_fault,
 };
 
 void sse_recorder_init(struct sse_recorder *recorder, size_t limit_bytes)
@@ -163,7 +181,7 @@ char *sse_transcript_cut(const uint8_t *bytes, size_t len, size_t limit_bytes, s
 /* The buffers of the standard's section 9.2.6, under its names. */
 struct reference {
     struct buf out, line, data, event_type, id_buffer, last_id;
-    bool has_id;
+    bool has_id, has_told_unknown;
 };
 
 static void reference_dispatch(struct reference *ref)
@@ -186,7 +204,7 @@ static void reference_dispatch(struct reference *ref)
     }
     buf_clear(&ref->data);
     buf_clear(&ref->event_type);
-    ref->has_id = false;
+    ref->has_id = ref->has_told_unknown = false;
 }
 
 static void reference_retry(struct reference *ref, const char *value)
@@ -200,7 +218,8 @@ static void reference_retry(struct reference *ref, const char *value)
     (void)buf_appendf(&ref->out, "@%.0f", retry_ms);
 }
 
-static void reference_field(struct reference *ref, const char *field, const char *value, size_t len)
+/* False: no field of this name. */
+static bool reference_field(struct reference *ref, const char *field, const char *value, size_t len)
 {
     if (strcmp(field, "event") == 0) {
         buf_clear(&ref->event_type);
@@ -208,13 +227,26 @@ static void reference_field(struct reference *ref, const char *field, const char
     } else if (strcmp(field, "data") == 0) {
         (void)buf_append(&ref->data, value, len);
         (void)buf_append_byte(&ref->data, '\n');
-    } else if (strcmp(field, "id") == 0 && strlen(value) == len) {
+    } else if (strcmp(field, "id") == 0) {
+        if (strlen(value) != len)
+            return true;
         buf_clear(&ref->id_buffer);
         (void)buf_append(&ref->id_buffer, value, len);
         ref->has_id = true;
-    } else if (strcmp(field, "retry") == 0 && strlen(value) == len) {
-        reference_retry(ref, value);
+    } else if (strcmp(field, "retry") == 0) {
+        if (strlen(value) == len)
+            reference_retry(ref, value);
+    } else {
+        return false;
     }
+    return true;
+}
+
+static void reference_unknown(struct reference *ref)
+{
+    if (!ref->has_told_unknown)
+        write_fault(&ref->out, ref->line.bytes, ref->line.len);
+    ref->has_told_unknown = true;
 }
 
 static void reference_line(struct reference *ref)
@@ -232,8 +264,9 @@ static void reference_line(struct reference *ref)
         reference_dispatch(ref);
     else if (colon == line)
         write_comment(&ref->out, (const uint8_t *)value, (size_t)(line + ref->line.len - value));
-    else if (is_whole_name) /* a name with a NUL inside is none that we know */
-        reference_field(ref, line, value, (size_t)(line + ref->line.len - value));
+    else if (!is_whole_name || /* a name with a NUL inside is none that we know */
+             !reference_field(ref, line, value, (size_t)(line + ref->line.len - value)))
+        reference_unknown(ref);
     free(line);
     buf_clear(&ref->line);
 }

@@ -3,7 +3,8 @@
  *
  * Notation: [NAME|ID|DATA] is an event, ID is the last event ID, with + behind it when its block
  * had an id of its own; {TEXT} a comment; @N a retry of N ms; ! too large; $ID the last event ID at
- * the end, nothing when there is none. LF is written \n; other bytes that do not print in ASCII,
+ * the end, nothing when there is none; <TEXT> a line that is no field, or the start of one over the
+ * limit. LF is written \n; other bytes that do not print in ASCII,
  * and the characters of the notation itself, \xNN.
  */
 #ifndef CICADA_TESTS_SSE_TRANSCRIPT_H

@@ -175,7 +175,7 @@ static void reset_forgets_a_trailing_cr_and_half_a_byte_order_mark(void **state)
     sse_parser_reset(&recorder.parser);
     (void)feed_text(&recorder, "\xbf"
                                "data: lost\n\ndata: b\n\n");
-    assert_string_equal(sse_recorder_finish(&recorder, SSE_OK), "[||b]");
+    assert_string_equal(sse_recorder_finish(&recorder, SSE_OK), "<\\xbfdata: lost>[||b]");
     sse_recorder_fini(&recorder);
 }
 
@@ -190,8 +190,40 @@ static void reset_revives_a_parser_that_was_too_large(void **state)
     assert_int_equal(sse_shared_held_bytes(recorder.shared), 0);
     sse_parser_reset(&recorder.parser);
     assert_int_equal(feed_text(&recorder, "data: b\n\n"), SSE_OK);
-    assert_string_equal(sse_recorder_finish(&recorder, SSE_OK), "[||b]");
+    assert_string_equal(sse_recorder_finish(&recorder, SSE_OK), "<data: 12345678901>[||b]");
     sse_recorder_fini(&recorder);
+}
+
+static void a_new_stream_may_hold_an_unknown_field_again(void **state)
+{
+    struct sse_recorder recorder;
+
+    (void)state;
+    sse_recorder_init(&recorder, 100);
+    (void)feed_text(&recorder, "x: 1\ny: 2\n");
+    sse_parser_reset(&recorder.parser);
+    (void)feed_text(&recorder, "x: 3\ny: 4\n\nz\ndata: b\n\n");
+    assert_string_equal(sse_recorder_finish(&recorder, SSE_OK), "<x: 1><x: 3><z>[||b]");
+    sse_recorder_fini(&recorder);
+}
+
+static void only_the_start_of_a_line_over_the_limit_is_told(void **state)
+{
+    enum { LIMIT_BYTES = 4 * SSE_FAULT_TEXT_BYTES };
+    struct sse_recorder recorder;
+    char line[2 * LIMIT_BYTES];
+
+    (void)state;
+    memset(line, 'x', sizeof line);
+    for (size_t first = 1; first < LIMIT_BYTES; first *= 3) {
+        sse_recorder_init(&recorder, LIMIT_BYTES);
+        (void)sse_recorder_feed(&recorder, (const uint8_t *)line, first);
+        assert_int_equal(sse_recorder_feed(&recorder, (const uint8_t *)line, LIMIT_BYTES),
+                         SSE_TOO_LARGE);
+        assert_int_equal(strlen(sse_recorder_finish(&recorder, SSE_TOO_LARGE)),
+                         strlen("<>!") + SSE_FAULT_TEXT_BYTES);
+        sse_recorder_fini(&recorder);
+    }
 }
 
 static void a_handler_can_stop_the_parser(void **state)
@@ -225,10 +257,10 @@ static void ignore_event(struct sse_parser *parser, const struct sse_event *even
     (void)now_ns;
 }
 
-static void comments_and_retries_need_no_handler(void **state)
+static void comments_retries_and_faults_need_no_handler(void **state)
 {
     static const struct sse_handlers handlers = {.on_event = ignore_event};
-    static const char input[] = ": hi\nretry: 5\ndata: a\n\n";
+    static const char input[] = ": hi\nretry: 5\nx\ndata: a\n\n";
     struct sse_shared *shared = sse_shared_new(&handlers, 100);
     struct sse_parser parser;
 
@@ -256,7 +288,8 @@ static void stop_in_retry(struct sse_parser *parser, uint32_t retry_ms, uint64_t
 
 static void the_other_handlers_can_stop_it_too(void **state)
 {
-    static const struct sse_handlers handlers = {ignore_event, stop_in_comment, stop_in_retry};
+    static const struct sse_handlers handlers = {
+        .on_event = ignore_event, .on_comment = stop_in_comment, .on_retry = stop_in_retry};
     static const char *const inputs[] = {": hi\n", "data: a\n:hi\n", "retry: 5\n"};
     struct sse_shared *shared = sse_shared_new(&handlers, 100);
 
@@ -401,8 +434,10 @@ int main(void)
         cmocka_unit_test(reset_drops_the_unfinished_block_and_keeps_the_last_id),
         cmocka_unit_test(reset_forgets_a_trailing_cr_and_half_a_byte_order_mark),
         cmocka_unit_test(reset_revives_a_parser_that_was_too_large),
+        cmocka_unit_test(a_new_stream_may_hold_an_unknown_field_again),
+        cmocka_unit_test(only_the_start_of_a_line_over_the_limit_is_told),
         cmocka_unit_test(a_handler_can_stop_the_parser),
-        cmocka_unit_test(comments_and_retries_need_no_handler),
+        cmocka_unit_test(comments_retries_and_faults_need_no_handler),
         cmocka_unit_test(the_other_handlers_can_stop_it_too),
         cmocka_unit_test(an_id_to_resume_from_can_be_set),
         cmocka_unit_test(a_stream_between_blocks_holds_nothing),
