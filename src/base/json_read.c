@@ -185,3 +185,14 @@ size_t json_value_count(const struct json_value *value)
         return json_object_size(inner(value));
     return json_value_kind(value) == JSON_KIND_ARRAY ? json_array_size(inner(value)) : 0;
 }
+
+int json_value_each(const struct json_value *value, json_member_fn on_member, void *ctx)
+{
+    json_t *object = inner(value);
+    int result = 0;
+
+    for (void *at = json_object_iter(object); at && result == 0;
+         at = json_object_iter_next(object, at))
+        result = on_member(ctx, json_object_iter_key(at), outer(json_object_iter_value(at)));
+    return result;
+}

@@ -51,6 +51,10 @@ bool json_value_whole(const struct json_value *value, int64_t *result);
 bool json_value_bool(const struct json_value *value, bool *result);
 /* Members or elements; 0 for other kinds. */
 size_t json_value_count(const struct json_value *value);
+/* Called for each member of an object; not 0 ends the walk. `name` has no NUL inside. */
+typedef int (*json_member_fn)(void *ctx, const char *name, const struct json_value *value);
+/* Walks the members, in no order that counts. The last answer of `on_member`; 0 for other kinds. */
+int json_value_each(const struct json_value *value, json_member_fn on_member, void *ctx);
 /* The value at `pointer` below `value`. */
 const struct json_value *json_value_find(const struct json_value *value, const char *pointer);
 

@@ -133,6 +133,13 @@ const uint8_t *http_request_body(const struct http_request *request, size_t *len
     return h1_request_body(request->parsed, len);
 }
 
+bool http_request_is_from_loopback(const struct http_request *request)
+{
+    struct address peer;
+
+    return tcp_peer_address(request->transport.fd, &peer) == 0 && address_is_loopback(&peer);
+}
+
 void http_request_set_user(struct http_request *request, void *user)
 {
     request->user = user;

@@ -53,6 +53,8 @@ const char *http_request_path(const struct http_request *request);
 bool http_request_query(const struct http_request *request, const char *name, struct buf *out);
 const struct http_head *http_request_head(const struct http_request *request);
 const uint8_t *http_request_body(const struct http_request *request, size_t *len);
+/* The peer is on this machine (a proxy on it counts as one that is). */
+bool http_request_is_from_loopback(const struct http_request *request);
 /* A place for the handler's own data about this request, NULL at first. */
 void http_request_set_user(struct http_request *request, void *user);
 void *http_request_user(const struct http_request *request);

@@ -144,6 +144,17 @@ static bool v4_is_local(uint32_t host)
            host >> 16 == (192u << 8 | 168) || host >> 16 == (169u << 8 | 254) || host == 0;
 }
 
+bool address_is_loopback(const struct address *address)
+{
+    const struct in6_addr *v6 = &address->as.v6.sin6_addr;
+
+    if (address->as.any.sa_family == AF_INET)
+        return ntohl(address->as.v4.sin_addr.s_addr) >> 24 == 127;
+    if (address->as.any.sa_family != AF_INET6)
+        return address->as.any.sa_family == AF_UNIX;
+    return IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == 127);
+}
+
 bool address_is_local(const struct address *address)
 {
     const struct in6_addr *v6 = &address->as.v6.sin6_addr;
@@ -241,6 +252,12 @@ failed:
     if (fd >= 0)
         (void)close(fd);
     return -1;
+}
+
+int tcp_peer_address(int fd, struct address *peer)
+{
+    *peer = (struct address){.len = sizeof peer->as};
+    return getpeername(fd, &peer->as.any, &peer->len);
 }
 
 uint16_t tcp_local_port(int fd)

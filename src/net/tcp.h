@@ -36,6 +36,8 @@ const char *address_format(const struct address *address, char text[static TCP_A
 int address_parse(const char *host, uint16_t port, struct address *address);
 /* -1 with a sentence when the path is too long. */
 int address_set_unix(const char *path, struct address *address, struct err *err);
+/* Of this machine and no other: 127.0.0.0/8, ::1, the former inside the latter's family, Unix. */
+bool address_is_loopback(const struct address *address);
 /* Loopback, private, link-local or Unix: not the public Internet. */
 bool address_is_local(const struct address *address);
 
@@ -55,6 +57,8 @@ void tcp_close_descriptor(int fd, bool with_reset);
 
 /* Listens; `with_reuse_port` lets several processes share the port. The descriptor or -1. */
 int tcp_listen(const struct address *address, bool with_reuse_port, struct err *err);
+/* The other end of a connected descriptor. 0, or -1 with errno. */
+int tcp_peer_address(int fd, struct address *peer);
 /* The port the kernel chose. */
 uint16_t tcp_local_port(int fd);
 /* A descriptor, or -1 with errno (EAGAIN: none waiting). */

@@ -162,6 +162,42 @@ static void values_keep_their_kind(void **state)
     json_document_free(document);
 }
 
+/* Counts the members up to one called "stop". */
+static int on_member(void *ctx, const char *name, const struct json_value *value)
+{
+    int *count = ctx;
+
+    assert_true(json_value_kind(value) == JSON_KIND_NUMBER);
+    (*count)++;
+    return strcmp(name, "stop") == 0 ? 7 : 0;
+}
+
+static void members_are_walked_until_one_says_stop(void **state)
+{
+    static const struct {
+        const char *text;
+        int result, least, most;
+    } table[] = {
+        {"{\"a\":1,\"b\":2}", 0, 2, 2},
+        {"{\"a\":1,\"stop\":2,\"b\":3}", 7, 1, 3},
+        {"{}", 0, 0, 0},
+        {"[1,2]", 0, 0, 0},
+        {"1", 0, 0, 0},
+    };
+    struct err err = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct json_document *document = json_read(table[i].text, strlen(table[i].text), &err);
+        int count = 0;
+
+        assert_int_equal(json_value_each(json_find(document, ""), on_member, &count),
+                         table[i].result);
+        assert_in_range(count, table[i].least, table[i].most);
+        json_document_free(document);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,6 +208,7 @@ int main(void)
         cmocka_unit_test(pointers_that_lead_nowhere_find_nothing),
         cmocka_unit_test(pointers_are_checked_before_use),
         cmocka_unit_test(values_keep_their_kind),
+        cmocka_unit_test(members_are_walked_until_one_says_stop),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -215,6 +215,52 @@ static void a_taken_port_is_named(void **state)
     (void)close(first);
 }
 
+static void only_this_machine_is_loopback(void **state)
+{
+    static const struct {
+        const char *host;
+        bool is_loopback;
+    } table[] = {
+        {"127.0.0.1", true},        {"127.255.0.9", true},
+        {"126.0.0.1", false},       {"10.0.0.1", false},
+        {"0.0.0.0", false},         {"::1", true},
+        {"::ffff:127.0.0.1", true}, {"::ffff:10.0.0.1", false},
+        {"fe80::1", false},         {"::", false},
+    };
+    struct address address;
+    struct err err = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        assert_int_equal(address_parse(table[i].host, 1, &address), 0);
+        assert_int_equal(address_is_loopback(&address), table[i].is_loopback);
+    }
+    assert_int_equal(address_set_unix("/tmp/x", &address, &err), 0);
+    assert_true(address_is_loopback(&address));
+}
+
+static void a_descriptor_tells_its_peer(void **state)
+{
+    struct address address, peer;
+    struct err err = {0};
+    bool in_progress;
+    int listener, client;
+
+    (void)state;
+    (void)address_parse("127.0.0.1", 0, &address);
+    listener = tcp_listen(&address, false, &err);
+    assert_int_equal(tcp_peer_address(listener, &peer), -1);
+    (void)address_parse("127.0.0.1", tcp_local_port(listener), &address);
+    client = tcp_start_connect(&address, NULL, &in_progress);
+    assert_true(client >= 0);
+    assert_int_equal(tcp_finish_connect(client), 0);
+    assert_int_equal(tcp_peer_address(client, &peer), 0);
+    assert_memory_equal(&peer.as.v4.sin_port, &address.as.v4.sin_port, 2);
+    assert_true(address_is_loopback(&peer));
+    (void)close(client);
+    (void)close(listener);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,6 +270,8 @@ int main(void)
         cmocka_unit_test(a_connection_leaves_from_its_source),
         cmocka_unit_test(a_unix_socket_carries_bytes),
         cmocka_unit_test(a_taken_port_is_named),
+        cmocka_unit_test(only_this_machine_is_loopback),
+        cmocka_unit_test(a_descriptor_tells_its_peer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
