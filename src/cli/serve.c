@@ -79,6 +79,18 @@ static int make_identity(const struct serve_settings *settings, struct buf *cert
     return settings->cert_path ? try_identity(settings, cert, key, err) : 0;
 }
 
+static int read_faults(const struct serve_settings *settings, struct faults *faults,
+                       struct err *err)
+{
+    for (size_t i = 0; i < settings->faults.count; i++) {
+        if (faults_set(faults, settings->faults.items[i], err) < 0) {
+            err_prefix(err, "option '--fault'");
+            return -1;
+        }
+    }
+    return 0;
+}
+
 static int serve(const struct serve_settings *settings, struct buf *cert, struct buf *key,
                  struct err *err)
 {
@@ -94,6 +106,10 @@ static int serve(const struct serve_settings *settings, struct buf *cert, struct
     config.heartbeat_ns = settings->heartbeat_ns;
     config.cert_pem = has_tls(settings) ? buf_text(cert) : NULL;
     config.key_pem = key_text(settings, key);
+    config.seed = settings->seed;
+    config.control_token = settings->control_token;
+    if (read_faults(settings, &config.faults, err) < 0)
+        return -1;
     return service_run(&config, err);
 }
 
@@ -151,6 +167,10 @@ static const struct command_example examples[] = {
      "Two processes on a free port, ten events a second on each stream."},
     {"cicada serve --port 8443 --tls-self-signed",
      "The same over https; clients need --insecure, as curl needs -k."},
+    {"cicada serve --fault lose=0.1%,duplicate=0.1% --fault drop=10%@5s",
+     "A service that loses and repeats events, and resets one stream of ten."},
+    {"curl http://127.0.0.1:8080/control -d '{\"fault\":{\"drop\":null,\"age-cut\":\"30s\"}}'",
+     "Other faults from now on; the answer shows those in force."},
     {"curl http://127.0.0.1:8080/api/v1/auth/login \\\n"
      "      -d 'email=loadtest.user@example.com&password=Str0ngP@ssword!'",
      "A token for notifications and orders; the body may be a form, or JSON with its type."},
@@ -168,12 +188,31 @@ const struct command command_serve = {
         "Serves event streams until SIGINT or SIGTERM: /api/v1/events/stream (public), "
         "/api/v1/notifications/stream and /api/v1/orders/{id}/events (bearer token of "
         "POST /api/v1/auth/login), /api/v1/analytics/stream (token of POST /api/v1/session/token), "
-        "and /time, /healthz, /metrics.\n\n"
+        "and /time, /healthz, /metrics, /control.\n\n"
         "The user is loadtest.user@example.com with the password Str0ngP@ssword!, the client "
         "cicada-demo with the secret demo-secret-key; the access_token of the answer goes into "
         "the header Authorization: Bearer TOKEN.\n\n"
         "Event ids count up and data is JSON that starts with seq and sent_ms. Streams resume from "
-        "Last-Event-ID. ?interval=D&count=N shape one stream.",
+        "Last-Event-ID. ?interval=D&count=N shape one stream; on /api/v1/events/stream ?ids=redis "
+        "has ids such as 1700000000000-0, ?ids=random and ?ids=none have ids without order and "
+        "none at all (such streams do not resume), and ?filter=N lets about one of N events "
+        "through, their ids unchanged.\n\n"
+        "Faults of events: lose=RATIO leaves them out, duplicate=RATIO sends them twice in a row, "
+        "reorder=RATIO sends them behind their successor, malform=RATIO breaks their blocks in "
+        "one of three ways (data that is no JSON, a line with an unknown field, a byte that is not "
+        "UTF-8). An event has one of these at most; the first of a stream and the last one of "
+        "?count= have none.\n\n"
+        "Faults of streams: drop=RATIO@AGE resets that share of them, age-cut=D and idle-cut=D end "
+        "them at an age and after silence, clump=D writes events together once each D, stall=D "
+        "sends nothing for D at each ten times D of a stream's life, no-replay ignores "
+        "Last-Event-ID, status=CODE:RATIO answers that share of the requests for a stream with an "
+        "error, max-streams=N all above N with 503. slow-login=D delays logins and sessions. "
+        "NAME=off ends a fault.\n\n"
+        "POST /control changes faults while the service runs: {\"fault\":{\"lose\":0.01,"
+        "\"drop\":\"10%@5s\",\"stall\":null}}; GET /control shows them. /metrics counts what was "
+        "injected, so that it can be held against what a client saw: lose is missed events, "
+        "no-replay events missed across a reconnect; a block that malform breaks is the same event "
+        "to its id, and another one to an audit by peers where its data differs.",
     .table = serve_table,
     .settings_bytes = sizeof(struct serve_settings),
     .examples = examples,

@@ -19,6 +19,9 @@ struct serve_settings {
     uint64_t token_ttl_ns;
     char *cert_path, *key_path; /* NULL: not given */
     bool is_self_signed;
+    struct text_list faults;
+    uint64_t seed;
+    char *control_token; /* NULL: not given */
 };
 
 extern const struct option serve_table[];

@@ -5,13 +5,15 @@
 #include "base/mem.h"
 #include "base/units.h"
 #include "demo/account.h"
+#include "demo/control.h"
+#include "demo/delay.h"
+#include "demo/fault_board.h"
+#include "demo/pending.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-enum { ID_DIGITS_MAX = 18, COUNT_MAX = 1000000000 };
 
 static const uint64_t INTERVAL_MIN_NS = 1000000;
 static const uint64_t INTERVAL_MAX_NS = 604800000000000; /* seven days */
@@ -20,12 +22,15 @@ static const char ORDERS_PREFIX[] = "/api/v1/orders/";
 static const char ORDERS_SUFFIX[] = "/events";
 static const char JSON_TYPE[] = "application/json";
 static const char NO_STORE[] = "Cache-Control: no-store\r\n";
+static const char RETRY_AFTER[] = "Retry-After: 1\r\n";
+static const char CHALLENGE[] = "WWW-Authenticate: Bearer\r\n";
 
 struct api {
     const struct api_config *config; /* borrowed */
     struct counters *own;            /* borrowed */
     struct feeds *feeds;
-    uint64_t serial; /* of the tokens issued here */
+    struct delays *logins; /* that take longer, as slow-login has it */
+    uint64_t serial;       /* of the tokens issued here */
 };
 
 struct call {
@@ -37,9 +42,9 @@ struct call {
 /* The clock that stamps events, so that a client that asks for the time can correct its own. */
 static double unix_ms(const struct call *call)
 {
-    const struct feeds_config *feeds = &call->api->config->feeds;
+    const struct event_clock *clock = &call->api->config->feeds.clock;
 
-    return feeds->epoch_unix_ms + (double)(call->now_ns - feeds->epoch_ns) / 1e6;
+    return clock->epoch_unix_ms + (double)(call->now_ns - clock->epoch_ns) / 1e6;
 }
 
 static void respond(struct call *call, int status, const char *headers, const char *type,
@@ -55,6 +60,10 @@ static void refuse(struct call *call, int status, const char *headers, const cha
     struct buf body = {0};
     struct json json;
 
+    if (status == 204) { /* has no body */
+        respond(call, status, headers, NULL, &body);
+        return;
+    }
     json_init(&json, &body, 0);
     json_begin_object(&json);
     json_key(&json, "error");
@@ -84,19 +93,25 @@ static int read_interval(struct call *call, uint64_t *interval_ns)
     return result;
 }
 
-static int read_count(struct call *call, uint64_t *count)
+/* A whole number up to `max`; answers as read_interval. */
+static int read_whole(struct call *call, const char *parameter, uint64_t max, uint32_t *number)
 {
-    struct buf text = {0};
+    struct buf text = {0}, reason = {0};
     struct err err = {0};
+    uint64_t value = 0;
     int result = 0;
 
-    if (http_request_query(call->request, "count", &text)) {
+    if (http_request_query(call->request, parameter, &text)) {
         result = 1;
-        if (units_parse_count(buf_text(&text), 0, COUNT_MAX, count, &err) < 0) {
-            refuse(call, 400, "", "count is a whole number of 0 to 1000000000");
+        if (units_parse_count(buf_text(&text), 0, max, &value, &err) < 0) {
+            (void)buf_appendf(&reason, "%s is a whole number of 0 to %" PRIu64, parameter, max);
+            refuse(call, 400, "", buf_text(&reason));
             result = -1;
+        } else {
+            *number = (uint32_t)value;
         }
     }
+    buf_fini(&reason);
     buf_fini(&text);
     return result;
 }
@@ -106,26 +121,26 @@ static void read_last_id(const struct call *call, struct feed_request *wish)
 {
     size_t len = 0;
     const char *text = http_head_find(http_request_head(call->request), "last-event-id", &len);
-    uint64_t id = 0;
 
-    if (!text || len == 0 || len > ID_DIGITS_MAX)
-        return;
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] < '0' || text[i] > '9')
-            return;
-        id = id * 10 + (uint64_t)(text[i] - '0');
-    }
-    wish->resumes = true;
-    wish->last_id = id;
+    wish->resumes = text && event_find_seq(&wish->key, &call->api->config->feeds.clock, text, len,
+                                           &wish->last_seq);
 }
 
 static void subscribe(struct call *call, const struct feed_key *key)
 {
     struct feed_request wish = {.key = *key, .count = FEED_COUNT_UNLIMITED};
+    int status;
 
     wish.key.interval_ns = call->api->config->interval_ns;
-    if (read_interval(call, &wish.key.interval_ns) < 0 || read_count(call, &wish.count) < 0)
+    if (read_interval(call, &wish.key.interval_ns) < 0 ||
+        read_whole(call, "count", FEED_COUNT_MAX, &wish.count) < 0)
         return;
+    status = feeds_admit(call->api->feeds, call->now_ns);
+    if (status != 0) {
+        refuse(call, status, status == 429 || status == 503 ? RETRY_AFTER : "",
+               "the service was told to refuse this");
+        return;
+    }
     read_last_id(call, &wish);
     counters_count_response(call->api->own, 200);
     feeds_subscribe(call->api->feeds, call->request, &wish, call->now_ns);
@@ -176,7 +191,6 @@ static int read_choice(struct call *call, const char *parameter, const char *con
 /* 0, or -1 with an answer sent: 401 without a good token, 403 with one of the other kind. */
 static int authorize(struct call *call, enum token_kind wanted)
 {
-    static const char CHALLENGE[] = "WWW-Authenticate: Bearer\r\n";
     size_t len = 0;
     const char *text = http_head_find(http_request_head(call->request), "authorization", &len);
     enum token_kind kind = TOKEN_NONE;
@@ -195,9 +209,32 @@ static int authorize(struct call *call, enum token_kind wanted)
     return -1;
 }
 
+/* The index of a parameter's value, `absent` without one, -1 when it is not among the names. */
+static int read_name(const struct call *call, const char *parameter, const char *const *names,
+                     int absent)
+{
+    struct buf text = {0};
+    int index = absent;
+
+    if (http_request_query(call->request, parameter, &text))
+        index = event_find_name(names, buf_text(&text), text.len);
+    buf_fini(&text);
+    return index;
+}
+
 static void events_stream(struct call *call)
 {
-    subscribe(call, &(struct feed_key){.kind = FEED_EVENTS});
+    struct feed_key key = {.kind = FEED_EVENTS};
+    int ids = read_name(call, "ids", event_ids_names, EVENT_IDS_COUNT);
+
+    if (read_whole(call, "filter", EVENT_FILTER_MAX, &key.filter) < 0)
+        return;
+    if (ids < 0) {
+        refuse(call, 400, "", "ids may be any of count, redis, random, none");
+        return;
+    }
+    key.ids = (enum event_ids)ids;
+    subscribe(call, &key);
 }
 
 static void notifications_stream(struct call *call)
@@ -231,19 +268,6 @@ static void order_events(struct call *call)
 
     (void)memcpy(key.subject, id, len);
     subscribe(call, &key);
-}
-
-/* The index of a parameter's value, `absent` without one, -1 when it is not among the names. */
-static int read_name(const struct call *call, const char *parameter, const char *const *names,
-                     int absent)
-{
-    struct buf text = {0};
-    int index = absent;
-
-    if (http_request_query(call->request, parameter, &text))
-        index = event_find_name(names, buf_text(&text), text.len);
-    buf_fini(&text);
-    return index;
 }
 
 static void analytics_stream(struct call *call)
@@ -315,14 +339,41 @@ static void check_account(struct call *call, account_check_fn check, enum token_
         refuse(call, status, NO_STORE, reason);
 }
 
+static void answer_login(void *ctx, struct http_request *request, uint64_t now_ns)
+{
+    struct call call = {.api = ctx, .request = request, .now_ns = now_ns};
+
+    check_account(&call, account_check_login, TOKEN_USER, NULL);
+}
+
+static void answer_session(void *ctx, struct http_request *request, uint64_t now_ns)
+{
+    struct call call = {.api = ctx, .request = request, .now_ns = now_ns};
+
+    check_account(&call, account_check_client, TOKEN_CLIENT, ACCOUNT_SCOPE);
+}
+
+static void answer_in_time(struct call *call, delay_fn answer)
+{
+    struct api *api = call->api;
+    uint64_t delay_ns = feeds_sync(api->feeds, call->now_ns)->slow_login_ns;
+
+    if (delay_ns == 0) {
+        answer(api, call->request, call->now_ns);
+        return;
+    }
+    delays_add(api->logins, call->request, clock_add_ns(call->now_ns, delay_ns), answer, api);
+    counters_add(api->own, COUNTER_FAULT_SLOW_LOGINS, 1);
+}
+
 static void login(struct call *call)
 {
-    check_account(call, account_check_login, TOKEN_USER, NULL);
+    answer_in_time(call, answer_login);
 }
 
 static void session_token(struct call *call)
 {
-    check_account(call, account_check_client, TOKEN_CLIENT, ACCOUNT_SCOPE);
+    answer_in_time(call, answer_session);
 }
 
 /* --- the rest --- */
@@ -351,6 +402,44 @@ static void answer_metrics(struct call *call)
     respond(call, 200, NO_STORE, "text/plain; version=0.0.4; charset=utf-8", &body);
 }
 
+/* 0, or -1 with an answer sent. */
+static int authorize_control(struct call *call)
+{
+    const char *reason = "";
+    int status = control_check(call->request, call->api->config->control_token, &reason);
+
+    if (status == 0)
+        return 0;
+    refuse(call, status, status == 401 ? CHALLENGE : "", reason);
+    return -1;
+}
+
+static void answer_control(struct call *call)
+{
+    struct buf body = {0};
+
+    if (authorize_control(call) < 0)
+        return;
+    control_append(&body, call->api->config->feeds.board);
+    respond(call, 200, NO_STORE, JSON_TYPE, &body);
+}
+
+static void change_control(struct call *call)
+{
+    struct err err = {0};
+    int status;
+
+    if (authorize_control(call) < 0)
+        return;
+    status = control_change(call->request, call->api->config->feeds.board, &err);
+    if (status != 0) {
+        refuse(call, status, NO_STORE, err.text);
+        return;
+    }
+    (void)feeds_sync(call->api->feeds, call->now_ns);
+    answer_control(call);
+}
+
 static const struct route {
     const char *path; /* NULL: an order's */
     const char *method;
@@ -366,43 +455,68 @@ static const struct route {
     {"/time", "GET", answer_time, true},
     {"/healthz", "GET", answer_health, true},
     {"/metrics", "GET", answer_metrics, true},
+    {"/control", "GET", answer_control, true},
+    {"/control", "POST", change_control, false},
 };
 
-static const struct route *find_route(const char *path)
+static bool leads_to(const struct route *route, const char *path)
 {
     size_t len;
 
+    return route->path ? strcmp(route->path, path) == 0 : order_id(path, &len) != NULL;
+}
+
+static bool takes(const struct route *route, const char *method)
+{
+    return strcmp(method, route->method) == 0 ||
+           (route->allows_head && strcmp(method, "HEAD") == 0);
+}
+
+static void refuse_method(struct call *call, const char *path)
+{
+    struct buf methods = {0}, header = {0}, reason = {0};
+
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
-        if (routes[i].path ? strcmp(routes[i].path, path) == 0 : order_id(path, &len) != NULL)
-            return &routes[i];
+        if (!leads_to(&routes[i], path))
+            continue;
+        (void)buf_appendf(&methods, "%s%s%s", methods.len > 0 ? ", " : "", routes[i].method,
+                          routes[i].allows_head ? ", HEAD" : "");
     }
-    return NULL;
+    (void)buf_appendf(&header, "Allow: %s\r\n", buf_text(&methods));
+    (void)buf_appendf(&reason, "this path takes %s", buf_text(&methods));
+    refuse(call, 405, buf_text(&header), buf_text(&reason));
+    buf_fini(&reason);
+    buf_fini(&header);
+    buf_fini(&methods);
 }
 
 static void on_request(void *ctx, struct http_request *request, uint64_t now_ns)
 {
     struct call call = {.api = ctx, .request = request, .now_ns = now_ns};
-    const struct route *route = find_route(http_request_path(request));
-    const char *method = http_request_method(request);
+    const char *path = http_request_path(request), *method = http_request_method(request);
+    bool is_there = false;
 
-    if (!route)
-        refuse(&call, 404, "", "there is nothing at this path");
-    else if (strcmp(method, route->method) == 0 ||
-             (route->allows_head && strcmp(method, "HEAD") == 0))
-        route->answer(&call);
-    else if (route->allows_head)
-        refuse(&call, 405, "Allow: GET, HEAD\r\n", "this path takes GET");
-    else if (strcmp(route->method, "GET") == 0)
-        refuse(&call, 405, "Allow: GET\r\n", "this path takes GET");
+    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
+        if (!leads_to(&routes[i], path))
+            continue;
+        is_there = true;
+        if (takes(&routes[i], method)) {
+            routes[i].answer(&call);
+            return;
+        }
+    }
+    if (is_there)
+        refuse_method(&call, path);
     else
-        refuse(&call, 405, "Allow: POST\r\n", "this path takes POST");
+        refuse(&call, 404, "", "there is nothing at this path");
 }
 
 static void on_gone(void *ctx, struct http_request *request)
 {
-    struct api *api = ctx;
+    struct pending *pending = http_request_user(request);
 
-    feeds_forget(api->feeds, request);
+    (void)ctx;
+    pending->on_gone(pending);
 }
 
 const struct http_server_handlers api_handlers = {.on_request = on_request, .on_gone = on_gone};
@@ -410,11 +524,13 @@ const struct http_server_handlers api_handlers = {.on_request = on_request, .on_
 struct api *api_new(struct loop *loop, const struct api_config *config, uint32_t process)
 {
     struct api *api = x_calloc(1, sizeof *api);
+    uint64_t first_serial = (uint64_t)process << 40; /* numbers differ between processes */
 
     api->config = config;
     api->own = &config->counters[process];
-    api->feeds = feeds_new(loop, &config->feeds, api->own);
-    api->serial = (uint64_t)process << 40; /* serial numbers differ between processes */
+    api->feeds = feeds_new(loop, &config->feeds, api->own, first_serial);
+    api->logins = delays_new(loop);
+    api->serial = first_serial;
     return api;
 }
 
@@ -422,6 +538,7 @@ void api_free(struct api *api)
 {
     if (!api)
         return;
+    delays_free(api->logins);
     feeds_free(api->feeds);
     free(api);
 }

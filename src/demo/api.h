@@ -20,6 +20,7 @@ struct api_config {
     struct token_key key;
     uint64_t interval_ns;
     uint32_t token_ttl_s;
+    const char *control_token; /* borrowed; NULL: /control is for this machine alone */
     struct counters *counters; /* borrowed: one a process */
     uint32_t process_count;
 };

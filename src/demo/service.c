@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "demo/api.h"
+#include "demo/fault_board.h"
 #include "net/loop.h"
 #include "net/tcp.h"
 #include "net/tls.h"
@@ -49,6 +50,7 @@ void service_config_init(struct service_config *config)
         .token_ttl_s = 3600,
         .interval_ns = CLOCK_NS_PER_S,
         .heartbeat_ns = 15 * CLOCK_NS_PER_S,
+        .seed = 1,
     };
 }
 
@@ -330,7 +332,8 @@ static int check_config(const struct service_config *config, struct address *add
     return 0;
 }
 
-static void make_api_config(const struct service_config *config, struct api_config *api)
+static void make_api_config(const struct service_config *config, struct fault_board *board,
+                            struct api_config *api)
 {
     double unix_ms = clock_unix_ms();
     uint64_t now_ns = clock_now_ns();
@@ -338,14 +341,18 @@ static void make_api_config(const struct service_config *config, struct api_conf
     uint64_t epoch_ns = now_ns - now_ns % CLOCK_NS_PER_MS;
 
     api->feeds = (struct feeds_config){
-        .epoch_ns = epoch_ns,
-        .epoch_unix_ms = unix_ms - (double)(now_ns - epoch_ns) / (double)CLOCK_NS_PER_MS,
+        .clock.epoch_ns = epoch_ns,
+        .clock.epoch_unix_ms = unix_ms - (double)(now_ns - epoch_ns) / (double)CLOCK_NS_PER_MS,
+        .board = board,
+        .shares_board = config->processes > 1,
+        .seed = config->seed,
         .heartbeat_ns = config->heartbeat_ns,
         .history = config->history,
         .retry_ms = config->retry_ms,
     };
     api->interval_ns = config->interval_ns;
     api->token_ttl_s = config->token_ttl_s;
+    api->control_token = config->control_token;
     api->process_count = config->processes;
 }
 
@@ -364,6 +371,7 @@ static void block_signals(sigset_t *old_mask)
 int service_run(const struct service_config *config, struct err *err)
 {
     struct service service = {.config = config, .reservation = -1};
+    struct fault_board *board = NULL;
     int result = -1;
 
     if (check_config(config, &service.address, err) < 0 ||
@@ -375,16 +383,17 @@ int service_run(const struct service_config *config, struct err *err)
             return -1;
     }
     service.api.counters = counters_map(config->processes, err);
-    if (!service.api.counters) {
-        tls_context_free(service.tls);
-        return -1;
+    board = service.api.counters ? fault_board_map(&config->faults, err) : NULL;
+    if (board) {
+        raise_file_limit();
+        make_api_config(config, board, &service.api);
+        block_signals(&service.old_mask);
+        (void)fflush(NULL); /* or children would write it again */
+        result =
+            config->processes == 1 ? serve_alone(&service, err) : serve_together(&service, err);
+        (void)sigprocmask(SIG_SETMASK, &service.old_mask, NULL);
     }
-    raise_file_limit();
-    make_api_config(config, &service.api);
-    block_signals(&service.old_mask);
-    (void)fflush(NULL); /* or children would write it again */
-    result = config->processes == 1 ? serve_alone(&service, err) : serve_together(&service, err);
-    (void)sigprocmask(SIG_SETMASK, &service.old_mask, NULL);
+    fault_board_unmap(board);
     counters_unmap(service.api.counters, config->processes);
     tls_context_free(service.tls);
     return result;

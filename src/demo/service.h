@@ -8,6 +8,7 @@
 #define CICADA_DEMO_SERVICE_H
 
 #include "base/err.h"
+#include "demo/faults.h"
 
 #include <stdint.h>
 
@@ -22,12 +23,16 @@ struct service_config {
     uint32_t token_ttl_s; /* life of a bearer token */
     uint64_t
         interval_ns; /* between two events of a feed, where the URL names none; at least 1 ms */
-    uint64_t heartbeat_ns; /* silence before a comment is sent; CLOCK_NEVER_NS: no heartbeats */
-    const char *cert_pem;  /* serve TLS with this certificate; NULL: plain; borrowed */
-    const char *key_pem;   /* NULL: the key stands in cert_pem; borrowed */
+    uint64_t heartbeat_ns;     /* silence before a comment is sent; CLOCK_NEVER_NS: no heartbeats */
+    struct faults faults;      /* at the start; POST /control changes them */
+    uint64_t seed;             /* which events and streams they hit */
+    const char *control_token; /* what /control asks for; NULL: only this machine may; borrowed */
+    const char *cert_pem;      /* serve TLS with this certificate; NULL: plain; borrowed */
+    const char *key_pem;       /* NULL: the key stands in cert_pem; borrowed */
 };
 
-/* 127.0.0.1:8080, one process, 1 s, 15 s, 1000 events, retry 3000 ms, tokens for an hour. */
+/* 127.0.0.1:8080, one process, 1 s, 15 s, 1000 events, retry 3000 ms, tokens for an hour; no
+ * faults. */
 void service_config_init(struct service_config *config);
 
 /*

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """The demo service: every endpoint, who may read what, resumption, heartbeats, processes."""
 
-import http.client
 import json
 import re
 import signal
@@ -9,108 +8,12 @@ import socket
 import time
 
 import harness
+from demo_service import CLIENT, LOGIN, STREAM_LIMIT_S, Service
 from harness import between, check, contains, same, test, wait_until
 
-LOGIN = {"email": "loadtest.user@example.com", "password": "Str0ngP@ssword!"}
-CLIENT = {"client_id": "cicada-demo", "client_secret": "demo-secret-key",
-          "grant_type": "client_credentials", "scope": "analytics:read"}
 FAST = "interval=10ms"
 NOTIFICATIONS = "/api/v1/notifications/stream"
 ANALYTICS = "/api/v1/analytics/stream"
-STREAM_LIMIT_S = 10
-
-
-class Stream:
-    """One open event stream, read by http.client: `events` and `comments` so far."""
-
-    def __init__(self, port, path, headers):
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=STREAM_LIMIT_S)
-        self.connection.request("GET", path, headers=headers)
-        self.response = self.connection.getresponse()
-        self.events, self.comments, self.retry = [], [], None
-        self.fields = {}
-
-    def read_line(self):
-        line = self.response.readline().decode().rstrip("\r\n")
-        if line.startswith(":"):
-            self.comments.append(line)
-        elif line:
-            name, _, value = line.partition(":")
-            self.fields[name] = value.removeprefix(" ")
-        else:
-            self.retry = self.fields.pop("retry", self.retry)
-            if "data" in self.fields:
-                self.events.append(self.fields)
-            self.fields = {}
-
-    def read_until(self, condition):
-        end = time.monotonic() + STREAM_LIMIT_S
-        while not condition():
-            check(time.monotonic() < end, f"the stream's time is up, got {self.events[-3:]}")
-            self.read_line()
-        return self
-
-    def take(self, count):
-        """The first `count` events, heartbeats aside."""
-        self.read_until(lambda: len(self.real()) >= count)
-        return self.real()[:count]
-
-    def real(self):
-        return [each for each in self.events if each.get("event") != "heartbeat"]
-
-
-class Service:
-    """A running `cicada serve`."""
-
-    def __init__(self, t, *options):
-        self.t = t
-        self.process = t.start_cicada("serve", "--port", 0, *options)
-        self.port = int(self.process.wait_for_output(r"127\.0\.0\.1:(\d+)").group(1))
-        wait_until(lambda: self.get("/healthz")[0] == 200, "the service")
-
-    def url(self, path):
-        return f"http://127.0.0.1:{self.port}{path}"
-
-    def request(self, method, path, body=None, headers=None):
-        """Status, headers and body of a whole answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=STREAM_LIMIT_S)
-        try:
-            text = json.dumps(body) if isinstance(body, dict) else body
-            connection.request(method, path, text, {"Content-Type": "application/json",
-                                                    **(headers or {})})
-            response = connection.getresponse()
-            return response.status, response.headers, response.read().decode()
-        except ConnectionError:
-            return 0, {}, ""
-        finally:
-            connection.close()
-
-    def get(self, path, headers=None):
-        return self.request("GET", path, None, headers)
-
-    def post(self, path, body):
-        return self.request("POST", path, body)
-
-    def token(self, path="/api/v1/auth/login", body=None):
-        status, _, text = self.post(path, body or LOGIN)
-        same(status, 200, f"status of {path}")
-        return json.loads(text)["access_token"]
-
-    def session(self, **changes):
-        return self.token("/api/v1/session/token", {**CLIENT, **changes})
-
-    def stream(self, path, token=None, **headers):
-        fields = {name.replace("_", "-"): value for name, value in headers.items()}
-        if token:
-            fields["Authorization"] = "Bearer " + token
-        stream = Stream(self.port, path, fields)
-        self.t.keep(stream, stream.connection.close)
-        if stream.response.status == 200:
-            contains(stream.response.headers["Content-Type"], "^text/event-stream", "type")
-        return stream
-
-    def status_of(self, path, token=None, **headers):
-        return self.stream(path, token, **headers).response.status
 
 
 def ids_of(events):
