@@ -18,8 +18,11 @@ enum {
     STATUS_MAX = 599,
     STATUS_NO_CONTENT = 204, /* tells an EventSource to stop */
     STREAMS_LIMIT = 1000000000,
-    MALFORM_KIND_COUNT = 3
+    MALFORM_KIND_COUNT = 3,
+    RATIO_PLACES = 12
 };
+
+static const double RATIO_UNIT = 1e12; /* RATIO_PLACES of them */
 
 static const uint64_t SPAN_MIN_NS = 1000000;
 static const uint64_t SPAN_MAX_NS = 604800000000000; /* seven days */
@@ -52,10 +55,19 @@ static const void *field_of(const struct row *row, const struct faults *faults)
 
 /* --- ratios --- */
 
+/* To the places that are shown, so that what is shown can be given back. */
+static int parse_ratio(const char *text, double *ratio, struct err *err)
+{
+    if (units_parse_ratio(text, ratio, err) < 0)
+        return -1;
+    *ratio = (double)(uint64_t)(*ratio * RATIO_UNIT + 0.5) / RATIO_UNIT;
+    return 0;
+}
+
 static int read_ratio(const struct row *row, struct faults *faults, const char *text,
                       struct err *err)
 {
-    return units_parse_ratio(text, field(row, faults), err);
+    return parse_ratio(text, field(row, faults), err);
 }
 
 static void write_ratio(const struct row *row, const struct faults *faults, struct json *json)
@@ -63,7 +75,7 @@ static void write_ratio(const struct row *row, const struct faults *faults, stru
     double ratio = *(const double *)field_of(row, faults);
 
     if (ratio > 0)
-        json_number(json, ratio, 12);
+        json_number(json, ratio, RATIO_PLACES);
     else
         json_null(json);
 }
@@ -71,7 +83,7 @@ static void write_ratio(const struct row *row, const struct faults *faults, stru
 /* "0.01", for a value that holds more than a ratio. */
 static const char *format_ratio(double ratio, char text[static UNITS_TEXT_BYTES])
 {
-    size_t len = (size_t)snprintf(text, UNITS_TEXT_BYTES, "%.12f", ratio);
+    size_t len = (size_t)snprintf(text, UNITS_TEXT_BYTES, "%.*f", RATIO_PLACES, ratio);
 
     while (text[len - 1] == '0')
         text[--len] = '\0';
@@ -155,7 +167,7 @@ static int read_drop(const struct row *row, struct faults *faults, const char *t
         err_set(err, ERR_USAGE, "'%s' is not RATIO@AGE, such as 0.1@5s", text);
         return -1;
     }
-    if (units_parse_ratio(left, &ratio, err) < 0 || parse_span(age, &age_ns, err) < 0)
+    if (parse_ratio(left, &ratio, err) < 0 || parse_span(age, &age_ns, err) < 0)
         return -1;
     if (age_ns == 0 && ratio > 0) {
         err_set(err, ERR_USAGE, "the age of '%s' is out of range: 1ms to 7d", text);
@@ -193,7 +205,7 @@ static int read_status(const struct row *row, struct faults *faults, const char 
         err_set(err, ERR_USAGE, "'%s' is not CODE:RATIO, such as 503:10%%", text);
         return -1;
     }
-    if (units_parse_ratio(share, &ratio, err) < 0)
+    if (parse_ratio(share, &ratio, err) < 0)
         return -1;
     if (units_parse_count(left, STATUS_NO_CONTENT, STATUS_MAX, &code, err) < 0 ||
         (code != STATUS_NO_CONTENT && code < STATUS_MIN)) {
@@ -393,7 +405,7 @@ static const char *value_text(const struct json_value *value, char number[static
         if (json_value_whole(value, &whole))
             (void)snprintf(number, NUMBER_TEXT_BYTES, "%" PRId64, whole);
         else if (json_value_number(value, &real))
-            (void)snprintf(number, NUMBER_TEXT_BYTES, "%.12f", real);
+            (void)snprintf(number, NUMBER_TEXT_BYTES, "%.*f", RATIO_PLACES, real);
         return number;
     case JSON_KIND_TEXT:
         text = json_value_text(value, &len);

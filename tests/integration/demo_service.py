@@ -1,6 +1,7 @@
 """A running `cicada serve` and the streams of a test on it."""
 
 import collections
+import concurrent.futures
 import http.client
 import json
 import re
@@ -78,6 +79,12 @@ class Service:
             return 0, {}, ""
         finally:
             connection.close()
+
+    def connect_and_leave(self, method, path):
+        """A connection on which a request was sent and nothing is read."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=STREAM_LIMIT_S)
+        connection.request(method, path, "{}")
+        return connection
 
     def get(self, path, headers=None):
         return self.request("GET", path, None, headers)
@@ -202,3 +209,10 @@ class Reader:
             highest = max(highest, number)
         result["lost"] = highest - numbers[0] + 1 - len(seen)
         return result
+
+
+def read_all(service, query, count, peers):
+    """Several streams at once, each to its last event."""
+    readers = [Reader(service, query) for _ in range(peers)]
+    with concurrent.futures.ThreadPoolExecutor(peers) as pool:
+        return list(pool.map(lambda reader: reader.read_count(count), readers))

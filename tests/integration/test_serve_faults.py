@@ -2,21 +2,14 @@
 """The faults of the demo service: what a client sees of each is what the service says it did."""
 
 import collections
-import concurrent.futures
 
 import harness
-from demo_service import Reader, Service
+from demo_service import Reader, Service, read_all
 from harness import between, check, same, test
 
 EVENTS = 1500
+QUERY = f"interval=1ms&count={EVENTS}"
 PEERS = 4
-
-
-def read_all(service, query, count=EVENTS, peers=PEERS):
-    """Several streams at once, to their ends."""
-    readers = [Reader(service, query) for _ in range(peers)]
-    with concurrent.futures.ThreadPoolExecutor(peers) as pool:
-        return list(pool.map(lambda reader: reader.read_count(count), readers))
 
 
 KINDS = ("json", "unknown_field", "invalid_utf8")
@@ -39,7 +32,7 @@ def check_audit(service, readers):
 def check_one_fault(t, name, counters):
     for ratio in (0.1, 0.01):
         service = Service(t, "--fault", f"{name}={ratio}")
-        said = check_audit(service, read_all(service, f"interval=1ms&count={EVENTS}"))
+        said = check_audit(service, read_all(service, QUERY, EVENTS, PEERS))
         hits = sum(said[each] for each in counters)
         expected = EVENTS * PEERS * ratio
         between(hits, expected * 0.6, expected * 1.4, f"events with {name}={ratio}")
@@ -71,14 +64,14 @@ def malformed_events_keep_their_ids_and_are_counted_by_kind(t):
 def all_faults_of_events_together_add_up(t):
     service = Service(t, "--fault", "lose=10%,duplicate=10%", "--fault", "reorder=10%",
                       "--fault", "malform=0.1", "--processes", 2)
-    said = check_audit(service, read_all(service, f"interval=1ms&count={EVENTS}"))
+    said = check_audit(service, read_all(service, QUERY, EVENTS, PEERS))
     check(all(said.values()), f"each fault was there: {said}")
 
 
 @test
 def a_service_without_faults_has_none(t):
     service = Service(t)
-    said = check_audit(service, read_all(service, f"interval=1ms&count={EVENTS}"))
+    said = check_audit(service, read_all(service, QUERY, EVENTS, PEERS))
     same(said, {**dict.fromkeys(said, 0), "received": EVENTS * PEERS}, "counters")
 
 
