@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "load/answer.h"
 #include "load/exchange_stats.h"
+#include "load/stream_end.h"
 #include "load/stream_stats.h"
 
 #include <assert.h>
@@ -14,132 +15,7 @@
 
 enum { STREAM_MESSAGE_BYTES = 256 };
 
-struct stream_engine {
-    struct stream_engine_config config;
-    struct sse_shared *parsers;
-    struct rng rng;
-    uint32_t open_count;
-    uint32_t requesting_count;
-};
-
 _Static_assert(sizeof(struct stream) <= 272, "exists once a user");
-
-static const bool legal[STREAM_STATE_COUNT][STREAM_STATE_COUNT] = {
-    [STREAM_IDLE] = {[STREAM_LOGGING_IN] = true, [STREAM_REQUESTING] = true},
-    [STREAM_LOGGING_IN] =
-        {[STREAM_REQUESTING] = true, [STREAM_WAITING] = true, [STREAM_IDLE] = true},
-    [STREAM_REQUESTING] = {[STREAM_LOGGING_IN] = true,
-                           [STREAM_OPEN] = true,
-                           [STREAM_WAITING] = true,
-                           [STREAM_IDLE] = true},
-    [STREAM_OPEN] = {[STREAM_WAITING] = true, [STREAM_IDLE] = true},
-    [STREAM_WAITING] =
-        {[STREAM_LOGGING_IN] = true, [STREAM_REQUESTING] = true, [STREAM_IDLE] = true},
-};
-
-static bool is_asking(uint8_t state)
-{
-    return state == STREAM_REQUESTING || state == STREAM_LOGGING_IN;
-}
-
-static void enter(struct stream *stream, enum stream_state state)
-{
-    struct stream_engine *engine = stream->target->engine;
-
-    assert(legal[stream->state][state]);
-    engine->open_count -= stream->state == STREAM_OPEN;
-    engine->requesting_count -= is_asking(stream->state);
-    engine->open_count += state == STREAM_OPEN;
-    engine->requesting_count += is_asking((uint8_t)state);
-    loop_cancel_timer(engine->config.loop, &stream->timer);
-    stream->state = (uint8_t)state;
-    if (state == STREAM_IDLE)
-        stream_stats_over(&stream->target->place, &stream->record);
-}
-
-static void begin_attempt(struct stream *stream, uint64_t now_ns);
-
-static void on_retry_due(struct timer *timer, uint64_t now_ns)
-{
-    begin_attempt(CONTAINER_OF(timer, struct stream, timer), now_ns);
-}
-
-static void finish(struct stream *stream, enum stream_ending ending, uint64_t now_ns)
-{
-    const struct stream_observer *observer = stream->target->engine->config.observer;
-
-    enter(stream, STREAM_IDLE);
-    if (ending == STREAM_FAILED)
-        stream_stats_gave_up(&stream->target->place, &stream->record);
-    if (observer->on_ended)
-        observer->on_ended(stream, ending, now_ns);
-}
-
-/* The retry time, spread, then capped; `asked_ns` is a Retry-After, 0 without. */
-static uint64_t retry_wait_ns(struct stream *stream, uint64_t asked_ns)
-{
-    const struct plan *plan = stream->target->engine->config.plan;
-    uint64_t wait_ns = asked_ns ? asked_ns : (uint64_t)stream->retry_ms * CLOCK_NS_PER_MS;
-    double spread = 2.0 * rng_unit(&stream->target->engine->rng) - 1.0;
-
-    /* What the server asked for is spread upwards only. */
-    if (asked_ns && spread < 0)
-        spread = -spread;
-    wait_ns = (uint64_t)((double)wait_ns * (1.0 + plan->jitter_ratio * spread));
-    return wait_ns < plan->retry_max_ns ? wait_ns : plan->retry_max_ns;
-}
-
-static void tell_failure(struct stream *stream, enum error_class error_class, const char *message,
-                         uint64_t retry_ns, uint64_t now_ns)
-{
-    const struct stream_observer *observer = stream->target->engine->config.observer;
-
-    if (observer->on_failure)
-        observer->on_failure(stream, error_class, message, retry_ns, now_ns);
-}
-
-static void wait_for_retry(struct stream *stream, enum error_class error_class, const char *message,
-                           uint64_t asked_ns, uint64_t now_ns)
-{
-    uint64_t wait_ns = retry_wait_ns(stream, asked_ns);
-
-    enter(stream, STREAM_WAITING);
-    loop_set_timer(stream->target->engine->config.loop, &stream->timer,
-                   clock_add_ns(now_ns, wait_ns), on_retry_due);
-    tell_failure(stream, error_class, message, wait_ns, now_ns); /* may close the stream */
-}
-
-/* The attempt did not become a stream. `may_retry`: the reconnect rule lets it be tried again. */
-static void fail_attempt(struct stream *stream, enum error_class error_class, const char *message,
-                         bool may_retry, uint64_t asked_ns, uint64_t now_ns)
-{
-    stream_stats_refused(&stream->target->place, &stream->record, error_class, message);
-    if (may_retry) {
-        wait_for_retry(stream, error_class, message, asked_ns, now_ns);
-        return;
-    }
-    tell_failure(stream, error_class, message, CLOCK_NEVER_NS, now_ns);
-    finish(stream, STREAM_FAILED, now_ns);
-}
-
-static bool retries_network_errors(const struct stream *stream)
-{
-    return stream->target->engine->config.plan->reconnect != PLAN_RECONNECT_NEVER;
-}
-
-/* The open stream ended without our asking. */
-static void disconnect(struct stream *stream, enum error_class error_class, const char *message,
-                       uint64_t now_ns)
-{
-    stream_stats_disconnect(&stream->target->place, &stream->record, error_class, message, now_ns);
-    sse_parser_reset(&stream->parser);
-    if (retries_network_errors(stream)) {
-        wait_for_retry(stream, error_class, message, 0, now_ns);
-        return;
-    }
-    tell_failure(stream, error_class, message, CLOCK_NEVER_NS, now_ns);
-    finish(stream, error_class == CLASS_CLOSED ? STREAM_COMPLETED : STREAM_FAILED, now_ns);
-}
 
 /* --- the answer's head --- */
 
@@ -147,7 +23,7 @@ static void refuse(struct stream *stream, enum error_class error_class, const ch
                    bool may_retry, uint64_t asked_ns, uint64_t now_ns)
 {
     fetch_cancel(&stream->fetch, true);
-    fail_attempt(stream, error_class, message, may_retry, asked_ns, now_ns);
+    stream_fail_attempt(stream, error_class, message, may_retry, asked_ns, now_ns);
 }
 
 static void on_stream_time(struct timer *timer, uint64_t now_ns)
@@ -169,7 +45,7 @@ static void open_stream(struct stream *stream, uint64_t now_ns)
     opening.is_resumed = last_id_bytes > 0;
     stream_stats_connected(&stream->target->place, &stream->record, &stream->fetch.exchange,
                            &opening, now_ns);
-    enter(stream, STREAM_OPEN);
+    stream_enter(stream, STREAM_OPEN);
     stream->sampled_ns = now_ns;
     stream->sampled_count = 0;
     if (stream->closes_ns == 0)
@@ -183,7 +59,7 @@ static void stop_by_204(struct stream *stream, uint64_t now_ns)
 {
     fetch_cancel(&stream->fetch, true);
     stream_stats_stopped(&stream->target->place, &stream->record);
-    finish(stream, STREAM_COMPLETED, now_ns);
+    stream_finish(stream, STREAM_COMPLETED, now_ns);
 }
 
 static void refuse_status(struct stream *stream, const struct http_head *head, uint64_t now_ns)
@@ -294,7 +170,7 @@ static void on_body(struct fetch *fetch, const uint8_t *bytes, size_t len, uint6
             stream->target->engine->config.observer->on_ended(stream, STREAM_ENDED_BY_US, now_ns);
     } else if (status == SSE_TOO_LARGE) {
         fetch_cancel(fetch, true);
-        disconnect(stream, CLASS_TOO_LARGE, "a line or an event over the limit", now_ns);
+        stream_disconnect(stream, CLASS_TOO_LARGE, "a line or an event over the limit", now_ns);
     }
 }
 
@@ -303,17 +179,17 @@ static void on_end(struct fetch *fetch, const struct http_end *end, uint64_t now
     struct stream *stream = stream_of(fetch);
     bool is_whole = end->error_class == CLASS_NONE;
     /* A redirect that leads nowhere is no trouble of the network. */
-    bool may_retry = retries_network_errors(stream) && end->error_class != CLASS_STATUS_3XX &&
-                     end->error_class != CLASS_DECODE;
+    bool may_retry = stream_retries_network_errors(stream) &&
+                     end->error_class != CLASS_STATUS_3XX && end->error_class != CLASS_DECODE;
 
     if (stream->state == STREAM_OPEN) {
-        disconnect(stream, is_whole ? CLASS_CLOSED : end->error_class,
-                   is_whole ? "the server ended the stream" : end->message, now_ns);
+        stream_disconnect(stream, is_whole ? CLASS_CLOSED : end->error_class,
+                          is_whole ? "the server ended the stream" : end->message, now_ns);
         return;
     }
     assert(stream->state == STREAM_REQUESTING);
     stream->record.has_head = end->has_head;
-    fail_attempt(stream, end->error_class, end->message, may_retry, 0, now_ns);
+    stream_fail_attempt(stream, end->error_class, end->message, may_retry, 0, now_ns);
 }
 
 static bool locate(struct fetch *fetch, struct url *url)
@@ -344,7 +220,7 @@ static const struct fetch_handlers fetch_handlers = {.write = write_request,
 
 static void request(struct stream *stream)
 {
-    enter(stream, STREAM_REQUESTING);
+    stream_enter(stream, STREAM_REQUESTING);
     stream->record.has_head = false;
     fetch_start(&stream->fetch, &stream->target->order, &stream->session);
 }
@@ -356,21 +232,21 @@ static void count_attempt(struct stream *stream, uint64_t now_ns)
 
 static void fail_login(struct stream *stream, const struct login_result *result, uint64_t now_ns)
 {
-    bool may_retry = result->status == 0 ? retries_network_errors(stream)
+    bool may_retry = result->status == 0 ? stream_retries_network_errors(stream)
                                          : stream->target->engine->config.plan->reconnect ==
                                                    PLAN_RECONNECT_ALWAYS &&
                                                answer_may_be_retried(result->status);
 
     /* After a 401 an attempt is under way, and ends without a stream. */
     if (stream->has_renewed) {
-        fail_attempt(stream, CLASS_STATUS_4XX, "status 401, and the login failed", may_retry,
-                     result->retry_after_ns, now_ns);
+        stream_fail_attempt(stream, CLASS_STATUS_4XX, "status 401, and the login failed", may_retry,
+                            result->retry_after_ns, now_ns);
     } else if (may_retry) {
-        wait_for_retry(stream, result->error_class, result->message, result->retry_after_ns,
-                       now_ns);
+        stream_wait_for_retry(stream, result->error_class, result->message, result->retry_after_ns,
+                              now_ns);
     } else {
-        tell_failure(stream, result->error_class, result->message, CLOCK_NEVER_NS, now_ns);
-        finish(stream, STREAM_FAILED, now_ns);
+        stream_tell_failure(stream, result->error_class, result->message, CLOCK_NEVER_NS, now_ns);
+        stream_finish(stream, STREAM_FAILED, now_ns);
     }
 }
 
@@ -396,7 +272,7 @@ static void log_in(struct stream *stream)
 {
     struct login_attempt *attempt;
 
-    enter(stream, STREAM_LOGGING_IN);
+    stream_enter(stream, STREAM_LOGGING_IN);
     stream->login = NULL;
     attempt = login_start(stream->target->engine->config.login, &stream->session, stream->row,
                           stream->had_login, on_logged_in, stream);
@@ -412,7 +288,7 @@ static void renew_login(struct stream *stream)
     log_in(stream);
 }
 
-static void begin_attempt(struct stream *stream, uint64_t now_ns)
+void stream_begin_attempt(struct stream *stream, uint64_t now_ns)
 {
     stream->has_renewed = false;
     if (stream->target->engine->config.login && !stream->has_logged_in) {
@@ -498,7 +374,7 @@ void stream_fini(struct stream *stream)
 {
     if (stream->state != STREAM_IDLE) {
         stop_asking(stream, true);
-        enter(stream, STREAM_IDLE);
+        stream_enter(stream, STREAM_IDLE);
     }
     http_session_close(&stream->session, true);
     sse_parser_fini(&stream->parser);
@@ -521,7 +397,7 @@ void stream_start(struct stream *stream, const struct stream_target *target, uin
     stream->is_cut = false;
     stream->retry_ms =
         (uint32_t)(stream->target->engine->config.plan->retry_wait_ns / CLOCK_NS_PER_MS);
-    begin_attempt(stream, now_ns);
+    stream_begin_attempt(stream, now_ns);
 }
 
 void stream_close(struct stream *stream, bool is_run_end, uint64_t now_ns)
@@ -559,7 +435,7 @@ void stream_close(struct stream *stream, bool is_run_end, uint64_t now_ns)
     stop_asking(stream, !is_run_end);
     sse_parser_reset(&stream->parser);
     if (stream->state != STREAM_IDLE)
-        enter(stream, STREAM_IDLE);
+        stream_enter(stream, STREAM_IDLE);
 }
 
 void stream_sample(struct stream *stream, uint64_t now_ns)

@@ -1,0 +1,119 @@
+#include "load/stream_end.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <assert.h>
+
+static const bool legal[STREAM_STATE_COUNT][STREAM_STATE_COUNT] = {
+    [STREAM_IDLE] = {[STREAM_LOGGING_IN] = true, [STREAM_REQUESTING] = true},
+    [STREAM_LOGGING_IN] =
+        {[STREAM_REQUESTING] = true, [STREAM_WAITING] = true, [STREAM_IDLE] = true},
+    [STREAM_REQUESTING] = {[STREAM_LOGGING_IN] = true,
+                           [STREAM_OPEN] = true,
+                           [STREAM_WAITING] = true,
+                           [STREAM_IDLE] = true},
+    [STREAM_OPEN] = {[STREAM_WAITING] = true, [STREAM_IDLE] = true},
+    [STREAM_WAITING] =
+        {[STREAM_LOGGING_IN] = true, [STREAM_REQUESTING] = true, [STREAM_IDLE] = true},
+};
+
+static bool is_asking(uint8_t state)
+{
+    return state == STREAM_REQUESTING || state == STREAM_LOGGING_IN;
+}
+
+void stream_enter(struct stream *stream, enum stream_state state)
+{
+    struct stream_engine *engine = stream->target->engine;
+
+    assert(legal[stream->state][state]);
+    engine->open_count -= stream->state == STREAM_OPEN;
+    engine->requesting_count -= is_asking(stream->state);
+    engine->open_count += state == STREAM_OPEN;
+    engine->requesting_count += is_asking((uint8_t)state);
+    loop_cancel_timer(engine->config.loop, &stream->timer);
+    stream->state = (uint8_t)state;
+    if (state == STREAM_IDLE)
+        stream_stats_over(&stream->target->place, &stream->record);
+}
+
+static void on_retry_due(struct timer *timer, uint64_t now_ns)
+{
+    stream_begin_attempt(CONTAINER_OF(timer, struct stream, timer), now_ns);
+}
+
+void stream_finish(struct stream *stream, enum stream_ending ending, uint64_t now_ns)
+{
+    const struct stream_observer *observer = stream->target->engine->config.observer;
+
+    stream_enter(stream, STREAM_IDLE);
+    if (ending == STREAM_FAILED)
+        stream_stats_gave_up(&stream->target->place, &stream->record);
+    if (observer->on_ended)
+        observer->on_ended(stream, ending, now_ns);
+}
+
+/* The retry time, spread, then capped. */
+static uint64_t retry_wait_ns(struct stream *stream, uint64_t asked_ns)
+{
+    const struct plan *plan = stream->target->engine->config.plan;
+    uint64_t wait_ns = asked_ns ? asked_ns : (uint64_t)stream->retry_ms * CLOCK_NS_PER_MS;
+    double spread = 2.0 * rng_unit(&stream->target->engine->rng) - 1.0;
+
+    /* What the server asked for is spread upwards only. */
+    if (asked_ns && spread < 0)
+        spread = -spread;
+    wait_ns = (uint64_t)((double)wait_ns * (1.0 + plan->jitter_ratio * spread));
+    return wait_ns < plan->retry_max_ns ? wait_ns : plan->retry_max_ns;
+}
+
+void stream_tell_failure(struct stream *stream, enum error_class error_class, const char *message,
+                         uint64_t retry_ns, uint64_t now_ns)
+{
+    const struct stream_observer *observer = stream->target->engine->config.observer;
+
+    if (observer->on_failure)
+        observer->on_failure(stream, error_class, message, retry_ns, now_ns);
+}
+
+void stream_wait_for_retry(struct stream *stream, enum error_class error_class, const char *message,
+                           uint64_t asked_ns, uint64_t now_ns)
+{
+    uint64_t wait_ns = retry_wait_ns(stream, asked_ns);
+
+    stream_enter(stream, STREAM_WAITING);
+    loop_set_timer(stream->target->engine->config.loop, &stream->timer,
+                   clock_add_ns(now_ns, wait_ns), on_retry_due);
+    stream_tell_failure(stream, error_class, message, wait_ns, now_ns); /* may close the stream */
+}
+
+void stream_fail_attempt(struct stream *stream, enum error_class error_class, const char *message,
+                         bool may_retry, uint64_t asked_ns, uint64_t now_ns)
+{
+    stream_stats_refused(&stream->target->place, &stream->record, error_class, message);
+    if (may_retry) {
+        stream_wait_for_retry(stream, error_class, message, asked_ns, now_ns);
+        return;
+    }
+    stream_tell_failure(stream, error_class, message, CLOCK_NEVER_NS, now_ns);
+    stream_finish(stream, STREAM_FAILED, now_ns);
+}
+
+bool stream_retries_network_errors(const struct stream *stream)
+{
+    return stream->target->engine->config.plan->reconnect != PLAN_RECONNECT_NEVER;
+}
+
+void stream_disconnect(struct stream *stream, enum error_class error_class, const char *message,
+                       uint64_t now_ns)
+{
+    stream_stats_disconnect(&stream->target->place, &stream->record, error_class, message, now_ns);
+    sse_parser_reset(&stream->parser);
+    if (stream_retries_network_errors(stream)) {
+        stream_wait_for_retry(stream, error_class, message, 0, now_ns);
+        return;
+    }
+    stream_tell_failure(stream, error_class, message, CLOCK_NEVER_NS, now_ns);
+    stream_finish(stream, error_class == CLASS_CLOSED ? STREAM_COMPLETED : STREAM_FAILED, now_ns);
+}
