@@ -13,6 +13,8 @@
 
 enum { SERVE_PEM_LIMIT_BYTES = 1024 * 1024 };
 
+static const uint64_t CHAT_TIME_MAX_NS = 3600 * CLOCK_NS_PER_S;
+
 static bool has_tls(const struct serve_settings *settings)
 {
     return settings->is_self_signed || settings->cert_path;
@@ -102,6 +104,9 @@ static int serve(const struct serve_settings *settings, struct buf *cert, struct
     config.processes = (uint32_t)settings->process_count;
     config.history = (uint32_t)settings->history;
     config.token_ttl_s = (uint32_t)(settings->token_ttl_ns / CLOCK_NS_PER_S);
+    config.chat_ttft_ns = settings->chat_ttft_ns;
+    config.chat_interval_ns = settings->chat_interval_ns;
+    config.chat_tokens = (uint32_t)settings->chat_tokens;
     config.interval_ns = settings->interval_ns;
     config.heartbeat_ns = settings->heartbeat_ns;
     config.cert_pem = has_tls(settings) ? buf_text(cert) : NULL;
@@ -125,6 +130,11 @@ static int check_settings(const struct serve_settings *settings, struct err *err
     }
     if (settings->interval_ns < CLOCK_NS_PER_MS) {
         err_set(err, ERR_USAGE, "option '--interval': at least 1ms is possible");
+        return -1;
+    }
+    if (settings->chat_ttft_ns > CHAT_TIME_MAX_NS ||
+        settings->chat_interval_ns > CHAT_TIME_MAX_NS) {
+        err_set(err, ERR_USAGE, "options '--chat-ttft' and '--chat-interval': at most 1h");
         return -1;
     }
     if (settings->token_ttl_ns < CLOCK_NS_PER_S ||
@@ -188,7 +198,8 @@ const struct command command_serve = {
         "Serves event streams until SIGINT or SIGTERM: /api/v1/events/stream (public), "
         "/api/v1/notifications/stream and /api/v1/orders/{id}/events (bearer token of "
         "POST /api/v1/auth/login), /api/v1/analytics/stream (token of POST /api/v1/session/token), "
-        "and /time, /healthz, /metrics, /control.\n\n"
+        "POST /v1/chat/completions (OpenAI's form, stream true or not, any key), and /time, "
+        "/healthz, /metrics, /control.\n\n"
         "The user is loadtest.user@example.com with the password Str0ngP@ssword!, the client "
         "cicada-demo with the secret demo-secret-key; the access_token of the answer goes into "
         "the header Authorization: Bearer TOKEN.\n\n"
@@ -197,6 +208,8 @@ const struct command command_serve = {
         "has ids such as 1700000000000-0, ?ids=random and ?ids=none have ids without order and "
         "none at all (such streams do not resume), and ?filter=N lets about one of N events "
         "through, their ids unchanged.\n\n"
+        "Of a chat completion ?ttft=D&interval=D&tokens=N set times and length; ?fail_after=N ends "
+        "it with an error behind N tokens, ?cut_after=N by a cut.\n\n"
         "Faults of events: lose=RATIO leaves them out, duplicate=RATIO sends them twice in a row, "
         "reorder=RATIO sends them behind their successor, malform=RATIO breaks their blocks in "
         "one of three ways (data that is no JSON, a line with an unknown field, a byte that is not "

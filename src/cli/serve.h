@@ -17,6 +17,7 @@ struct serve_settings {
     uint64_t history;
     uint64_t process_count;
     uint64_t token_ttl_ns;
+    uint64_t chat_ttft_ns, chat_interval_ns, chat_tokens;
     char *cert_path, *key_path; /* NULL: not given */
     bool is_self_signed;
     struct text_list faults;

@@ -30,7 +30,8 @@ struct api {
     struct counters *own;            /* borrowed */
     struct feeds *feeds;
     struct delays *logins; /* that take longer, as slow-login has it */
-    uint64_t serial;       /* of the tokens issued here */
+    struct chats *chats;
+    uint64_t serial; /* of the tokens issued here */
 };
 
 struct call {
@@ -378,6 +379,11 @@ static void session_token(struct call *call)
 
 /* --- the rest --- */
 
+static void chat(struct call *call)
+{
+    chats_answer(call->api->chats, call->request, call->now_ns);
+}
+
 static void answer_time(struct call *call)
 {
     struct buf body = {0};
@@ -452,6 +458,7 @@ static const struct route {
     {NULL, "GET", order_events, false},
     {"/api/v1/session/token", "POST", session_token, false},
     {"/api/v1/analytics/stream", "GET", analytics_stream, false},
+    {"/v1/chat/completions", "POST", chat, false},
     {"/time", "GET", answer_time, true},
     {"/healthz", "GET", answer_health, true},
     {"/metrics", "GET", answer_metrics, true},
@@ -529,6 +536,7 @@ struct api *api_new(struct loop *loop, const struct api_config *config, uint32_t
     api->config = config;
     api->own = &config->counters[process];
     api->feeds = feeds_new(loop, &config->feeds, api->own, first_serial);
+    api->chats = chats_new(loop, &config->chat, api->own, first_serial);
     api->logins = delays_new(loop);
     api->serial = first_serial;
     return api;
@@ -540,5 +548,6 @@ void api_free(struct api *api)
         return;
     delays_free(api->logins);
     feeds_free(api->feeds);
+    chats_free(api->chats);
     free(api);
 }

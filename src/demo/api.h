@@ -4,6 +4,7 @@
 #ifndef CICADA_DEMO_API_H
 #define CICADA_DEMO_API_H
 
+#include "demo/chat.h"
 #include "demo/counters.h"
 #include "demo/feed.h"
 #include "demo/token.h"
@@ -17,6 +18,7 @@ struct api;
 /* The same in all processes, made before the fork. */
 struct api_config {
     struct feeds_config feeds;
+    struct chat_config chat;
     struct token_key key;
     uint64_t interval_ns;
     uint32_t token_ttl_s;

@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+_Static_assert((int)SERVICE_CHAT_TOKENS_MAX == (int)CHAT_TOKENS_MAX, "one limit, said twice");
 _Static_assert((int)SERVICE_HISTORY_MAX == (int)FEED_HISTORY_MAX, "one limit, said in two places");
 
 /* One that serves: the only process, or one of the children. */
@@ -48,6 +49,9 @@ void service_config_init(struct service_config *config)
         .history = 1000,
         .retry_ms = 3000,
         .token_ttl_s = 3600,
+        .chat_ttft_ns = 200 * CLOCK_NS_PER_MS,
+        .chat_interval_ns = 20 * CLOCK_NS_PER_MS,
+        .chat_tokens = 100,
         .interval_ns = CLOCK_NS_PER_S,
         .heartbeat_ns = 15 * CLOCK_NS_PER_S,
         .seed = 1,
@@ -349,6 +353,12 @@ static void make_api_config(const struct service_config *config, struct fault_bo
         .heartbeat_ns = config->heartbeat_ns,
         .history = config->history,
         .retry_ms = config->retry_ms,
+    };
+    api->chat = (struct chat_config){
+        .ttft_ns = config->chat_ttft_ns,
+        .interval_ns = config->chat_interval_ns,
+        .token_count = config->chat_tokens,
+        .clock = api->feeds.clock,
     };
     api->interval_ns = config->interval_ns;
     api->token_ttl_s = config->token_ttl_s;

@@ -12,7 +12,7 @@
 
 #include <stdint.h>
 
-enum { SERVICE_PROCESSES_MAX = 256, SERVICE_HISTORY_MAX = 4000 };
+enum { SERVICE_PROCESSES_MAX = 256, SERVICE_HISTORY_MAX = 4000, SERVICE_CHAT_TOKENS_MAX = 100000 };
 
 struct service_config {
     const char *host;     /* a literal IPv4 or IPv6 address to listen on; borrowed */
@@ -21,6 +21,9 @@ struct service_config {
     uint32_t history;     /* events of a feed that Last-Event-ID can bring back, 0 to the maximum */
     uint32_t retry_ms;    /* the `retry:` field at the start of each stream */
     uint32_t token_ttl_s; /* life of a bearer token */
+    uint64_t chat_ttft_ns;     /* of a chat completion: from the request to the first text */
+    uint64_t chat_interval_ns; /* between two pieces of its text */
+    uint32_t chat_tokens;      /* pieces it has, at most SERVICE_CHAT_TOKENS_MAX */
     uint64_t
         interval_ns; /* between two events of a feed, where the URL names none; at least 1 ms */
     uint64_t heartbeat_ns;     /* silence before a comment is sent; CLOCK_NEVER_NS: no heartbeats */
@@ -32,7 +35,7 @@ struct service_config {
 };
 
 /* 127.0.0.1:8080, one process, 1 s, 15 s, 1000 events, retry 3000 ms, tokens for an hour; no
- * faults. */
+ * faults; chats of 100 tokens, the first after 200 ms, then one each 20 ms. */
 void service_config_init(struct service_config *config);
 
 /*
