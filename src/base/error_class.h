@@ -24,7 +24,8 @@ enum error_class {
     CLASS_HTTP_PROTOCOL, /* what came is not HTTP, or breaks its framing */
     CLASS_DECODE,
     CLASS_TOO_LARGE,    /* a head, header count, chunk line, SSE line or event over its limit */
-    CLASS_CLOSED_EARLY, /* end inside the head or Content-Length, or without the last chunk */
+    CLASS_CLOSED_EARLY, /* end inside the head or Content-Length, without the last chunk, or of a
+                           stream in front of its end mark */
     CLASS_RESET,        /* connection reset by the peer */
     CLASS_CLOSED,       /* the server ended a complete response */
     CLASS_LOCAL_LIMIT,  /* our own end of files, ports, memory or pool */

@@ -86,7 +86,7 @@ static void fill_streams(const struct command_input *input, struct plan *plan)
     plan->wait_min_ns = settings->wait.min_ns;
     plan->wait_max_ns = settings->wait.max_ns;
     plan->iterations = settings->iterations;
-    plan->has_loop = settings->events > 0 || settings->iterations > 0 ||
+    plan->has_loop = settings->events > 0 || settings->iterations > 0 || plan->end_data ||
                      settings->stream_time_ns != CLOCK_NEVER_NS;
     plan->reconnect = reconnects[settings->reconnect];
     /* A browser only ever opens a stream by GET; to send anything else twice must be asked for. */
@@ -124,7 +124,8 @@ static int make_plan(const struct command_input *input, struct plan *plan, size_
     struct feed *feed = NULL;
     int result = -1;
 
-    if (run_request_fill(settings, plan, &feed, err) == 0 &&
+    if (run_profile_fill(settings, plan, err) == 0 &&
+        run_request_fill(settings, plan, &feed, err) == 0 &&
         run_targets_fill(input->operands, input->operand_count, feed, plan, err) == 0 &&
         fill_connection(settings, plan, err) == 0 && run_targets_check(plan, feed, err) == 0) {
         fill_streams(input, plan);
@@ -294,6 +295,9 @@ static const struct command_example examples[] = {
      "Three of four users on /a; the full result goes to a file."},
     {"cicada run 'http://127.0.0.1:8080/{{tenant}}' --feed tenants.csv -u 10 -t 1m",
      "A tenant of its own for each user, from a column of a CSV file."},
+    {"cicada run http://127.0.0.1:8080/v1/chat/completions --profile openai \\\n"
+     "      --data @question.json -u 10 -t 1m",
+     "Ask a language model again and again; the file is the request's JSON, with stream true."},
     {"cicada run locustfile.py --host http://127.0.0.1:8080 -u 100 -r 10 -t 5m",
      "The users of a Locust file."},
     {NULL, NULL},

@@ -48,6 +48,8 @@ struct run_settings {
     uint64_t retry_wait_ns, retry_max_ns;
     double jitter_ratio;
     struct check_settings checks;
+    uint64_t profile; /* index in run_profile_choices */
+    char *end_data;   /* NULL: not given */
     char *local_address;
     uint64_t process_count; /* 0: not given */
     char *json;
@@ -60,6 +62,7 @@ struct run_settings {
 
 extern const struct option run_table[];
 extern const char *const run_reconnect_choices[]; /* auto, always, never */
+extern const char *const run_profile_choices[];   /* none, openai */
 extern const char *const run_log_choices[];
 /* A count, or -1 for one a core: RUN_PROCESS_A_CORE. */
 int run_parse_processes(const struct option *option, const char *text, void *field,
@@ -71,6 +74,13 @@ int run_parse_processes(const struct option *option, const char *text, void *fie
  */
 int run_request_fill(const struct run_settings *settings, struct plan *plan, struct feed **feed,
                      struct err *err);
+
+/* --- cli/run_profile.c --- what streams are besides streams of events. */
+/* Profile and end mark into the plan. */
+int run_profile_fill(const struct run_settings *settings, struct plan *plan, struct err *err);
+/* Behind run_request_fill, for URLs: the body must ask for a stream; where it can, it is made to
+ * ask for the usage too. */
+int run_profile_prepare_body(struct plan *plan, struct err *err);
 
 /* --- cli/run_redact.c --- what of a command line may stand in a result. The caller frees it. */
 /*

@@ -116,9 +116,13 @@ static int fill_login(const struct run_settings *settings, const struct feed *fe
 int run_request_fill(const struct run_settings *settings, struct plan *plan, struct feed **feed,
                      struct err *err)
 {
+    struct request_settings request = settings->request;
+
     *feed = NULL;
+    request.data_may_be_json = plan->profile == PLAN_PROFILE_OPENAI;
     if (fill_feed(settings, plan, feed, err) < 0 ||
-        request_settings_apply(&settings->request, *feed, &plan->request, err) < 0 ||
+        request_settings_apply(&request, *feed, &plan->request, err) < 0 ||
+        run_profile_prepare_body(plan, err) < 0 ||
         check_settings_apply(&settings->checks, &plan->checks, err) < 0)
         return -1;
     return fill_login(settings, *feed, plan, err);

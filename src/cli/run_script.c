@@ -73,7 +73,8 @@ static int fill_plan(const struct command_input *input, const struct run_setting
     plan->log_level = (uint8_t)log_level_find(run_log_choices[settings->log_level]);
     if (getrandom(&plan->seed, sizeof plan->seed, 0) != (ssize_t)sizeof plan->seed)
         plan->seed = clock_now_ns();
-    if (check_settings_apply(&settings->checks, &plan->checks, err) < 0)
+    if (check_settings_apply(&settings->checks, &plan->checks, err) < 0 ||
+        run_profile_fill(settings, plan, err) < 0)
         return -1;
     return connection_settings_apply(&connection, &plan->network, err);
 }

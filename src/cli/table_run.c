@@ -8,6 +8,7 @@
 enum { PROCESSES_MAX = 1024, USERS_MAX = 10000000 };
 
 const char *const run_reconnect_choices[] = {"auto", "always", "never", NULL};
+const char *const run_profile_choices[] = {"none", "openai", NULL};
 const char *const run_log_choices[] = {"debug", "info", "warning", "error", "critical", NULL};
 
 int run_parse_processes(const struct option *option, const char *text, void *field, struct err *err)
@@ -65,7 +66,7 @@ const struct option run_table[] = {
      .min = 1,
      .max = UINT64_MAX,
      .help = "streams that each user opens, one behind the other (default: for "
-             "ever when --events or --stream-time ends them)",
+             "ever when --events, --stream-time, --end-data or --profile ends them)",
      AT(iterations)},
     {.name = "wait",
      .scope = SCOPE_URL,
@@ -212,6 +213,24 @@ const struct option run_table[] = {
              "it, after a Retry-After between 100% and 120%",
      .parse = option_parse_ratio,
      AT(jitter_ratio)},
+
+    {.name = "end-data",
+     .scope = SCOPE_URL,
+     .value_name = "TEXT",
+     .help = "data of an event that ends a stream as complete, then open the next; an end without "
+             "it is a failure",
+     .parse = option_parse_text,
+     AT(end_data)},
+    {.name = "profile",
+     .value_name = "NAME",
+     .choices = run_profile_choices,
+     .preset = "none",
+     .help = "openai: streams are chat completions. Times to the first token and between tokens, "
+             "tokens and their rate; of URLs, [DONE] ends a stream as complete (--end-data), an "
+             "error in the stream is a failure, --data may be JSON, and a body without "
+             "stream_options asks for include_usage",
+     .parse = option_parse_choice,
+     AT(profile)},
 
     CHECK_ROWS(struct run_settings),
 

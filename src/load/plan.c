@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PLAN_VERSION = 3, PLAN_TARGET_LIMIT = 10000 };
+enum { PLAN_VERSION = 4, PLAN_TARGET_LIMIT = 10000 };
 
 struct plan *plan_new(void)
 {
@@ -41,6 +41,7 @@ void plan_free(struct plan *plan)
     plan_message_fini(&plan->login);
     plan_network_fini(&plan->network);
     plan_checks_fini(&plan->checks);
+    free(plan->end_data);
     free(plan->login_url);
     free(plan->token_pointer);
     free(plan->feed);
@@ -62,6 +63,8 @@ void plan_encode(const struct plan *plan, struct buf *out)
     pack_text(out, plan->token_pointer);
     plan_network_encode(&plan->network, out);
     plan_checks_encode(&plan->checks, out);
+    pack_uint(out, plan->profile);
+    pack_text(out, plan->end_data);
     plan_pack_optional(out, plan->feed, plan->feed_bytes);
     pack_uint(out, plan->events_per_stream);
     pack_uint(out, plan->stream_time_ns);
@@ -118,6 +121,11 @@ static void decode_request(struct plan *plan, struct unpack *unpack)
     plan->token_pointer = unpack_text(unpack);
     plan_network_decode(&plan->network, unpack);
     plan_checks_decode(&plan->checks, unpack);
+    plan->profile =
+        (enum plan_profile)unpack_bounded(unpack, PLAN_PROFILE_NONE, PLAN_PROFILE_OPENAI);
+    plan->end_data = unpack_text(unpack);
+    if (plan->profile != PLAN_PROFILE_NONE && !plan->end_data)
+        unpack->failed = true;
     plan->feed = plan_unpack_optional(unpack, FEED_LIMIT_BYTES, &plan->feed_bytes);
 }
 

@@ -24,6 +24,9 @@ struct plan_list {
     size_t count;
 };
 
+/* What streams are besides streams of events. */
+enum plan_profile { PLAN_PROFILE_NONE = 0, PLAN_PROFILE_OPENAI };
+
 /* One URL of URL mode. `{{column}}` may stand in url (behind the host), headers and body. */
 struct plan_target {
     char *url; /* as written; but for user and password also the endpoint's name */
@@ -72,7 +75,9 @@ struct plan {
     char *token_pointer;       /* where the token stands in its answer; NULL: cookies do */
     struct plan_network network;
     struct plan_checks checks;
-    char *feed; /* CSV text, NULL: none; checked by the controller */
+    enum plan_profile profile;
+    char *end_data; /* data that ends a stream as complete; NULL: none does */
+    char *feed;     /* CSV text, NULL: none; checked by the controller */
     size_t feed_bytes;
 
     uint64_t events_per_stream; /* 0: no end by count */

@@ -15,7 +15,7 @@
 
 enum { STREAM_MESSAGE_BYTES = 256 };
 
-_Static_assert(sizeof(struct stream) <= 272, "exists once a user");
+_Static_assert(sizeof(struct stream) <= 280, "exists once a user");
 
 /* --- the answer's head --- */
 
@@ -46,6 +46,7 @@ static void open_stream(struct stream *stream, uint64_t now_ns)
     stream_stats_connected(&stream->target->place, &stream->record, &stream->fetch.exchange,
                            &opening, now_ns);
     stream_enter(stream, STREAM_OPEN);
+    stream->cut = CUT_NONE;
     stream->sampled_ns = now_ns;
     stream->sampled_count = 0;
     if (stream->closes_ns == 0)
@@ -123,19 +124,32 @@ static void on_head(struct fetch *fetch, const struct http_head *head, uint64_t 
 
 /* --- the body --- */
 
+static bool is_end_data(const char *end_data, const struct sse_event *event)
+{
+    return end_data && event->data_bytes == strlen(end_data) &&
+           memcmp(event->data, end_data, event->data_bytes) == 0;
+}
+
 static void on_event(struct sse_parser *parser, const struct sse_event *event, uint64_t now_ns)
 {
     struct stream *stream = CONTAINER_OF(parser, struct stream, parser);
     const struct stream_engine_config *config = &stream->target->engine->config;
+    const char *failure =
+        stream_stats_event(&stream->target->place, &stream->record, event, now_ns);
 
-    stream_stats_event(&stream->target->place, &stream->record, event, now_ns);
     stream->total_count++;
     if (config->observer->on_event)
         config->observer->on_event(stream, event, now_ns);
-    if (stream->total_count == config->plan->events_per_stream) {
-        stream->is_cut = true;
-        sse_parser_stop(parser);
+    if (is_end_data(config->plan->end_data, event)) {
+        stream->cut = CUT_COMPLETE;
+    } else if (failure) {
+        stream->cut = CUT_FAILED;
+        stream->failure = failure;
+    } else if (stream->total_count == config->plan->events_per_stream) {
+        stream->cut = CUT_BY_US;
     }
+    if (stream->cut != CUT_NONE)
+        sse_parser_stop(parser);
 }
 
 static void on_comment(struct sse_parser *parser, const uint8_t *text, size_t len, uint64_t now_ns)
@@ -162,9 +176,16 @@ static void on_body(struct fetch *fetch, const uint8_t *bytes, size_t len, uint6
     struct stream *stream = stream_of(fetch);
     enum sse_status status;
 
+    if (stream->cut == CUT_COMPLETE)
+        return; /* what follows an end mark is nobody's */
     stream_stats_body(&stream->target->place, &stream->record, len, now_ns);
     status = sse_parser_feed(&stream->parser, bytes, len, now_ns);
-    if (stream->is_cut) {
+    if (stream->cut == CUT_COMPLETE) {
+        stream_complete(stream, now_ns);
+    } else if (stream->cut == CUT_FAILED) {
+        fetch_cancel(fetch, true);
+        stream_disconnect(stream, CLASS_CLOSED_EARLY, stream->failure, now_ns);
+    } else if (stream->cut == CUT_BY_US) {
         stream_close(stream, false, now_ns);
         if (stream->target->engine->config.observer->on_ended)
             stream->target->engine->config.observer->on_ended(stream, STREAM_ENDED_BY_US, now_ns);
@@ -177,14 +198,12 @@ static void on_body(struct fetch *fetch, const uint8_t *bytes, size_t len, uint6
 static void on_end(struct fetch *fetch, const struct http_end *end, uint64_t now_ns)
 {
     struct stream *stream = stream_of(fetch);
-    bool is_whole = end->error_class == CLASS_NONE;
     /* A redirect that leads nowhere is no trouble of the network. */
     bool may_retry = stream_retries_network_errors(stream) &&
                      end->error_class != CLASS_STATUS_3XX && end->error_class != CLASS_DECODE;
 
     if (stream->state == STREAM_OPEN) {
-        stream_disconnect(stream, is_whole ? CLASS_CLOSED : end->error_class,
-                          is_whole ? "the server ended the stream" : end->message, now_ns);
+        stream_end_open(stream, end, now_ns);
         return;
     }
     assert(stream->state == STREAM_REQUESTING);
@@ -246,7 +265,7 @@ static void fail_login(struct stream *stream, const struct login_result *result,
                               now_ns);
     } else {
         stream_tell_failure(stream, result->error_class, result->message, CLOCK_NEVER_NS, now_ns);
-        stream_finish(stream, STREAM_FAILED, now_ns);
+        stream_give_up(stream, now_ns);
     }
 }
 
@@ -394,7 +413,7 @@ void stream_start(struct stream *stream, const struct stream_target *target, uin
     stream->record = (struct stream_record){0};
     stream->total_count = 0;
     stream->closes_ns = 0;
-    stream->is_cut = false;
+    stream->cut = CUT_NONE;
     stream->retry_ms =
         (uint32_t)(stream->target->engine->config.plan->retry_wait_ns / CLOCK_NS_PER_MS);
     stream_begin_attempt(stream, now_ns);
@@ -407,6 +426,8 @@ void stream_close(struct stream *stream, bool is_run_end, uint64_t now_ns)
 
     switch ((enum stream_state)stream->state) {
     case STREAM_OPEN:
+        if (stream->cut == CUT_COMPLETE)
+            break; /* counted already */
         stream_stats_closed_by_us(&stream->target->place, &stream->record, is_run_end, now_ns);
         break;
     case STREAM_REQUESTING:
@@ -440,7 +461,7 @@ void stream_close(struct stream *stream, bool is_run_end, uint64_t now_ns)
 
 void stream_sample(struct stream *stream, uint64_t now_ns)
 {
-    if (stream->state == STREAM_OPEN)
+    if (stream->state == STREAM_OPEN && stream->cut == CUT_NONE)
         stream_stats_sample(&stream->target->place, &stream->record, &stream->sampled_ns,
                             &stream->sampled_count, now_ns);
 }

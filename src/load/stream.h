@@ -36,7 +36,7 @@ enum stream_state {
 enum stream_ending {
     STREAM_ENDING_NONE = 0,
     STREAM_ENDED_BY_US, /* --events reached, --stream-time over, or closed from outside */
-    STREAM_COMPLETED,   /* 204, or a whole response that is not to be asked for again */
+    STREAM_COMPLETED,   /* its end mark, 204, or a whole response not to be asked for again */
     STREAM_FAILED       /* no further attempt is to be made */
 };
 
@@ -90,12 +90,13 @@ void stream_target_init(struct stream_target *target, const struct request *requ
 struct stream {
     struct fetch fetch;
     struct sse_parser parser;
-    struct timer timer;                 /* WAITING: the retry; OPEN: --stream-time */
+    struct timer timer; /* WAITING: the retry; OPEN: --stream-time, or the end of a whole one */
     const struct stream_target *target; /* NULL: never started */
     struct http_session session;
     struct stream_record record;
     union {
         uint64_t sampled_ns;         /* OPEN */
+        const char *failure;         /* OPEN, cut so: what the service says of itself; borrowed */
         struct login_attempt *login; /* LOGGING_IN: owned */
     };
     uint64_t closes_ns;   /* --stream-time after the first opening; 0: not opened yet */
@@ -107,7 +108,7 @@ struct stream {
     bool has_logged_in : 1; /* as far as is known, the token or the cookies still hold */
     bool had_login : 1;     /* a login has succeeded before */
     bool has_renewed : 1;   /* logged in again in this attempt */
-    bool is_cut : 1;        /* an end was chosen inside a handler: close when it returns */
+    uint8_t cut : 2;        /* enum stream_cut in stream_end.h: an end found inside a handler */
 };
 
 /* `stream` is zeroed memory. */

@@ -4,6 +4,12 @@
 #include "base/mem.h"
 
 #include <assert.h>
+#include <stdio.h>
+
+enum { STREAM_MESSAGE_BYTES = 256 };
+
+/* Behind its end mark a response usually ends at once, and the connection can be used again. */
+static const uint64_t RESPONSE_END_WAIT_NS = 100 * CLOCK_NS_PER_MS;
 
 static const bool legal[STREAM_STATE_COUNT][STREAM_STATE_COUNT] = {
     [STREAM_IDLE] = {[STREAM_LOGGING_IN] = true, [STREAM_REQUESTING] = true},
@@ -48,10 +54,14 @@ void stream_finish(struct stream *stream, enum stream_ending ending, uint64_t no
     const struct stream_observer *observer = stream->target->engine->config.observer;
 
     stream_enter(stream, STREAM_IDLE);
-    if (ending == STREAM_FAILED)
-        stream_stats_gave_up(&stream->target->place, &stream->record);
     if (observer->on_ended)
         observer->on_ended(stream, ending, now_ns);
+}
+
+void stream_give_up(struct stream *stream, uint64_t now_ns)
+{
+    stream_stats_gave_up(&stream->target->place, &stream->record);
+    stream_finish(stream, STREAM_FAILED, now_ns);
 }
 
 /* The retry time, spread, then capped. */
@@ -97,7 +107,7 @@ void stream_fail_attempt(struct stream *stream, enum error_class error_class, co
         return;
     }
     stream_tell_failure(stream, error_class, message, CLOCK_NEVER_NS, now_ns);
-    stream_finish(stream, STREAM_FAILED, now_ns);
+    stream_give_up(stream, now_ns);
 }
 
 bool stream_retries_network_errors(const struct stream *stream)
@@ -115,5 +125,45 @@ void stream_disconnect(struct stream *stream, enum error_class error_class, cons
         return;
     }
     stream_tell_failure(stream, error_class, message, CLOCK_NEVER_NS, now_ns);
-    stream_finish(stream, error_class == CLASS_CLOSED ? STREAM_COMPLETED : STREAM_FAILED, now_ns);
+    if (error_class == CLASS_CLOSED) {
+        stream_finish(stream, STREAM_COMPLETED, now_ns);
+    } else if (stream->target->engine->config.plan->end_data) {
+        stream_stats_incomplete(&stream->target->place);
+        stream_finish(stream, STREAM_FAILED, now_ns);
+    } else {
+        stream_give_up(stream, now_ns);
+    }
+}
+
+static void on_response_overdue(struct timer *timer, uint64_t now_ns)
+{
+    struct stream *stream = CONTAINER_OF(timer, struct stream, timer);
+
+    fetch_cancel(&stream->fetch, true);
+    stream_finish(stream, STREAM_COMPLETED, now_ns);
+}
+
+void stream_complete(struct stream *stream, uint64_t now_ns)
+{
+    stream_stats_completed(&stream->target->place, &stream->record, now_ns);
+    sse_parser_reset(&stream->parser);
+    loop_set_timer(stream->target->engine->config.loop, &stream->timer,
+                   clock_add_ns(now_ns, RESPONSE_END_WAIT_NS), on_response_overdue);
+}
+
+void stream_end_open(struct stream *stream, const struct http_end *end, uint64_t now_ns)
+{
+    const char *end_data = stream->target->engine->config.plan->end_data;
+    char message[STREAM_MESSAGE_BYTES];
+
+    if (stream->cut == CUT_COMPLETE) {
+        stream_finish(stream, STREAM_COMPLETED, now_ns);
+    } else if (end->error_class != CLASS_NONE) {
+        stream_disconnect(stream, end->error_class, end->message, now_ns);
+    } else if (end_data) {
+        (void)snprintf(message, sizeof message, "ended without %s", end_data);
+        stream_disconnect(stream, CLASS_CLOSED_EARLY, message, now_ns);
+    } else {
+        stream_disconnect(stream, CLASS_CLOSED, "the server ended the stream", now_ns);
+    }
 }

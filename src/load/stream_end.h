@@ -7,6 +7,14 @@
 
 #include "load/stream.h"
 
+/* What a handler of the parser has decided: done when the parser returns. */
+enum stream_cut {
+    CUT_NONE = 0,
+    CUT_BY_US,    /* --events */
+    CUT_COMPLETE, /* the end mark has come: counted, and waits for the end of the response */
+    CUT_FAILED    /* the service says, inside the stream, that it has failed */
+};
+
 struct stream_engine {
     struct stream_engine_config config;
     struct sse_shared *parsers;
@@ -22,6 +30,8 @@ void stream_begin_attempt(struct stream *stream, uint64_t now_ns);
 
 /* Idle from now on, and the observer hears of it. */
 void stream_finish(struct stream *stream, enum stream_ending ending, uint64_t now_ns);
+/* The same as failed, where the user will not ask for this stream again. */
+void stream_give_up(struct stream *stream, uint64_t now_ns);
 void stream_tell_failure(struct stream *stream, enum error_class error_class, const char *message,
                          uint64_t retry_ns, uint64_t now_ns);
 /* `asked_ns` is a Retry-After, 0 without. May close the stream. */
@@ -34,5 +44,9 @@ bool stream_retries_network_errors(const struct stream *stream);
 /* The open stream ended without our asking. */
 void stream_disconnect(struct stream *stream, enum error_class error_class, const char *message,
                        uint64_t now_ns);
+/* Its end mark has come: complete once the response has ended, or has had its time to. */
+void stream_complete(struct stream *stream, uint64_t now_ns);
+/* The response of the open stream has ended. */
+void stream_end_open(struct stream *stream, const struct http_end *end, uint64_t now_ns);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "load/exchange_stats.h"
+#include "load/tokens.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -167,8 +168,8 @@ void stream_stats_body(const struct stat_place *place, struct stream_record *rec
     stat_count(place->set, METRIC_SSE_BYTES, NULL, len);
 }
 
-void stream_stats_event(const struct stat_place *place, struct stream_record *record,
-                        const struct sse_event *event, uint64_t now_ns)
+const char *stream_stats_event(const struct stat_place *place, struct stream_record *record,
+                               const struct sse_event *event, uint64_t now_ns)
 {
     struct stat_set *set = place->set;
 
@@ -183,6 +184,7 @@ void stream_stats_event(const struct stat_place *place, struct stream_record *re
     record->event_count++;
     if (place->delivery)
         delivery_event(place->delivery, &record->delivery, event, now_ns);
+    return place->tokens ? tokens_event(place, record, event, now_ns) : NULL;
 }
 
 void stream_stats_sample(const struct stat_place *place, const struct stream_record *record,
@@ -215,11 +217,29 @@ void stream_stats_disconnect(const struct stat_place *place, struct stream_recor
         stat_pass(set, METRIC_SSE_RECONNECT_SUCCESS, NULL, false);
     add_error(place, error_class, message);
     record->ended_ns = now_ns;
+    tokens_end(place, record);
     if (place->delivery)
         delivery_interrupt(place->delivery, &record->delivery, now_ns);
 }
 
-void stream_stats_closed_by_us(const struct stat_place *place, const struct stream_record *record,
+void stream_stats_incomplete(const struct stat_place *place)
+{
+    stat_count(place->set, METRIC_SSE_INCOMPLETE, NULL, 1);
+}
+
+void stream_stats_completed(const struct stat_place *place, struct stream_record *record,
+                            uint64_t now_ns)
+{
+    struct stat_set *set = place->set;
+
+    stat_count(set, METRIC_SSE_COMPLETED, NULL, 1);
+    stat_time(set, METRIC_SSE_DURATION, NULL, now_ns - record->opened_ns);
+    stat_pass(set, METRIC_SSE_STREAM_SUCCESS, NULL, true);
+    record->ended_ns = now_ns;
+    tokens_end(place, record);
+}
+
+void stream_stats_closed_by_us(const struct stat_place *place, struct stream_record *record,
                                bool is_run_end, uint64_t now_ns)
 {
     struct stat_set *set = place->set;
@@ -231,10 +251,12 @@ void stream_stats_closed_by_us(const struct stat_place *place, const struct stre
     if (record->event_count > 0 || !is_run_end ||
         now_ns - record->opened_ns > STREAM_STATS_PATIENCE_MS * CLOCK_NS_PER_MS)
         stat_pass(set, METRIC_SSE_STREAM_SUCCESS, NULL, record->event_count > 0);
+    tokens_end(place, record);
 }
 
 void stream_stats_over(const struct stat_place *place, struct stream_record *record)
 {
     if (place->delivery)
         delivery_end(place->delivery, &record->delivery);
+    tokens_drop(place, record);
 }

@@ -14,12 +14,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct tokens;
+struct tokens_stream;
+
 /* Where the figures of an endpoint go; borrowed from the statistics. */
 struct stat_place {
     struct stats *stats;
     struct stat_set *set;
     size_t endpoint;
     struct delivery_place *delivery; /* NULL: events are not judged */
+    struct tokens *tokens; /* NULL, as stat_place_of leaves it: streams are not read for tokens */
 };
 /* The endpoint's place, made when new; `delivery` NULL: its events are not judged. */
 struct stat_place stat_place_of(struct stats *stats, struct delivery *delivery, const char *method,
@@ -33,9 +37,10 @@ struct stream_record {
     uint64_t last_event_ns;    /* 0: none on this connection yet */
     uint64_t ended_ns;         /* end of the last open stream; 0: never was open */
     struct delivery_stream *delivery;
-    uint32_t event_count;  /* since opened_ns */
-    uint8_t attempt_count; /* since the stream was first asked for; stays at 255 */
-    bool has_head : 1;     /* the latest request of this attempt was answered */
+    struct tokens_stream *tokens; /* of the open connection; load/tokens keeps it */
+    uint32_t event_count;         /* since opened_ns */
+    uint8_t attempt_count;        /* since the stream was first asked for; stays at 255 */
+    bool has_head : 1;            /* the latest request of this attempt was answered */
     bool has_first_byte : 1;
 };
 
@@ -61,8 +66,10 @@ void stream_stats_pending(const struct stat_place *place);
 /* Bytes of the body. */
 void stream_stats_body(const struct stat_place *place, struct stream_record *record, size_t len,
                        uint64_t now_ns);
-void stream_stats_event(const struct stat_place *place, struct stream_record *record,
-                        const struct sse_event *event, uint64_t now_ns);
+/* What the event says went wrong with the whole stream, borrowed until the next event; NULL:
+ * nothing. Only where streams are read for tokens. */
+const char *stream_stats_event(const struct stat_place *place, struct stream_record *record,
+                               const struct sse_event *event, uint64_t now_ns);
 /* Events a second of an open stream, once 10 s have passed since `*since_ns`; then it and
  * `*since_count` move on. Both begin at the opening. */
 void stream_stats_sample(const struct stat_place *place, const struct stream_record *record,
@@ -70,8 +77,13 @@ void stream_stats_sample(const struct stat_place *place, const struct stream_rec
 /* The end of an open stream nobody asked for. */
 void stream_stats_disconnect(const struct stat_place *place, struct stream_record *record,
                              enum error_class error_class, const char *message, uint64_t now_ns);
+/* Behind such an end: nobody takes the stream up again, though its end mark was still to come. */
+void stream_stats_incomplete(const struct stat_place *place);
+/* The end mark of an open stream. */
+void stream_stats_completed(const struct stat_place *place, struct stream_record *record,
+                            uint64_t now_ns);
 /* The end of an open stream by our choice. */
-void stream_stats_closed_by_us(const struct stat_place *place, const struct stream_record *record,
+void stream_stats_closed_by_us(const struct stat_place *place, struct stream_record *record,
                                bool is_run_end, uint64_t now_ns);
 /* The stream will not be taken up again, whatever state it was in: what is kept of it goes. */
 void stream_stats_over(const struct stat_place *place, struct stream_record *record);

@@ -39,6 +39,6 @@ void user_start(struct user *user, struct user_plan *shared, uint32_t index, uin
 /* Closes its stream as chosen by us, and frees what it owns. */
 void user_stop(struct user *user, bool is_run_end, uint64_t now_ns);
 
-_Static_assert(sizeof(struct user) <= 288, "exists once a user");
+_Static_assert(sizeof(struct user) <= 296, "exists once a user");
 
 #endif

@@ -6,6 +6,7 @@
 #include "load/feed.h"
 #include "load/network.h"
 #include "load/reporter.h"
+#include "load/tokens.h"
 #include "load/user.h"
 #include "net/loop.h"
 #include "wire/channel.h"
@@ -36,6 +37,7 @@ struct worker {
     struct rng rng; /* for authentication */
     struct stats *stats;
     struct delivery *delivery;
+    struct tokens *tokens; /* NULL: streams are not read for tokens */
     struct stream_engine *engine;
     struct request_body body, login_body;
     struct request *login_request; /* NULL: users do not log in */
@@ -183,6 +185,7 @@ static int make_requests(struct worker *worker, struct err *err)
                            &worker->rng);
         name = url_hide_userinfo(spec.url, strlen(spec.url));
         target->place = stat_place_of(worker->stats, worker->delivery, plan->request.method, name);
+        target->place.tokens = worker->tokens;
         free(name);
         worker->shared.weight_sum += plan->targets[i].weight;
     }
@@ -256,6 +259,7 @@ static int set_up(struct worker *worker, const struct frame *frame, struct err *
     }
     worker->stats = stats_new();
     worker->delivery = delivery_new(&worker->plan->checks);
+    worker->tokens = tokens_new(worker->plan);
     rng_init(&worker->rng, ~(worker->plan->seed + worker->plan->worker_index));
     if (network_open(&worker->network, worker->loop, &worker->plan->network, false, err) < 0 ||
         make_requests(worker, err) < 0 || make_login(worker, err) < 0)
@@ -396,6 +400,7 @@ static void fini(struct worker *worker)
     network_close(&worker->network);
     free(worker->users);
     delivery_free(worker->delivery);
+    tokens_free(worker->tokens);
     stats_free(worker->stats);
     feed_free(worker->feed);
     plan_free(worker->plan);

@@ -138,6 +138,24 @@ static void put_times(struct buf *out, const struct run *run, const struct live_
         put_line(out, view, colour_plain, "event gap", "none yet");
 }
 
+/* Of language models only. */
+static void put_tokens(struct buf *out, const struct run *run, const struct live_view *view)
+{
+    char p50[UNITS_TEXT_BYTES], p95[UNITS_TEXT_BYTES];
+    const char *span;
+    const struct hist *hist = choose_trend(run, METRIC_SSE_TTFT, &span);
+
+    if (hist)
+        put_line(out, view, colour_plain, "first token", "p50 %s  p95 %s ms  (%s)",
+                 figures_number(figures_trend(hist_percentile(hist, 50)), p50),
+                 figures_number(figures_trend(hist_percentile(hist, 95)), p95), span);
+    hist = choose_trend(run, METRIC_SSE_TOKENS_PER_S, &span);
+    if (hist)
+        put_line(out, view, colour_plain, "tokens/s", "p50 %s  slowest %s of an answer  (%s)",
+                 figures_number(figures_trend(hist_percentile(hist, 50)), p50),
+                 figures_number(figures_trend(hist_min(hist)), p95), span);
+}
+
 /* "connect_refused 10, status_5xx 2": the most frequent classes. */
 static uint64_t top_classes(const struct run *run, struct buf *out)
 {
@@ -212,8 +230,10 @@ void live_view_render(struct buf *out, const struct run *run, const struct live_
     put_progress(out, run, view);
     put_load(out, run, view);
     live_rows_render(out, run, view);
-    if (has_streams(run))
+    if (has_streams(run)) {
         put_times(out, run, view);
+        put_tokens(out, run, view);
+    }
     put_failures(out, run, view);
     put_workers(out, run, view);
 }

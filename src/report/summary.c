@@ -304,6 +304,7 @@ void summary_write(struct buf *out, const struct run *run, const struct outcome 
     if (has_streams || !has_rows) {
         put_streams(out, run, has_colour);
         summary_times(out, run, has_colour);
+        summary_tokens(out, run, has_colour);
         put_events(out, run, has_colour);
         summary_endpoints(out, run, has_colour);
     }

@@ -73,6 +73,14 @@ static const struct time_row time_rows[] = {
     {"recovery", METRIC_SSE_RECOVERY, NULL},
     {"life of ended streams", METRIC_SSE_DURATION, NULL},
     {"age of open streams", METRIC_SSE_OPEN_AGE, NULL},
+    {NULL, METRIC_NONE, NULL},
+};
+
+static const struct time_row token_rows[] = {
+    {"first token", METRIC_SSE_TTFT, NULL},
+    {"between tokens", METRIC_SSE_INTER_TOKEN, NULL},
+    {"tokens/s of an answer", METRIC_SSE_TOKENS_PER_S, NULL},
+    {NULL, METRIC_NONE, NULL},
 };
 
 static const struct hist *samples_of(const struct stat_set *set, enum metric metric,
@@ -103,27 +111,48 @@ static void put_time_row(struct buf *out, const char *label, const struct hist *
     (void)buf_append_byte(out, '\n');
 }
 
-void summary_times(struct buf *out, const struct run *run, bool has_colour)
+/* The rows that have samples, under a title that stands there once one has. False: none had. */
+static bool put_time_table(struct buf *out, const struct run *run, const char *name,
+                           const struct time_row *rows, bool has_colour)
 {
     bool has_title = false;
 
-    for (size_t i = 0; i < sizeof time_rows / sizeof time_rows[0]; i++) {
-        const struct time_row *row = &time_rows[i];
-        const struct hist *hist = samples_of(run->total, row->metric, row->tag);
+    for (; rows->label; rows++) {
+        const struct hist *hist = samples_of(run->total, rows->metric, rows->tag);
 
         if (!hist)
             continue;
         if (!has_title) {
             struct buf title = {0};
 
-            (void)buf_appendf(&title, "%-25s %13s %11s %11s %11s %11s %11s", "Times in ms", "count",
-                              "min", "p50", "p95", "p99", "max");
+            (void)buf_appendf(&title, "%-25s %13s %11s %11s %11s %11s %11s", name, "count", "min",
+                              "p50", "p95", "p99", "max");
             summary_title(out, buf_text(&title), has_colour);
             buf_fini(&title);
             has_title = true;
         }
-        put_time_row(out, row->label, hist);
+        put_time_row(out, rows->label, hist);
     }
+    return has_title;
+}
+
+void summary_times(struct buf *out, const struct run *run, bool has_colour)
+{
+    (void)put_time_table(out, run, "Times in ms", time_rows, has_colour);
+}
+
+void summary_tokens(struct buf *out, const struct run *run, bool has_colour)
+{
+    uint64_t all = stat_get_count(run->total, METRIC_SSE_TOKENS, NULL);
+    uint64_t by_usage = stat_get_count(run->total, METRIC_SSE_TOKENS, "counted:usage");
+    uint64_t by_chunks = stat_get_count(run->total, METRIC_SSE_TOKENS, "counted:chunks");
+    char text[UNITS_TEXT_BYTES], usage[UNITS_TEXT_BYTES], chunks[UNITS_TEXT_BYTES];
+
+    if (!put_time_table(out, run, "Tokens, times in ms", token_rows, has_colour))
+        return;
+    (void)buf_appendf(out, "  %-23s %13s   %s by usage, %s by chunks\n", "tokens",
+                      units_format_count(all, text), units_format_count(by_usage, usage),
+                      units_format_count(by_chunks, chunks));
 }
 
 static void put_percentile(struct buf *out, const struct stat_set *set, enum metric metric)

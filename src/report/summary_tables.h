@@ -26,4 +26,7 @@ void summary_rows(struct buf *out, const struct run *run, bool has_colour);
 /* The most frequent errors first. */
 void summary_errors(struct buf *out, const struct run *run, bool has_colour);
 
+/* First tokens, the time between them, their rate and number; nothing without any. */
+void summary_tokens(struct buf *out, const struct run *run, bool has_colour);
+
 #endif

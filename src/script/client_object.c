@@ -303,6 +303,7 @@ static void take_place(struct exchange_order *order, const char *name)
 
     order->place =
         stat_place_of(host->stats, host->delivery, order->method, name ? name : order->url.target);
+    order->place.tokens = host->tokens;
 }
 
 static int take_method(struct exchange_order *order, const char *method)

@@ -39,6 +39,7 @@ struct exchange_host {
     struct loop *loop;   /* borrowed */
     struct stats *stats; /* borrowed */
     struct delivery *delivery;
+    struct tokens *tokens; /* NULL: streams are not read for tokens */
     struct sse_shared *parsers;
     struct pool *streams; /* of struct exchange_stream */
     struct list open_streams;

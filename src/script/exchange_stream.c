@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "load/answer.h"
 #include "load/plan.h"
+#include "load/tokens.h"
 #include "sse/parser.h"
 
 #include <stdio.h>
@@ -23,13 +24,14 @@ struct exchange_stream {
     bool is_blind; /* past the parser's limit: the script reads on, nothing more is counted */
 };
 
-_Static_assert(sizeof(struct exchange_stream) <= 136, "exists once a stream");
+_Static_assert(sizeof(struct exchange_stream) <= 144, "exists once a stream");
 
 static void on_event(struct sse_parser *parser, const struct sse_event *event, uint64_t now_ns)
 {
     struct exchange_stream *stream = CONTAINER_OF(parser, struct exchange_stream, parser);
 
-    stream_stats_event(&stream->exchange->order.place, &stream->record, event, now_ns);
+    /* What the service says of itself there is the script's to judge. */
+    (void)stream_stats_event(&stream->exchange->order.place, &stream->record, event, now_ns);
 }
 
 static void on_comment(struct sse_parser *parser, const uint8_t *text, size_t len, uint64_t now_ns)
@@ -124,6 +126,7 @@ void exchange_host_init(struct exchange_host *host, struct loop *loop, struct st
 {
     *host = (struct exchange_host){.loop = loop, .stats = stats};
     host->delivery = delivery_new(&plan->checks);
+    host->tokens = tokens_new(plan);
     host->parsers = sse_shared_new(&parser_handlers, SSE_LIMIT_DEFAULT_BYTES);
     host->streams = pool_new(sizeof(struct exchange_stream), 0);
     list_init(&host->open_streams);
@@ -135,7 +138,9 @@ void exchange_host_fini(struct exchange_host *host)
     sse_shared_free(host->parsers);
     pool_free(host->streams);
     delivery_free(host->delivery);
+    tokens_free(host->tokens);
     host->delivery = NULL;
+    host->tokens = NULL;
     host->parsers = NULL;
     host->streams = NULL;
 }

@@ -44,6 +44,7 @@ static void add_failures(struct buf *reason, const struct run *run)
 {
     uint64_t attempts = stat_get_count(run->total, METRIC_SSE_ATTEMPTS, NULL);
     uint64_t gave_up = stat_get_count(run->total, METRIC_SSE_GAVE_UP, NULL);
+    uint64_t incomplete = stat_get_count(run->total, METRIC_SSE_INCOMPLETE, NULL);
     uint64_t passes, fails;
 
     stat_get_rate(run->total, METRIC_LOGIN_SUCCESS, "cause:first", &passes, &fails);
@@ -56,6 +57,9 @@ static void add_failures(struct buf *reason, const struct run *run)
                    fails, passes + fails, plural(passes + fails));
     if (gave_up > 0)
         add_clause(reason, "%" PRIu64 " user%s gave up reconnecting", gave_up, plural(gave_up));
+    if (incomplete > 0)
+        add_clause(reason, "%" PRIu64 " stream%s ended before the end mark", incomplete,
+                   plural(incomplete));
     add_lost_workers(reason, run);
     if (reason->len > 0)
         return;

@@ -50,6 +50,8 @@ static struct plan *make_full_plan(void)
     plan->network.key_pem = x_strdup("key");
     plan->network.is_insecure = true;
     plan->network.never_resumes = true;
+    plan->profile = PLAN_PROFILE_OPENAI;
+    plan->end_data = x_strdup("[DONE]");
     plan->feed = x_strdup("b\n1\n");
     plan->feed_bytes = 4;
     plan->events_per_stream = 7;
@@ -107,6 +109,8 @@ static void a_plan_survives_the_frame(void **state)
     assert_string_equal(got->network.unix_socket, "/tmp/s");
     assert_string_equal(got->network.connects.items[0], "h:80:g:81");
     assert_true(got->network.is_insecure);
+    assert_int_equal(got->profile, PLAN_PROFILE_OPENAI);
+    assert_string_equal(got->end_data, "[DONE]");
     assert_string_equal(got->feed, "b\n1\n");
     assert_int_equal(got->wait_max_ns, 10);
     assert_true(got->has_loop);

@@ -282,6 +282,90 @@ static void a_stream_may_follow_from_inside_a_compressed_event(void **state)
     buf_fini(&text);
 }
 
+/* --- end marks --- */
+
+#define CHUNKED STREAM "Transfer-Encoding: chunked\r\n\r\n"
+#define MARKED  "b\r\ndata: bye\n\n\r\n"
+
+static uint64_t counted(enum metric metric)
+{
+    return stat_get_count(targets[0].place.set, metric, NULL);
+}
+
+static void open_marked(const struct step *steps, size_t count)
+{
+    server_script(steps, count);
+    plan->end_data = x_strdup("bye");
+    plan->reconnect = PLAN_RECONNECT_NEVER;
+    make_engine();
+    make_target(0, "", server.port);
+    start(0);
+}
+
+static void behind_an_end_mark_the_connection_is_used_again(void **state)
+{
+    static const struct step steps[] = {{.text = CHUNKED MARKED "0\r\n\r\n"},
+                                        {.text = CHUNKED MARKED "0\r\n\r\n"}};
+
+    (void)state;
+    restarts_left = 1;
+    open_marked(steps, 2);
+    wait_for_ends(2);
+    assert_int_equal(ending, STREAM_COMPLETED);
+    assert_int_equal(failure_count, 0);
+    assert_int_equal(request_connection(1), 0);
+    assert_int_equal(counted(METRIC_SSE_COMPLETED), 2);
+    assert_int_equal(counted(METRIC_SSE_DISCONNECTS), 0);
+    assert_int_equal(counted(METRIC_SSE_CLOSED_BY_US), 0);
+}
+
+static void a_response_that_goes_on_behind_its_end_mark_is_left(void **state)
+{
+    static const struct step steps[] = {{.text = CHUNKED MARKED MARKED}};
+
+    (void)state;
+    open_marked(steps, 1);
+    wait_for_ends(1);
+    assert_int_equal(ending, STREAM_COMPLETED);
+    assert_int_equal(counted(METRIC_SSE_COMPLETED), 1);
+    assert_int_equal(counted(METRIC_SSE_EVENTS), 1);
+}
+
+static bool has_completed(const void *ctx)
+{
+    (void)ctx;
+    return counted(METRIC_SSE_COMPLETED) > 0;
+}
+
+static void a_stream_closed_behind_its_end_mark_is_counted_once(void **state)
+{
+    static const struct step steps[] = {{.text = CHUNKED MARKED}};
+
+    (void)state;
+    open_marked(steps, 1);
+    wait_until(has_completed, NULL);
+    assert_int_equal(stream.state, STREAM_OPEN);
+    stream_close(&stream, true, loop_now_ns(server.loop));
+    assert_int_equal(stream.state, STREAM_IDLE);
+    assert_int_equal(counted(METRIC_SSE_COMPLETED), 1);
+    assert_int_equal(counted(METRIC_SSE_CLOSED_BY_US), 0);
+    assert_null(stat_get_trend(targets[0].place.set, METRIC_SSE_OPEN_AGE, NULL));
+}
+
+static void a_whole_response_without_its_end_mark_has_ended_early(void **state)
+{
+    static const struct step steps[] = {{.text = CHUNKED "9\r\ndata: 1\n\n\r\n0\r\n\r\n"}};
+
+    (void)state;
+    open_marked(steps, 1);
+    wait_for_ends(1);
+    assert_int_equal(ending, STREAM_FAILED);
+    assert_int_equal(failed_as, CLASS_CLOSED_EARLY);
+    assert_int_equal(counted(METRIC_SSE_INCOMPLETE), 1);
+    assert_int_equal(counted(METRIC_SSE_GAVE_UP), 0);
+    assert_string_equal(stats_error_at(stats, 0)->message, "ended without bye");
+}
+
 #define WITH_STREAM(test) cmocka_unit_test_setup_teardown(test, open_all, close_all)
 
 int main(void)
@@ -293,6 +377,10 @@ int main(void)
         WITH_STREAM(a_login_that_was_refused_is_final),
         WITH_STREAM(a_refused_token_is_renewed_once_an_attempt),
         WITH_STREAM(a_stream_may_follow_from_inside_a_compressed_event),
+        WITH_STREAM(behind_an_end_mark_the_connection_is_used_again),
+        WITH_STREAM(a_response_that_goes_on_behind_its_end_mark_is_left),
+        WITH_STREAM(a_stream_closed_behind_its_end_mark_is_counted_once),
+        WITH_STREAM(a_whole_response_without_its_end_mark_has_ended_early),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -81,6 +81,24 @@ static void the_view_shows_the_key_figures(void **state)
     run_free(run);
 }
 
+static void tokens_are_shown_where_there_are_any(void **state)
+{
+    struct run *run = sample_pass();
+    char *text = render(run, 80, false);
+
+    (void)state;
+    assert_null(strstr(text, "token"));
+    free(text);
+    stat_time(run->total, METRIC_SSE_TTFT, NULL, 250 * CLOCK_NS_PER_MS);
+    stat_rate(run->total, METRIC_SSE_TOKENS_PER_S, NULL, 50000);
+    text = render(run, 80, false);
+    assert_non_null(strstr(text, "first token   p50 250  p95 250 ms  (whole run)\n"));
+    assert_non_null(
+        strstr(text, "tokens/s      p50 50.0  slowest 50.0 of an answer  (whole run)\n"));
+    free(text);
+    run_free(run);
+}
+
 static void trouble_is_named_with_causes_and_warnings(void **state)
 {
     struct run *run = sample_trouble();
@@ -287,6 +305,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_line_is_wider_than_the_terminal),
         cmocka_unit_test(the_view_shows_the_key_figures),
+        cmocka_unit_test(tokens_are_shown_where_there_are_any),
         cmocka_unit_test(trouble_is_named_with_causes_and_warnings),
         cmocka_unit_test(what_a_script_counts_is_shown),
         cmocka_unit_test(a_run_without_samples_and_end_can_be_shown),

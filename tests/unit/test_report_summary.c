@@ -1,5 +1,6 @@
 #include "report/summary.h"
 
+#include "base/clock.h"
 #include "report/summary_tables.h"
 #include "report_sample.h"
 #include "rows_sample.h"
@@ -214,6 +215,33 @@ static void long_addresses_of_one_host_stay_apart(void **state)
     run_free(run);
 }
 
+static void tokens_have_a_table_of_their_own(void **state)
+{
+    struct run *run = sample_pass();
+    struct outcome *outcome = outcome_judge(run, 1);
+    struct buf text = {0};
+
+    (void)state;
+    stat_time(run->total, METRIC_SSE_TTFT, NULL, 250 * CLOCK_NS_PER_MS);
+    stat_time(run->total, METRIC_SSE_INTER_TOKEN, NULL, 20 * CLOCK_NS_PER_MS);
+    stat_rate(run->total, METRIC_SSE_TOKENS_PER_S, NULL, 50000);
+    stat_count(run->total, METRIC_SSE_TOKENS, NULL, 1300);
+    stat_count(run->total, METRIC_SSE_TOKENS, "counted:usage", 1200);
+    stat_count(run->total, METRIC_SSE_TOKENS, "counted:chunks", 100);
+    summary_write(&text, run, outcome, NULL, false);
+    check_shape(&text);
+    assert_non_null(strstr(buf_text(&text), "\nTokens, times in ms "));
+    assert_non_null(strstr(buf_text(&text), "\n  first token                         1 "));
+    assert_non_null(strstr(buf_text(&text), "\n  between tokens                      1 "));
+    assert_non_null(strstr(buf_text(&text), "\n  tokens/s of an answer               1 "));
+    assert_non_null(strstr(buf_text(&text),
+                           "  tokens                          1,300   1,200 by usage, "
+                           "100 by chunks\n"));
+    outcome_free(outcome);
+    buf_fini(&text);
+    run_free(run);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,6 +253,7 @@ int main(void)
         cmocka_unit_test(colour_only_adds_escape_sequences),
         cmocka_unit_test(the_last_line_says_where_the_result_is),
         cmocka_unit_test(long_addresses_of_one_host_stay_apart),
+        cmocka_unit_test(tokens_have_a_table_of_their_own),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

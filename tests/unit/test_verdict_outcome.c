@@ -112,6 +112,19 @@ static void giving_up_fails_the_run(void **state)
     check_outcome(run_of(fill_with_gave_up), VERDICT_FAIL, 1, "2 users gave up reconnecting");
 }
 
+static void fill_with_incomplete(struct stat_set *set)
+{
+    fill_with_events(set);
+    stat_count(set, METRIC_SSE_INCOMPLETE, NULL, 3);
+}
+
+static void streams_that_ended_before_their_end_mark_fail_the_run(void **state)
+{
+    (void)state;
+    check_outcome(run_of(fill_with_incomplete), VERDICT_FAIL, 1,
+                  "3 streams ended before the end mark");
+}
+
 static void a_run_without_any_event_fails_and_says_so(void **state)
 {
     (void)state;
@@ -403,6 +416,7 @@ int main(void)
         cmocka_unit_test(a_disconnect_that_recovers_is_no_failure),
         cmocka_unit_test(a_failed_first_attempt_fails_the_run),
         cmocka_unit_test(giving_up_fails_the_run),
+        cmocka_unit_test(streams_that_ended_before_their_end_mark_fail_the_run),
         cmocka_unit_test(a_run_without_any_event_fails_and_says_so),
         cmocka_unit_test(a_lost_worker_fails_the_run),
         cmocka_unit_test(several_reasons_stand_in_one_sentence),
