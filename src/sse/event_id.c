@@ -1,0 +1,43 @@
+#include "sse/event_id.h"
+
+#include "base/hash.h"
+
+#include <stdbool.h>
+
+/* False when it is no number of at most EVENT_ID_DIGITS digits. */
+static bool read_digits(const uint8_t *text, size_t len, uint64_t *number)
+{
+    uint64_t value = 0;
+
+    if (len == 0 || len > EVENT_ID_DIGITS)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return false;
+        value = value * 10 + (uint64_t)(text[i] - '0');
+    }
+    *number = value;
+    return true;
+}
+
+struct event_id event_id_read(const uint8_t *text, size_t len)
+{
+    struct event_id id = {0};
+    size_t head = len;
+
+    while (head > 0 && text[head - 1] >= '0' && text[head - 1] <= '9')
+        head--;
+    if (!read_digits(text + head, len - head, &id.number))
+        return id;
+    if (head == 0) {
+        id.shape = EVENT_ID_NUMBER;
+    } else if (head == 1 || (text[head - 1] != '-' && text[head - 1] != ':')) {
+        id.number = 0;
+    } else if (read_digits(text, head - 1, &id.group)) {
+        id.shape = EVENT_ID_PAIR;
+    } else {
+        id.shape = EVENT_ID_PREFIXED;
+        id.group = hash_bytes(text, head, 0);
+    }
+    return id;
+}
