@@ -1,35 +1,36 @@
 #include "load/delivery.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
+#include "load/delivery_internal.h"
 #include "load/plan.h"
 #include "stats/set.h"
 
 #include <stdlib.h>
 
-struct delivery_stream {
-    uint64_t opened_ns; /* of the latest connection */
-};
-
-_Static_assert(sizeof(struct delivery_stream) <= 200, "exists once a stream");
-
-struct delivery_place {
-    struct delivery *delivery;
-    struct stat_set *set;
-};
+/* Older connections replay nothing any more. */
+enum { DELIVERY_REPLAY_MS = 5000 };
 
 struct delivery {
     const struct plan_checks *checks;
+    struct sequence_source sequence;
     struct pool *streams;
+    bool keeps_tallies;
     struct delivery_place **places; /* by endpoint; NULL: none yet */
     size_t place_count;
 };
 
-struct delivery *delivery_new(const struct plan_checks *checks)
+struct delivery *delivery_new(const struct plan_checks *checks, bool keeps_tallies)
 {
     struct delivery *delivery = x_calloc(1, sizeof *delivery);
+    size_t stream_bytes = sizeof(struct delivery_stream);
 
     delivery->checks = checks;
-    delivery->streams = pool_new(sizeof(struct delivery_stream), 0);
+    delivery->keeps_tallies = keeps_tallies;
+    sequence_source_init(&delivery->sequence, checks->event_seq);
+    if (keeps_tallies)
+        stream_bytes += sizeof(struct audit_tally);
+    delivery->streams = pool_new(stream_bytes, 0);
     return delivery;
 }
 
@@ -40,6 +41,7 @@ void delivery_free(struct delivery *delivery)
     for (size_t i = 0; i < delivery->place_count; i++)
         free(delivery->places[i]);
     free(delivery->places);
+    sequence_source_fini(&delivery->sequence);
     pool_free(delivery->streams);
     free(delivery);
 }
@@ -59,33 +61,42 @@ struct delivery_place *delivery_place_of(struct delivery *delivery, size_t endpo
         *place = x_calloc(1, sizeof **place);
         (*place)->delivery = delivery;
         (*place)->set = set;
+        sequence_place_init(&(*place)->sequence, &delivery->sequence);
     }
     return *place;
 }
 
 void delivery_flush(struct delivery *delivery, bool is_last)
 {
-    (void)delivery;
-    (void)is_last;
+    for (size_t i = 0; i < delivery->place_count; i++) {
+        struct delivery_place *place = delivery->places[i];
+
+        if (!place)
+            continue;
+        sequence_flush(place, place->set, is_last);
+    }
 }
 
 void delivery_open(struct delivery_place *place, struct delivery_stream **stream,
                    const struct delivery_opening *opening, uint64_t now_ns)
 {
-    (void)opening;
     if (!*stream)
         *stream = pool_take(place->delivery->streams);
-    if (*stream)
-        (*stream)->opened_ns = now_ns;
+    if (!*stream)
+        return;
+    (*stream)->opened_ns = now_ns;
+    sequence_reconnect(place, *stream, opening->is_resumed);
 }
 
 void delivery_event(struct delivery_place *place, struct delivery_stream **stream,
                     const struct sse_event *event, uint64_t now_ns)
 {
-    (void)place;
-    (void)stream;
-    (void)event;
-    (void)now_ns;
+    bool is_settled;
+
+    if (!*stream)
+        return;
+    is_settled = now_ns - (*stream)->opened_ns > DELIVERY_REPLAY_MS * CLOCK_NS_PER_MS;
+    sequence_event(place, *stream, event, is_settled);
 }
 
 void delivery_interrupt(struct delivery_place *place, struct delivery_stream **stream,
@@ -100,6 +111,32 @@ void delivery_end(struct delivery_place *place, struct delivery_stream **stream)
 {
     if (!*stream)
         return;
+    sequence_end(place, *stream);
     pool_give(place->delivery->streams, *stream);
     *stream = NULL;
+}
+
+bool delivery_look(struct delivery_place *place, struct delivery_stream *stream,
+                   struct delivery_view *view)
+{
+    if (!stream || !delivery_own_tally(place, stream) || place->sequence.source->is_off)
+        return false;
+    view->order = place->sequence.order.kind;
+    sequence_look(place, stream, &view->tally);
+    return true;
+}
+
+/* --- for the judgements --- */
+
+struct audit_tally *delivery_own_tally(const struct delivery_place *place,
+                                       struct delivery_stream *stream)
+{
+    return place->delivery->keeps_tallies ? (struct audit_tally *)(void *)(stream + 1) : NULL;
+}
+
+void delivery_hole(struct delivery_place *place, struct delivery_stream *stream, uint64_t from,
+                   uint64_t to, enum audit_where where)
+{
+    (void)stream;
+    place->sequence.tally.missed[where] += to - from + 1;
 }

@@ -10,6 +10,7 @@
 #ifndef CICADA_LOAD_DELIVERY_H
 #define CICADA_LOAD_DELIVERY_H
 
+#include "sse/audit.h"
 #include "sse/parser.h"
 
 #include <stdbool.h>
@@ -23,8 +24,9 @@ struct delivery;        /* of a worker */
 struct delivery_place;  /* of an endpoint */
 struct delivery_stream; /* of a stream */
 
-/* `checks` is borrowed for the life of the result, which the caller owns. */
-struct delivery *delivery_new(const struct plan_checks *checks);
+/* `checks` is borrowed for the life of the result, which the caller owns. `keeps_tallies`: each
+ * stream can be asked what was found on it, for 88 bytes more. */
+struct delivery *delivery_new(const struct plan_checks *checks, bool keeps_tallies);
 /* After the last stream is over. NULL does nothing. */
 void delivery_free(struct delivery *delivery);
 /* The place of the endpoint with this index, made when new; its findings go into `set`, which is
@@ -54,5 +56,14 @@ void delivery_interrupt(struct delivery_place *place, struct delivery_stream **s
                         uint64_t now_ns);
 /* The stream is over for good: what was open is decided, `*stream` becomes NULL. No-op on NULL. */
 void delivery_end(struct delivery_place *place, struct delivery_stream **stream);
+
+/* What the sequence audit has found on one stream. */
+struct delivery_view {
+    enum order_kind order; /* of its endpoint's ids */
+    struct audit_tally tally;
+};
+/* False where tallies are not kept, nothing is audited, or the stream is NULL. */
+bool delivery_look(struct delivery_place *place, struct delivery_stream *stream,
+                   struct delivery_view *view);
 
 #endif

@@ -258,7 +258,7 @@ static int set_up(struct worker *worker, const struct frame *frame, struct err *
             return -1;
     }
     worker->stats = stats_new();
-    worker->delivery = delivery_new(&worker->plan->checks);
+    worker->delivery = delivery_new(&worker->plan->checks, false);
     worker->tokens = tokens_new(worker->plan);
     rng_init(&worker->rng, ~(worker->plan->seed + worker->plan->worker_index));
     if (network_open(&worker->network, worker->loop, &worker->plan->network, false, err) < 0 ||

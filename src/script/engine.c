@@ -372,6 +372,7 @@ void engine_done(struct engine *engine, const struct frame_done *done)
     engine_end_streams(engine);
     tell_dropped(engine);
     reporter_stop(&engine->reporter);
+    exchange_host_end(&engine->host);
     delivery_flush(engine->host.delivery, true);
     reporter_send_last(&engine->reporter, &engine->last);
     frame_put_done(channel_out(engine->channel), done);

@@ -43,6 +43,7 @@ struct exchange_host {
     struct sse_shared *parsers;
     struct pool *streams; /* of struct exchange_stream */
     struct list open_streams;
+    struct list users; /* of struct exchange_user, those that remember streams */
     struct rng rng;
     uint32_t asking_count; /* streams asked for and not answered */
     uint32_t open_count;   /* streams open now */
@@ -64,8 +65,13 @@ struct exchange_memory {
 /* Once a second: what is sampled of open streams. */
 void exchange_host_sample(struct exchange_host *host, uint64_t now_ns);
 
-/* What a user keeps between its requests. Zero is empty. */
+/* The run is over: no stream goes on any more, open or remembered; what was open about the events
+ * of each is decided. */
+void exchange_host_end(struct exchange_host *host);
+
+/* What a user keeps between its requests. Zero is empty; not to be moved while it is not. */
 struct exchange_user {
+    struct list node; /* in the host's list once it has a memory */
     struct http_session session;
     struct exchange_memory *memory; /* owned: EXCHANGE_MEMORY_LIMIT places; NULL until needed */
     uint32_t memory_turn;

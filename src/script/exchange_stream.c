@@ -63,13 +63,15 @@ static struct exchange_memory *recall(const struct exchange_user *user, size_t e
     return NULL;
 }
 
-static void remember(struct exchange_user *user, const struct stat_place *place,
-                     const struct stream_record *record)
+static void remember(struct exchange_host *host, struct exchange_user *user,
+                     const struct stat_place *place, const struct stream_record *record)
 {
     struct exchange_memory *memory = recall(user, place->endpoint);
 
-    if (!user->memory)
+    if (!user->memory) {
         user->memory = x_calloc(EXCHANGE_MEMORY_LIMIT, sizeof *user->memory);
+        list_append(&host->users, &user->node);
+    }
     for (size_t i = 0; !memory && i < EXCHANGE_MEMORY_LIMIT; i++) {
         if (user->memory[i].record.attempt_count == 0)
             memory = &user->memory[i];
@@ -105,7 +107,7 @@ static void end_stream(struct exchange *exchange, uint64_t now_ns)
         exchange->host->asking_count--;
     if (stream->is_open)
         stream->record.ended_ns = now_ns;
-    remember(exchange->user, &exchange->order.place, &stream->record);
+    remember(exchange->host, exchange->user, &exchange->order.place, &stream->record);
     list_remove(&stream->node);
     sse_parser_fini(&stream->parser);
     pool_give(exchange->host->streams, stream);
@@ -125,11 +127,12 @@ void exchange_host_init(struct exchange_host *host, struct loop *loop, struct st
                         const struct plan *plan)
 {
     *host = (struct exchange_host){.loop = loop, .stats = stats};
-    host->delivery = delivery_new(&plan->checks);
+    host->delivery = delivery_new(&plan->checks, true);
     host->tokens = tokens_new(plan);
     host->parsers = sse_shared_new(&parser_handlers, SSE_LIMIT_DEFAULT_BYTES);
     host->streams = pool_new(sizeof(struct exchange_stream), 0);
     list_init(&host->open_streams);
+    list_init(&host->users);
     rng_init(&host->rng, ~(plan->seed + plan->worker_index));
 }
 
@@ -155,11 +158,29 @@ void exchange_host_sample(struct exchange_host *host, uint64_t now_ns)
     }
 }
 
+static void forget_all(struct exchange_user *user)
+{
+    for (size_t i = 0; user->memory && i < EXCHANGE_MEMORY_LIMIT; i++)
+        forget(&user->memory[i]);
+}
+
+void exchange_host_end(struct exchange_host *host)
+{
+    for (struct list *at = host->open_streams.next; at != &host->open_streams; at = at->next) {
+        struct exchange_stream *stream = CONTAINER_OF(at, struct exchange_stream, node);
+
+        stream_stats_over(&stream->exchange->order.place, &stream->record);
+    }
+    for (struct list *at = host->users.next; at != &host->users; at = at->next)
+        forget_all(CONTAINER_OF(at, struct exchange_user, node));
+}
+
 void exchange_user_fini(struct exchange_user *user)
 {
     http_session_close(&user->session, true);
-    for (size_t i = 0; user->memory && i < EXCHANGE_MEMORY_LIMIT; i++)
-        forget(&user->memory[i]);
+    forget_all(user);
+    if (user->memory)
+        list_remove(&user->node);
     free(user->memory);
     user->memory = NULL;
 }

@@ -446,8 +446,3 @@ void audit_end(struct audit *audit, const struct audit_sink *sink)
         end_numbers(audit, sink);
     *audit = (struct audit){0};
 }
-
-unsigned audit_open_count(const struct audit *audit)
-{
-    return audit->mode == MODE_NUMBERS ? window_open_count(&audit->numbers.window) : 0;
-}

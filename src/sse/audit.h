@@ -92,9 +92,8 @@ bool audit_add(struct audit *audit, const struct audit_sink *sink, const uint8_t
                bool is_settled);
 /* The stream reconnected: with Last-Event-ID it goes on, else it begins anew. */
 void audit_reconnect(struct audit *audit, const struct audit_sink *sink, bool is_resumed);
-/* The stream is over for good: all that is open is decided, and `audit` has seen nothing. */
+/* The stream is over for good: all that is open is decided, and `audit` has seen nothing. On a copy
+ * it tells what would be found if the stream ended now. */
 void audit_end(struct audit *audit, const struct audit_sink *sink);
-/* Numbers that would be missed if it ended now. */
-unsigned audit_open_count(const struct audit *audit);
 
 #endif

@@ -68,11 +68,6 @@ enum window_finding window_add(struct window *window, uint64_t number, window_ho
     return WINDOW_LATE;
 }
 
-unsigned window_open_count(const struct window *window)
-{
-    return window->seen == 0 ? 0 : (unsigned)__builtin_popcountll(~window->seen & covered(window));
-}
-
 void window_settle(struct window *window, window_hole_fn on_hole, void *ctx)
 {
     if (window->seen == 0)

@@ -38,8 +38,6 @@ typedef void (*window_hole_fn)(void *ctx, uint64_t from, uint64_t to);
 /* `on_hole` may be NULL. */
 enum window_finding window_add(struct window *window, uint64_t number, window_hole_fn on_hole,
                                void *ctx);
-/* Numbers inside the window that are unseen and may still come. */
-unsigned window_open_count(const struct window *window);
 /* All that is still unseen between the first and the highest number are holes, told now; none of
  * them can come late any more. */
 void window_settle(struct window *window, window_hole_fn on_hole, void *ctx);

@@ -50,7 +50,17 @@ enum metric {
     METRIC_SSE_TTFT,
     METRIC_SSE_INTER_TOKEN,
     METRIC_SSE_TOKENS_PER_S,
-    METRIC_SSE_TOKENS, /* tag counted:usage|chunks */
+    METRIC_SSE_TOKENS,    /* tag counted:usage|chunks */
+    METRIC_SSE_SEQUENCED, /* tag order:dense|declared|sparse|none|unknown */
+    METRIC_SSE_UNNUMBERED,
+    METRIC_SSE_MISSED, /* this and the next three: tag where:stream|resume */
+    METRIC_SSE_DUPLICATES,
+    METRIC_SSE_REORDERED,
+    METRIC_SSE_LOSS,
+    METRIC_SSE_SKIPPED,
+    METRIC_SSE_SEQUENCE_RESETS,
+    METRIC_SSE_RESUMES,
+    METRIC_SSE_INCLUSIVE_REPLAYS,
     METRIC_HTTP_REQS,
     METRIC_HTTP_REQ_FAILED,
     METRIC_HTTP_REQ_DURATION,

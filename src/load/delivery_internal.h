@@ -1,0 +1,34 @@
+/*
+ * load/delivery_internal.h - what an endpoint and a stream hold for each of the judgements that
+ * load/delivery calls; for those alone.
+ */
+#ifndef CICADA_LOAD_DELIVERY_INTERNAL_H
+#define CICADA_LOAD_DELIVERY_INTERNAL_H
+
+#include "load/delivery.h"
+#include "load/sequence.h"
+
+struct delivery_place {
+    struct delivery *delivery;
+    struct stat_set *set;
+    struct sequence_place sequence;
+};
+
+struct delivery_stream {
+    uint64_t opened_ns; /* of the latest connection */
+    struct audit audit;
+};
+
+_Static_assert(sizeof(struct delivery_stream) <= 200, "exists once a stream");
+
+/* The stream's own tally, kept behind it where delivery_new was asked to; else NULL. */
+struct audit_tally *delivery_own_tally(const struct delivery_place *place,
+                                       struct delivery_stream *stream);
+/*
+ * The numbers from `from` to `to` of a dense sequence did not reach `stream`, which may be over
+ * (NULL). The one place where it is decided what that means.
+ */
+void delivery_hole(struct delivery_place *place, struct delivery_stream *stream, uint64_t from,
+                   uint64_t to, enum audit_where where);
+
+#endif

@@ -1,0 +1,246 @@
+#include "load/sequence.h"
+
+#include "base/err.h"
+#include "base/json_pointer.h"
+#include "load/delivery_internal.h"
+#include "stats/set.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { TAG_BYTES = 32 };
+
+void sequence_source_init(struct sequence_source *source, const char *event_seq)
+{
+    struct err err = {0};
+
+    *source = (struct sequence_source){0};
+    if (!event_seq || strcmp(event_seq, "id") == 0)
+        return;
+    source->is_off = strcmp(event_seq, "none") == 0;
+    if (!source->is_off) {
+        source->pointer = json_pointer_new(event_seq, &err);
+        assert(source->pointer);
+    }
+}
+
+void sequence_source_fini(struct sequence_source *source)
+{
+    json_pointer_free(source->pointer);
+    *source = (struct sequence_source){0};
+}
+
+void sequence_place_init(struct sequence_place *sequence, const struct sequence_source *source)
+{
+    *sequence = (struct sequence_place){.source = source};
+    if (source->pointer)
+        sequence->order.kind = ORDER_DECLARED;
+}
+
+/* --- steps of a stream --- */
+
+struct step {
+    struct delivery_place *place;
+    struct delivery_stream *stream;
+    struct audit_tally before; /* of the endpoint, where the stream keeps a tally of its own */
+    uint64_t missed[AUDIT_WHERE_COUNT];
+};
+
+static void on_hole(void *ctx, uint64_t from, uint64_t to, enum audit_where where)
+{
+    struct step *step = ctx;
+    struct sequence_place *sequence = &step->place->sequence;
+
+    step->missed[where] += to - from + 1;
+    if (order_is_dense(sequence->order.kind))
+        delivery_hole(step->place, step->stream, from, to, where);
+    else if (sequence->order.kind == ORDER_UNKNOWN && sequence->held_count < SEQUENCE_HELD_LIMIT)
+        sequence->held[sequence->held_count++] = (struct sequence_hole){from, to, where};
+}
+
+static struct audit_sink begin(struct step *step)
+{
+    struct sequence_place *sequence = &step->place->sequence;
+
+    if (delivery_own_tally(step->place, step->stream))
+        step->before = sequence->tally;
+    return (struct audit_sink){&sequence->order, &sequence->tally, on_hole, step};
+}
+
+/* What the step found is the stream's too. */
+static void finish(const struct step *step)
+{
+    struct audit_tally *own = delivery_own_tally(step->place, step->stream);
+    const struct audit_tally *now = &step->place->sequence.tally, *before = &step->before;
+
+    if (!own)
+        return;
+    own->received += now->received - before->received;
+    own->resets += now->resets - before->resets;
+    own->resumes += now->resumes - before->resumes;
+    own->inclusive += now->inclusive - before->inclusive;
+    for (int where = 0; where < AUDIT_WHERE_COUNT; where++) {
+        own->missed[where] += step->missed[where];
+        own->duplicates[where] += now->duplicates[where] - before->duplicates[where];
+        own->reordered[where] += now->reordered[where] - before->reordered[where];
+    }
+}
+
+static void judge(struct delivery_place *place, struct delivery_stream *stream, const uint8_t *text,
+                  size_t len, bool is_settled)
+{
+    struct step step = {.place = place, .stream = stream};
+    struct audit_sink sink = begin(&step);
+
+    if (!audit_add(&stream->audit, &sink, text, len, is_settled))
+        place->sequence.unnumbered_count++;
+    finish(&step);
+}
+
+void sequence_event(struct delivery_place *place, struct delivery_stream *stream,
+                    const struct sse_event *event, bool is_settled)
+{
+    const struct sequence_source *source = place->sequence.source;
+    struct json_peek value;
+
+    if (source->is_off)
+        return;
+    if (!source->pointer) {
+        if (event->has_id && event->id_bytes > 0)
+            judge(place, stream, event->id, event->id_bytes, is_settled);
+    } else if (json_peek(event->data, event->data_bytes, source->pointer, &value) &&
+               (value.kind == JSON_KIND_NUMBER || value.kind == JSON_KIND_TEXT)) {
+        judge(place, stream, value.bytes, value.len, is_settled);
+    } else {
+        place->sequence.unnumbered_count++;
+    }
+}
+
+void sequence_reconnect(struct delivery_place *place, struct delivery_stream *stream,
+                        bool is_resumed)
+{
+    struct step step = {.place = place, .stream = stream};
+    struct audit_sink sink = begin(&step);
+
+    audit_reconnect(&stream->audit, &sink, is_resumed);
+    finish(&step);
+}
+
+void sequence_end(struct delivery_place *place, struct delivery_stream *stream)
+{
+    struct step step = {.place = place, .stream = stream};
+    struct audit_sink sink = begin(&step);
+
+    audit_end(&stream->audit, &sink);
+    finish(&step);
+}
+
+static void on_own_hole(void *ctx, uint64_t from, uint64_t to, enum audit_where where)
+{
+    struct audit_tally *tally = ctx;
+
+    tally->missed[where] += to - from + 1;
+}
+
+void sequence_look(struct delivery_place *place, struct delivery_stream *stream,
+                   struct audit_tally *tally)
+{
+    struct audit copy = stream->audit;
+    struct audit_sink sink = {&place->sequence.order, tally, on_own_hole, tally};
+
+    *tally = *delivery_own_tally(place, stream);
+    audit_end(&copy, &sink);
+}
+
+/* --- metrics --- */
+
+static void release_held(struct delivery_place *place)
+{
+    struct sequence_place *sequence = &place->sequence;
+
+    for (uint32_t i = 0; i < sequence->held_count && order_is_dense(sequence->order.kind); i++) {
+        const struct sequence_hole *hole = &sequence->held[i];
+
+        delivery_hole(place, NULL, hole->from, hole->to, hole->where);
+    }
+    sequence->held_count = 0;
+}
+
+static void put(struct stat_set *set, enum metric metric, const char *tag, uint64_t count)
+{
+    if (count > 0)
+        stat_count(set, metric, tag, count);
+}
+
+static void put_where(struct stat_set *set, enum metric metric,
+                      const uint64_t counts[AUDIT_WHERE_COUNT])
+{
+    put(set, metric, NULL, counts[AUDIT_STREAM] + counts[AUDIT_RESUME]);
+    put(set, metric, "where:stream", counts[AUDIT_STREAM]);
+    put(set, metric, "where:resume", counts[AUDIT_RESUME]);
+}
+
+/* A replay is known to be one only at its end, perhaps after a flush: its events are taken off the
+ * next ones. */
+static uint64_t take_distinct(struct sequence_place *sequence)
+{
+    const struct audit_tally *tally = &sequence->tally;
+    uint64_t repeated =
+        sequence->repeated_due + tally->duplicates[AUDIT_STREAM] + tally->duplicates[AUDIT_RESUME];
+    uint64_t taken = repeated < tally->received ? repeated : tally->received;
+
+    sequence->repeated_due = repeated - taken;
+    return tally->received - taken;
+}
+
+static void put_loss(struct stat_set *set, struct sequence_place *sequence)
+{
+    const uint64_t *missed = sequence->tally.missed;
+    uint64_t received = take_distinct(sequence);
+
+    if (missed[AUDIT_STREAM] + missed[AUDIT_RESUME] + received == 0)
+        return;
+    stat_passes(set, METRIC_SSE_LOSS, NULL, missed[AUDIT_STREAM] + missed[AUDIT_RESUME], received);
+    stat_passes(set, METRIC_SSE_LOSS, "where:stream", missed[AUDIT_STREAM], received);
+    stat_passes(set, METRIC_SSE_LOSS, "where:resume", missed[AUDIT_RESUME], received);
+}
+
+/* Of what was judged as if the ids were dense, only that which holds for their order as well. */
+static void drop_unproven(struct audit_tally *tally, enum order_kind kind)
+{
+    if (order_is_dense(kind))
+        return;
+    tally->missed[AUDIT_STREAM] = tally->missed[AUDIT_RESUME] = tally->resets = 0;
+    if (kind != ORDER_SPARSE)
+        tally->reordered[AUDIT_STREAM] = tally->reordered[AUDIT_RESUME] = 0;
+}
+
+void sequence_flush(struct delivery_place *place, struct stat_set *set, bool is_last)
+{
+    struct sequence_place *sequence = &place->sequence;
+    struct order *order = &sequence->order;
+    struct audit_tally *tally = &sequence->tally;
+    char tag[TAG_BYTES];
+
+    put(set, METRIC_SSE_UNNUMBERED, NULL, sequence->unnumbered_count);
+    sequence->unnumbered_count = 0;
+    if (is_last)
+        order_conclude(order);
+    if (order->kind == ORDER_UNKNOWN && !is_last)
+        return;
+    release_held(place);
+    drop_unproven(tally, order->kind);
+    (void)snprintf(tag, sizeof tag, "order:%s", order_name(order->kind));
+    put(set, METRIC_SSE_SEQUENCED, NULL, tally->received);
+    put(set, METRIC_SSE_SEQUENCED, tag, tally->received);
+    put_where(set, METRIC_SSE_MISSED, tally->missed);
+    put_where(set, METRIC_SSE_DUPLICATES, tally->duplicates);
+    put_where(set, METRIC_SSE_REORDERED, tally->reordered);
+    put(set, METRIC_SSE_SEQUENCE_RESETS, NULL, tally->resets);
+    put(set, METRIC_SSE_RESUMES, NULL, tally->resumes);
+    put(set, METRIC_SSE_INCLUSIVE_REPLAYS, NULL, tally->inclusive);
+    if (order_is_dense(order->kind))
+        put_loss(set, sequence);
+    *tally = (struct audit_tally){0};
+}
