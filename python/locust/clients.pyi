@@ -5,7 +5,7 @@ from http.cookiejar import CookieJar
 from typing import Any, Literal, Optional, Union, overload
 
 import requests
-from locust.http_sse import Event, EventSource, Until
+from locust.http_sse import Audit, Event, EventSource, Until
 
 Timeout = Union[float, tuple[Optional[float], Optional[float]], None]
 Params = Union[Mapping[str, Any], Iterable[tuple[str, Any]], str, bytes, None]
@@ -15,6 +15,8 @@ class LocustResponse(requests.Response):
     @property
     def error(self) -> Optional[BaseException]: ...
     def iter_events(self) -> Iterator[Event]: ...
+    @property
+    def audit(self) -> Optional[Audit]: ...
     def success(self) -> None: ...
     def failure(self, exc: object = None) -> None: ...
 

@@ -225,6 +225,11 @@ class FastResponse:
         content = self.content
         return split_lines([str(content, encoding, "replace") if encoding else content], delimiter)
 
+    @property
+    def audit(self):
+        """What was found about the events of the stream so far; None where it is no event stream."""
+        return self._native.audit if self._native is not None else None
+
     def iter_events(self):
         """Events as the standard for text/event-stream has them, as they arrive."""
         return self._native.events() if self._native is not None else iter(())

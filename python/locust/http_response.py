@@ -65,7 +65,7 @@ class Hop:
     elapsed = total = 0.0
     is_open = False
     buffered = 0
-    error = None
+    error = audit = None
 
     def __init__(self, status, url, headers):
         self.status = status
@@ -356,6 +356,11 @@ class LocustResponse(requests.Response if requests is not None else object):
     def iter_events(self):
         """Events as the standard for text/event-stream has them, as they arrive."""
         return self._native.events() if self._consume() else iter(())
+
+    @property
+    def audit(self):
+        """What was found about the events of the stream so far; None where it is no event stream."""
+        return self._native.audit if self._native is not None else None
 
     def close(self):
         """Ends the stream; what was not read is lost."""

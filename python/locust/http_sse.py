@@ -64,6 +64,11 @@ class EventSource:
         self._is_closed = True
         self.response.close()
 
+    @property
+    def audit(self):
+        """What was found about the events so far, over all connections where they resume."""
+        return self.response.audit
+
     def _headers(self):
         headers = dict(self._asked[2])
         names = {name.lower() for name in headers}

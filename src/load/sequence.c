@@ -136,6 +136,16 @@ void sequence_end(struct delivery_place *place, struct delivery_stream *stream)
     finish(&step);
 }
 
+/* Of what was judged as if the ids were dense, only that which holds for their order as well. */
+static void drop_unproven(struct audit_tally *tally, enum order_kind kind)
+{
+    if (order_is_dense(kind))
+        return;
+    tally->missed[AUDIT_STREAM] = tally->missed[AUDIT_RESUME] = tally->resets = 0;
+    if (kind != ORDER_SPARSE)
+        tally->reordered[AUDIT_STREAM] = tally->reordered[AUDIT_RESUME] = 0;
+}
+
 static void on_own_hole(void *ctx, uint64_t from, uint64_t to, enum audit_where where)
 {
     struct audit_tally *tally = ctx;
@@ -151,6 +161,8 @@ void sequence_look(struct delivery_place *place, struct delivery_stream *stream,
 
     *tally = *delivery_own_tally(place, stream);
     audit_end(&copy, &sink);
+    if (place->sequence.order.kind != ORDER_UNKNOWN)
+        drop_unproven(tally, place->sequence.order.kind);
 }
 
 /* --- metrics --- */
@@ -204,16 +216,6 @@ static void put_loss(struct stat_set *set, struct sequence_place *sequence)
     stat_passes(set, METRIC_SSE_LOSS, NULL, missed[AUDIT_STREAM] + missed[AUDIT_RESUME], received);
     stat_passes(set, METRIC_SSE_LOSS, "where:stream", missed[AUDIT_STREAM], received);
     stat_passes(set, METRIC_SSE_LOSS, "where:resume", missed[AUDIT_RESUME], received);
-}
-
-/* Of what was judged as if the ids were dense, only that which holds for their order as well. */
-static void drop_unproven(struct audit_tally *tally, enum order_kind kind)
-{
-    if (order_is_dense(kind))
-        return;
-    tally->missed[AUDIT_STREAM] = tally->missed[AUDIT_RESUME] = tally->resets = 0;
-    if (kind != ORDER_SPARSE)
-        tally->reordered[AUDIT_STREAM] = tally->reordered[AUDIT_RESUME] = 0;
 }
 
 void sequence_flush(struct delivery_place *place, struct stat_set *set, bool is_last)

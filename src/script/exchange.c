@@ -429,6 +429,7 @@ void exchange_fini(struct exchange *exchange)
     free(exchange->headers);
     free(exchange->message);
     free(exchange->reason);
+    free(exchange->view);
     exchange_order_fini(&exchange->order);
     buf_fini(&exchange->body);
     drop_marks(exchange);

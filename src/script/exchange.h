@@ -135,7 +135,8 @@ struct exchange {
     struct exchange_order order; /* its message goes once answered */
     struct fetch_order fetch_order;
     struct timer timer;
-    struct exchange_stream *stream;                 /* owned; NULL: no event stream */
+    struct exchange_stream *stream; /* owned; NULL: no event stream, or over */
+    struct delivery_view *view;     /* owned: what was found on it by its end; NULL: nothing */
     void (*on_progress)(struct exchange *exchange); /* the head, bytes or the end came */
     struct exchange_hop *hops;                      /* owned */
     uint32_t hop_count;
@@ -204,6 +205,9 @@ void exchange_take(struct exchange *exchange, size_t len);
 /* The rest of the body is wanted as a whole, or piece by piece again: a whole one is held up to
  * EXCHANGE_BODY_LIMIT_BYTES, and of its pieces nobody is told. */
 void exchange_want_whole(struct exchange *exchange, bool is_whole);
+/* What the audit says of the stream that this is a part of: now, or as it was when this ended.
+ * False where it is none, or is not audited. */
+bool exchange_audit(struct exchange *exchange, struct delivery_view *view);
 /* Somebody waits from now on: fails as timeout_read unless something comes within the order's
  * read_timeout_ns. */
 void exchange_await(struct exchange *exchange);

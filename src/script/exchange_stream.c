@@ -96,11 +96,32 @@ static void open_stream(struct exchange *exchange, uint64_t now_ns)
                            &opening, now_ns);
 }
 
+bool exchange_audit(struct exchange *exchange, struct delivery_view *view)
+{
+    if (exchange->stream)
+        return exchange->stream->is_open && delivery_look(exchange->order.place.delivery,
+                                                          exchange->stream->record.delivery, view);
+    if (exchange->view)
+        *view = *exchange->view;
+    return exchange->view != NULL;
+}
+
+static void keep_audit(struct exchange *exchange)
+{
+    struct delivery_view view;
+
+    if (!exchange_audit(exchange, &view))
+        return;
+    exchange->view = x_malloc(sizeof view);
+    *exchange->view = view;
+}
+
 /* The figures are complete: what the next one needs is kept with the user. */
 static void end_stream(struct exchange *exchange, uint64_t now_ns)
 {
     struct exchange_stream *stream = exchange->stream;
 
+    keep_audit(exchange);
     if (stream->is_open)
         exchange->host->open_count--;
     else

@@ -39,7 +39,7 @@ PyMODINIT_FUNC PyInit__cicada(void)
 
     if (!module)
         return NULL;
-    if (add_types(module) < 0 || rows_functions_add(module) < 0 ||
+    if (add_types(module) < 0 || audit_types_add(module) < 0 || rows_functions_add(module) < 0 ||
         PyModule_AddStringConstant(module, "__version__", CICADA_VERSION) < 0) {
         Py_DECREF(module);
         return NULL;

@@ -16,6 +16,7 @@
 typedef struct _object PyObject;
 typedef struct _typeobject PyTypeObject;
 
+struct delivery_view;
 struct exchange;
 
 /* --- engine_object.c --- */
@@ -68,6 +69,10 @@ extern PyTypeObject EventsType;
 extern PyTypeObject EventType;
 struct sse_shared *events_parsers_new(void);
 PyObject *events_object_new(PyObject *response);
+
+/* --- audit_object.c --- */
+int audit_types_add(PyObject *module);
+PyObject *audit_object_new(const struct delivery_view *view);
 
 /* --- rows_functions.c --- the functions record, rows, errors, ... added to the module. */
 int rows_functions_add(PyObject *module);

@@ -379,6 +379,17 @@ static PyObject *get_tls(PyObject *object, void *closure)
     return PyFloat_FromDouble(response_exchange(object)->fetch.exchange.tls_us / 1e6);
 }
 
+static PyObject *get_audit(PyObject *object, void *closure)
+{
+    struct exchange *exchange = response_exchange(object);
+    struct delivery_view view;
+
+    (void)closure;
+    if (!engine_core_owns(exchange->host) || !exchange_audit(exchange, &view))
+        Py_RETURN_NONE;
+    return audit_object_new(&view);
+}
+
 static PyObject *get_is_open(PyObject *object, void *closure)
 {
     (void)closure;
@@ -441,6 +452,7 @@ static PyGetSetDef response_getset[] = {
     {"connect_s", get_connect, NULL, "seconds to connect", NULL},
     {"tls_s", get_tls, NULL, "seconds of the handshake", NULL},
     {"content", get_content, NULL, "the whole body", NULL},
+    {"audit", get_audit, NULL, "Audit of an event stream, else None", NULL},
     {"is_open", get_is_open, NULL, "the body is still coming", NULL},
     {"buffered", get_buffered, NULL, "bytes that wait to be read", NULL},
     {"read_timeout", get_read_timeout, set_read_timeout, "longest silence in seconds", NULL},

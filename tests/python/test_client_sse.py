@@ -144,6 +144,60 @@ def left_early(session, rows):
     return [closed, list(source)]
 
 
+def _told(audit):
+    return audit and [*audit[:8], *map(list, audit[8:])]
+
+
+@probe
+def audited(session, rows):
+    source = session.sse("/faulty")
+    first = next(iter(source))
+    early = source.audit.received >= 1 and first.id == "1"
+    list(source)
+    read = session.get("/faulty", stream=True, headers={"Accept": "text/event-stream"})
+    lines = len(list(read.iter_lines()))
+    return [early, _told(source.audit), source.audit.missed, source.audit.stream.reordered,
+            _told(read.audit), lines > 50, _told(session.get("/faulty").audit)]
+
+
+@probe
+def audited_over_reconnects(session, rows):
+    source = session.sse("/with_gaps", reconnect=2)
+    return [len(list(source)), _told(source.audit)]
+
+
+@probe
+def audited_without_losses(session, rows):
+    source = session.sse("/redis")
+    list(source)
+    return _told(source.audit)
+
+
+@probe
+def nothing_to_audit(session, rows):
+    session.sse("/html").close()
+    answers = [session.get("/five").audit, session.get("/html").audit, session.sse("/html").audit]
+    session.base_url = "http://127.0.0.1:1"
+    return [_told(answers[0]), *answers[1:], session.sse("/x").audit, session.get("/x").audit]
+
+
+def _blocks(ids):
+    return chunk("".join(f"id: {each}\ndata: x\n\n" for each in ids))
+
+
+def _faulty():
+    """Without 31 and 32, 40 twice, 50 behind 51."""
+    ids = [*range(1, 31), *range(33, 41), 40, *range(41, 50), 51, 50, *range(52, 55)]
+    return [HEAD, _blocks(ids), LAST]
+
+
+def _with_gaps(asked):
+    """Behind the first connection two are left out, behind the second one none, but one again."""
+    last = int(asked.get("last-event-id") or 0)
+    first = {0: 1, 30: 33, 62: 62}.get(last, 100)
+    return [HEAD, chunk("retry: 1\n"), _blocks(range(first, first + 30)), LAST]
+
+
 def _five():
     yield HEAD
     for number in range(1, 6):
@@ -172,6 +226,12 @@ def respond(asked):
     once = chunk("retry: 10\nid: 7\ndata: x\n\n")
     if path == "five":
         return _five()
+    if path == "faulty":
+        return _faulty()
+    if path == "with_gaps":
+        return _with_gaps(asked)
+    if path == "redis":
+        return [HEAD, _blocks(f"{1700000000000 + 7 * n}-0" for n in range(60)), LAST]
     if path == "cut":
         return [HEAD, chunk("id: 9\ndata: 1\n\n"), None]
     if path == "html":
@@ -265,6 +325,25 @@ class Sse(unittest.TestCase):
 
     def test_silence_raises(self):
         self.assertEqual(self.ours["silence"], ["ConnectionError", True])
+
+    def test_audit_says_what_was_found(self):
+        early, told, missed, reordered, read, has_lines, whole = self.ours["audited"]
+        found = [53, 2, 1, 1, 0, 0, 0, "dense", [2, 1, 1], [0, 0, 0]]
+        self.assertEqual([told, read, whole], [found] * 3)
+        self.assertEqual([early, missed, reordered, has_lines], [True, 2, 1, True])
+
+    def test_audit_goes_on_over_reconnects(self):
+        self.assertEqual(self.ours["audited_over_reconnects"], [
+            90, [90, 2, 1, 0, 0, 2, 1, "dense", [0, 0, 0], [2, 1, 0]]])
+
+    def test_audit_names_no_loss_that_ids_cannot_prove(self):
+        self.assertEqual(self.ours["audited_without_losses"], [
+            60, None, 0, 0, 0, 0, 0, "sparse", [None, 0, 0], [None, 0, 0]])
+
+    def test_other_responses_have_no_audit(self):
+        five, *others = self.ours["nothing_to_audit"]
+        self.assertEqual(five[:2] + five[7:8], [5, 0, "unknown"])
+        self.assertEqual(others, [None] * 4)
 
     def test_leaving_closes_the_stream(self):
         self.assertEqual(self.ours["left_early"], [3, []])

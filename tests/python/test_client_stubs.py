@@ -12,7 +12,8 @@ import client_support
 PACKAGE = os.path.join(client_support.ROOT, "python", "locust")
 STUBS = {"locust.clients": "clients.pyi", "locust.http_sse": "http_sse.pyi",
          "locust.contrib.fasthttp": "contrib/fasthttp.pyi"}
-OF_THE_ENGINE = {("locust.http_sse", "Event"): "_cicada.Event"}
+OF_THE_ENGINE = {("locust.http_sse", name): f"_cicada.{name}"
+                 for name in ("Event", "Audit", "AuditPart")}
 
 
 def parameters_of(function):

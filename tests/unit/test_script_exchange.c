@@ -277,6 +277,35 @@ static void a_resumed_stream_is_linked_to_the_one_before(void **state)
     assert_int_equal(hist_count(stat_get_trend(figures(), METRIC_SSE_RECOVERY, NULL)), 1);
 }
 
+/* It is kept for one that resumes it; the run's end decides what is open about its events. */
+static void what_a_stream_missed_is_told_and_decided_at_the_end(void **state)
+{
+    static const struct step steps[] = {{.text = STREAM "data: 1\n\ndata: 2\n\ndata: 5\n\n"}};
+    struct exchange_order made = order("");
+    struct delivery_view view;
+
+    (void)state;
+    SCRIPT(steps);
+    delivery_free(host.delivery);
+    plan->checks.event_seq = x_strdup(""); /* the number is all there is in the data */
+    host.delivery = delivery_new(&plan->checks, true);
+    made.place = stat_place_of(stats, host.delivery, "GET", "/a");
+    made.is_streamed = true;
+    assert_false(exchange_audit(&exchange, &view));
+    start(made);
+    wait_for_bytes(strlen("data: 1\n\n") * 3);
+    assert_true(exchange_audit(&exchange, &view));
+    assert_int_equal(view.tally.received, 3);
+    exchange_close(&exchange, true);
+    assert_true(exchange_audit(&exchange, &view));
+    assert_int_equal(view.tally.missed[AUDIT_STREAM], 2);
+    delivery_flush(host.delivery, false);
+    assert_int_equal(count(METRIC_SSE_MISSED, NULL), 0);
+    exchange_host_end(&host);
+    delivery_flush(host.delivery, true);
+    assert_int_equal(count(METRIC_SSE_MISSED, NULL), 2);
+}
+
 static void a_stream_that_the_server_ends_is_a_disconnect(void **state)
 {
     static const struct step steps[] = {{.text = STREAM EVENT, .then = THEN_CLOSE}};
@@ -487,6 +516,7 @@ int main(void)
         WITH_HOST(redirects_are_history),
         WITH_HOST(an_event_stream_is_counted_whether_asked_for_or_not),
         WITH_HOST(a_resumed_stream_is_linked_to_the_one_before),
+        WITH_HOST(what_a_stream_missed_is_told_and_decided_at_the_end),
         WITH_HOST(a_stream_that_the_server_ends_is_a_disconnect),
         WITH_HOST(an_answer_that_is_no_stream_is_refused),
         WITH_HOST(an_exchange_is_timed_once),
