@@ -15,6 +15,10 @@ static const uint64_t CLOCK_NEVER_NS = UINT64_MAX;
 uint64_t clock_now_ns(void);
 /* Wall clock, milliseconds since 1970-01-01 UTC, with a fraction. */
 double clock_unix_ms(void);
+/* The wall clock in nanoseconds since 1970 less CLOCK_MONOTONIC; the best of a few readings. */
+int64_t clock_wall_base_ns(void);
+/* How long ago the wall clock showed `unix_ns`; 0 for the future. */
+uint64_t clock_wall_age_ns(uint64_t unix_ns);
 /* CPU time of this process, user and system, in nanoseconds. */
 uint64_t clock_cpu_ns(void);
 /* start + span without wrapping past CLOCK_NEVER_NS. */

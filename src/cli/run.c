@@ -101,6 +101,7 @@ static int fill_connection(const struct run_settings *settings, struct plan *pla
 {
     struct plan_network *network = &plan->network;
 
+    network->wants_kernel_times = settings->checks.wants_kernel_times;
     network->local_addresses = settings->local_address ? x_strdup(settings->local_address) : NULL;
     plan->log_level = (uint8_t)log_level_find(run_log_choices[settings->log_level]);
     if (getrandom(&plan->seed, sizeof plan->seed, 0) != (ssize_t)sizeof plan->seed)
@@ -280,7 +281,7 @@ static int run_execute(const struct command_input *input, struct err *err)
     if (options_check_scope(input->options, SCOPE_URL, err) == 0 &&
         check_host(settings, err) == 0 && make_plan(input, plan, &feed_rows, err) == 0 &&
         check_settings(input, err) == 0 && run_targets_resolve(plan, &reach, err) == 0 &&
-        run_limits_check_ports(settings, &reach, err) == 0 &&
+        run_limits_check_ports(settings, &reach, err) == 0 && check_clock_answers(plan, err) == 0 &&
         ask_for_public(settings, &reach, err) == 0)
         status = start(input, plan, feed_rows, err);
     plan_free(plan);

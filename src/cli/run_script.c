@@ -68,6 +68,7 @@ static int fill_plan(const struct command_input *input, const struct run_setting
         connection.headers_timeout_ns = CLOCK_NEVER_NS;
     if (!was_given(input->options, "read-timeout"))
         connection.read_timeout_ns = CLOCK_NEVER_NS;
+    plan->network.wants_kernel_times = settings->checks.wants_kernel_times;
     plan->network.local_addresses =
         settings->local_address ? x_strdup(settings->local_address) : NULL;
     plan->log_level = (uint8_t)log_level_find(run_log_choices[settings->log_level]);
@@ -199,7 +200,7 @@ int run_script_start(const struct script_source *source, const struct script *sc
     int status = -1;
 
     if (fill_plan(source->input, settings, plan, err) < 0 || check_host(settings, err) < 0 ||
-        check_outputs(settings, err) < 0)
+        check_outputs(settings, err) < 0 || check_clock_answers(plan, err) < 0)
         goto out;
     warn_of_shape(source->input, script);
     run = control(source, script, plan, &recorder, err);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "fleet/controller_internal.h"
+#include "http/url.h"
 #include "load/plan.h"
 #include "report/live.h"
 
@@ -266,7 +267,8 @@ static void add_tick(struct controller_worker *worker, const struct frame_tick *
                               .open = tick->open,
                               .connecting = tick->connecting,
                               .cpu_ratio = tick->cpu_ratio,
-                              .rss_bytes = tick->rss_bytes};
+                              .rss_bytes = tick->rss_bytes,
+                              .clock = tick->clock};
 
     if (worker->is_lead)
         run_add_lead_rows(run, stats_rows(delta));
@@ -447,6 +449,9 @@ static struct run *describe_run(const struct controller_config *config)
     run->info.id = x_asprintf("%s-%04x", stamp, (unsigned)(config->plan->seed & 0xffff));
     run->info.target = x_strdup(config->target);
     run->info.command = x_strdup(config->command);
+    if (config->plan->checks.clock_url)
+        run->info.clock_url = url_hide_userinfo(config->plan->checks.clock_url,
+                                                strlen(config->plan->checks.clock_url));
     run->info.started_unix_ms = clock_unix_ms();
     run->info.planned_ns = config->run_time_ns;
     run->info.ramp_ns = (uint64_t)(ramp_s * (double)CLOCK_NS_PER_S);

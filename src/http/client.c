@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "http/client_connection.h"
+#include "net/tcp.h"
 
 #include <stdlib.h>
 #include <sys/random.h>
@@ -251,4 +252,10 @@ bool http_exchange_get_tls(const struct http_exchange *exchange, struct tls_fact
 {
     return exchange->conn && exchange->conn->is_made &&
            tls_get_facts(&exchange->conn->transport, facts);
+}
+
+bool http_exchange_get_peer(const struct http_exchange *exchange, struct address *peer)
+{
+    return exchange->conn && exchange->conn->is_made &&
+           tcp_peer_address(exchange->conn->transport.fd, peer) == 0;
 }

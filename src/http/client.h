@@ -23,6 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct address;
 struct http_body;
 struct http_client;
 struct http_exchange;
@@ -108,6 +109,8 @@ void http_exchange_resume(struct http_exchange *exchange);
 void http_client_keep_only(struct http_session *session, const struct http_origin *origin);
 /* Closes the connections that a session keeps. */
 void http_client_close_idle(struct http_session *session, bool with_reset);
+/* The address its connection leads to; false when there is none that stands. */
+bool http_exchange_get_peer(const struct http_exchange *exchange, struct address *peer);
 /* What TLS agreed on for its connection; false without TLS, and when not under way. */
 bool http_exchange_get_tls(const struct http_exchange *exchange, struct tls_facts *facts);
 

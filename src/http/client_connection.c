@@ -265,6 +265,15 @@ void client_connection_rearm(struct http_conn *conn)
     fail(conn, CLASS_LOCAL_LIMIT, text, loop_now_ns(loop));
 }
 
+/* Where the kernel says when it had the bytes, that is their time: but not before what came or went
+ * earlier on this connection, whatever is done to the wall clock meanwhile. */
+static void note_receipt(struct http_conn *conn, uint64_t now_ns)
+{
+    uint64_t received_ns = transport_received_ns(&conn->transport, now_ns);
+
+    conn->last_read_ns = received_ns > conn->last_read_ns ? received_ns : conn->last_read_ns;
+}
+
 /* Reads what is there: once is enough unless the socket may hold more or the peer is leaving. */
 static void read_response(struct http_conn *conn, unsigned ready)
 {
@@ -281,7 +290,7 @@ static void read_response(struct http_conn *conn, unsigned ready)
 
         switch (transport_read(&conn->transport, buffer, cap, &len)) {
         case IO_OK:
-            conn->last_read_ns = loop_refresh_ns(loop);
+            note_receipt(conn, loop_refresh_ns(loop));
             is_last = !conn->transport.may_hold_more && !(ready & LOOP_HANGUP);
             if (!feed(conn, buffer, len, is_last) || is_last)
                 return;

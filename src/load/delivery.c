@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "load/clock_probe.h"
 #include "load/delivery_internal.h"
 #include "load/plan.h"
 #include "stats/set.h"
@@ -18,6 +19,8 @@ struct delivery {
     bool keeps_tallies;
     struct delivery_place **places; /* by endpoint; NULL: none yet */
     size_t place_count;
+    struct lateness_rules lateness;
+    struct clock_probe *probe; /* borrowed; NULL: no latencies are taken */
 };
 
 struct delivery *delivery_new(const struct plan_checks *checks, bool keeps_tallies)
@@ -26,6 +29,7 @@ struct delivery *delivery_new(const struct plan_checks *checks, bool keeps_talli
     size_t stream_bytes = sizeof(struct delivery_stream);
 
     delivery->checks = checks;
+    delivery->lateness.stale_ns = checks->stale_ns;
     delivery->keeps_tallies = keeps_tallies;
     sequence_source_init(&delivery->sequence, checks->event_seq);
     if (keeps_tallies)
@@ -43,7 +47,21 @@ void delivery_free(struct delivery *delivery)
     free(delivery->places);
     sequence_source_fini(&delivery->sequence);
     pool_free(delivery->streams);
+    event_time_source_fini(&delivery->lateness.source);
     free(delivery);
+}
+
+void delivery_use_clock(struct delivery *delivery, struct clock_probe *probe)
+{
+    struct err err;
+
+    if (!delivery->checks->event_time)
+        return;
+    /* The controller has checked it. */
+    if (event_time_parse(delivery->checks->event_time, &delivery->lateness.source, &err) < 0)
+        return;
+    delivery->lateness.clock = clock_probe_clock(probe);
+    delivery->probe = probe;
 }
 
 struct delivery_place *delivery_place_of(struct delivery *delivery, size_t endpoint,
@@ -74,29 +92,43 @@ void delivery_flush(struct delivery *delivery, bool is_last)
         if (!place)
             continue;
         sequence_flush(place, place->set, is_last);
+        if (delivery->probe)
+            lateness_flush(&place->lateness, place->set);
     }
 }
 
 void delivery_open(struct delivery_place *place, struct delivery_stream **stream,
                    const struct delivery_opening *opening, uint64_t now_ns)
 {
+    const struct delivery *delivery = place->delivery;
+
     if (!*stream)
-        *stream = pool_take(place->delivery->streams);
+        *stream = pool_take(delivery->streams);
     if (!*stream)
         return;
-    (*stream)->opened_ns = now_ns;
+    (*stream)->opened_ns = now_ns & DELIVERY_TIME_MASK;
+    (*stream)->is_same_host =
+        delivery->probe && clock_probe_is_same_host(delivery->probe, opening->exchange);
     sequence_reconnect(place, *stream, opening->is_resumed);
 }
 
 void delivery_event(struct delivery_place *place, struct delivery_stream **stream,
                     const struct sse_event *event, uint64_t now_ns)
 {
+    const struct delivery *delivery = place->delivery;
     bool is_settled;
 
     if (!*stream)
         return;
     is_settled = now_ns - (*stream)->opened_ns > DELIVERY_REPLAY_MS * CLOCK_NS_PER_MS;
     sequence_event(place, *stream, event, is_settled);
+    if (delivery->probe) {
+        struct lateness_receipt receipt = {.received_ns = now_ns,
+                                           .opened_ns = (*stream)->opened_ns,
+                                           .is_same_host = (*stream)->is_same_host};
+
+        lateness_judge(&place->lateness, &delivery->lateness, place->set, event, &receipt);
+    }
 }
 
 void delivery_interrupt(struct delivery_place *place, struct delivery_stream **stream,

@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct clock_probe;
+struct http_exchange;
 struct plan_checks;
 struct stat_set;
 
@@ -29,6 +31,9 @@ struct delivery_stream; /* of a stream */
 struct delivery *delivery_new(const struct plan_checks *checks, bool keeps_tallies);
 /* After the last stream is over. NULL does nothing. */
 void delivery_free(struct delivery *delivery);
+/* Before the first stream: where checks->event_time is given, latencies are by this clock, which is
+ * borrowed. Without it none are taken. */
+void delivery_use_clock(struct delivery *delivery, struct clock_probe *probe);
 /* The place of the endpoint with this index, made when new; its findings go into `set`, which is
  * borrowed. Lives as long as `delivery`. */
 struct delivery_place *delivery_place_of(struct delivery *delivery, size_t endpoint,
@@ -41,6 +46,7 @@ void delivery_flush(struct delivery *delivery, bool is_last);
 struct delivery_opening {
     uint64_t key;    /* the same for all streams that should get the same events; 0: unknown */
     bool is_resumed; /* the request said Last-Event-ID */
+    const struct http_exchange *exchange; /* under way; set by load/stream_stats */
 };
 
 /*

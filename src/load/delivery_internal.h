@@ -6,16 +6,22 @@
 #define CICADA_LOAD_DELIVERY_INTERNAL_H
 
 #include "load/delivery.h"
+#include "load/lateness.h"
 #include "load/sequence.h"
+
+/* A macro, as compilers check what goes into a bit-field by its constant value only. */
+#define DELIVERY_TIME_MASK (UINT64_MAX >> 1)
 
 struct delivery_place {
     struct delivery *delivery;
     struct stat_set *set;
     struct sequence_place sequence;
+    struct lateness lateness;
 };
 
 struct delivery_stream {
-    uint64_t opened_ns; /* of the latest connection */
+    uint64_t opened_ns : 63;   /* of the latest connection */
+    uint64_t is_same_host : 1; /* its server, where that was looked for */
     struct audit audit;
 };
 

@@ -12,7 +12,8 @@ struct tls_client_config network_tls_config(const struct plan_network *plan)
                                       .cert_pem = plan->cert_pem,
                                       .key_pem = plan->key_pem,
                                       .is_insecure = plan->is_insecure,
-                                      .never_resumes = plan->never_resumes};
+                                      .never_resumes = plan->never_resumes,
+                                      .wants_stamps = plan->wants_kernel_times};
 }
 
 struct route_table *network_routes(const struct plan_network *plan, struct err *err)
@@ -43,7 +44,8 @@ int network_open(struct network *network, struct loop *loop, const struct plan_n
     struct dialer_config dialer = {.loop = loop,
                                    .unix_socket = plan->unix_socket,
                                    .tls = &network->tls,
-                                   .timeout_ns = plan->connect_timeout_ns};
+                                   .timeout_ns = plan->connect_timeout_ns,
+                                   .wants_stamps = plan->wants_kernel_times};
     struct http_client_config client = {.loop = loop,
                                         .headers_timeout_ns = plan->headers_timeout_ns,
                                         .read_timeout_ns = plan->read_timeout_ns,

@@ -24,6 +24,7 @@ struct plan *plan_new(void)
     plan->network.connect_timeout_ns = 10 * CLOCK_NS_PER_S;
     plan->network.headers_timeout_ns = 30 * CLOCK_NS_PER_S;
     plan->network.read_timeout_ns = CLOCK_NEVER_NS;
+    plan->checks.stale_ns = CLOCK_NEVER_NS;
     plan->worker_count = 1;
     plan->log_level = LOG_WARNING;
     return plan;

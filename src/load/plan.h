@@ -56,6 +56,7 @@ struct plan_network {
     struct plan_list connects;         /* --connect-to */
     char *ca_pem, *cert_pem, *key_pem; /* NULL: not given */
     bool is_insecure, never_resumes;
+    bool wants_kernel_times;                                          /* of receipt */
     uint64_t connect_timeout_ns, headers_timeout_ns, read_timeout_ns; /* CLOCK_NEVER_NS: none */
 };
 
@@ -63,6 +64,9 @@ struct plan_network {
 struct plan_checks {
     char
         *event_seq; /* where the sequence number stands: a JSON Pointer, "id", "none"; NULL: "id" */
+    char *event_time;  /* where the time of sending stands, and its unit; NULL: nowhere */
+    char *clock_url;   /* answers with the service's time; NULL: nobody is asked */
+    uint64_t stale_ns; /* a live event later than this is stale; CLOCK_NEVER_NS: none is */
 };
 
 struct plan {

@@ -10,16 +10,24 @@
 void plan_checks_fini(struct plan_checks *checks)
 {
     free(checks->event_seq);
+    free(checks->event_time);
+    free(checks->clock_url);
     *checks = (struct plan_checks){0};
 }
 
 void plan_checks_encode(const struct plan_checks *checks, struct buf *out)
 {
     pack_text(out, checks->event_seq);
+    pack_text(out, checks->event_time);
+    pack_text(out, checks->clock_url);
+    pack_uint(out, checks->stale_ns);
 }
 
 void plan_checks_decode(struct plan_checks *checks, struct unpack *unpack)
 {
     plan_checks_fini(checks);
     checks->event_seq = unpack_text(unpack);
+    checks->event_time = unpack_text(unpack);
+    checks->clock_url = unpack_text(unpack);
+    checks->stale_ns = unpack_uint(unpack);
 }

@@ -136,6 +136,7 @@ void plan_network_encode(const struct plan_network *network, struct buf *out)
     pack_text(out, network->key_pem);
     pack_bool(out, network->is_insecure);
     pack_bool(out, network->never_resumes);
+    pack_bool(out, network->wants_kernel_times);
     pack_uint(out, network->connect_timeout_ns);
     pack_uint(out, network->headers_timeout_ns);
     pack_uint(out, network->read_timeout_ns);
@@ -153,6 +154,7 @@ void plan_network_decode(struct plan_network *network, struct unpack *unpack)
     network->key_pem = unpack_text(unpack);
     network->is_insecure = unpack_bool(unpack);
     network->never_resumes = unpack_bool(unpack);
+    network->wants_kernel_times = unpack_bool(unpack);
     network->connect_timeout_ns = unpack_uint(unpack);
     network->headers_timeout_ns = unpack_uint(unpack);
     network->read_timeout_ns = unpack_uint(unpack);

@@ -38,6 +38,7 @@ static void send_tick(struct reporter *reporter, const struct reporter_gauges *g
         .connecting = gauges->connecting,
         .finished = gauges->finished,
         .rss_bytes = read_rss_bytes(),
+        .clock = gauges->clock,
         .is_last = is_last,
     };
 

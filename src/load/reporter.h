@@ -8,6 +8,7 @@
 #define CICADA_LOAD_REPORTER_H
 
 #include "net/timer.h"
+#include "stats/clock.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,6 +21,7 @@ struct stats;
 struct reporter_gauges {
     uint32_t users, open, connecting;
     uint32_t finished; /* users that have run all their iterations */
+    struct clock_state clock;
 };
 
 struct reporter_config {

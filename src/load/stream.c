@@ -174,10 +174,13 @@ static const struct sse_handlers parser_handlers = {
 static void on_body(struct fetch *fetch, const uint8_t *bytes, size_t len, uint64_t now_ns)
 {
     struct stream *stream = stream_of(fetch);
+    const struct stream_engine_config *config = &stream->target->engine->config;
     enum sse_status status;
 
     if (stream->cut == CUT_COMPLETE)
         return; /* what follows an end mark is nobody's */
+    if (config->plan->network.wants_kernel_times)
+        stream_stats_received(&stream->target->place, now_ns, loop_now_ns(config->loop));
     stream_stats_body(&stream->target->place, &stream->record, len, now_ns);
     status = sse_parser_feed(&stream->parser, bytes, len, now_ns);
     if (stream->cut == CUT_COMPLETE) {

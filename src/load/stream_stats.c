@@ -72,8 +72,12 @@ void stream_stats_connected(const struct stat_place *place, struct stream_record
     if (exchange->is_tls)
         stat_time(set, METRIC_SSE_CONNECTING, "part:tls", exchange->tls_us * CLOCK_NS_PER_US);
     stat_time(set, METRIC_SSE_CONNECTING, "part:wait", now_ns - exchange->sent_ns);
-    if (place->delivery)
-        delivery_open(place->delivery, &record->delivery, opening, now_ns);
+    if (place->delivery) {
+        struct delivery_opening known = *opening;
+
+        known.exchange = exchange;
+        delivery_open(place->delivery, &record->delivery, &known, now_ns);
+    }
 }
 
 static void add_error(const struct stat_place *place, enum error_class error_class,
@@ -166,6 +170,16 @@ void stream_stats_body(const struct stat_place *place, struct stream_record *rec
         stat_time(place->set, METRIC_SSE_FIRST_BYTE, NULL, now_ns - record->attempt_began_ns);
     }
     stat_count(place->set, METRIC_SSE_BYTES, NULL, len);
+}
+
+void stream_stats_received(const struct stat_place *place, uint64_t received_ns, uint64_t read_ns)
+{
+    struct stat_set *set = stats_worker_set(place->stats);
+
+    if (received_ns < read_ns)
+        stat_time(set, METRIC_WORKER_RECEIVE_DELAY, NULL, read_ns - received_ns);
+    else
+        stat_count(set, METRIC_WORKER_RECEIVE_UNSTAMPED, NULL, 1);
 }
 
 const char *stream_stats_event(const struct stat_place *place, struct stream_record *record,

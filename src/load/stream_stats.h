@@ -66,6 +66,9 @@ void stream_stats_pending(const struct stat_place *place);
 /* Bytes of the body. */
 void stream_stats_body(const struct stat_place *place, struct stream_record *record, size_t len,
                        uint64_t now_ns);
+/* How long the kernel had the bytes of a body before they were read: `read_ns` less `received_ns`,
+ * the time handed down with them. Equal where it gave no time. */
+void stream_stats_received(const struct stat_place *place, uint64_t received_ns, uint64_t read_ns);
 /* What the event says went wrong with the whole stream, borrowed until the next event; NULL:
  * nothing. Only where streams are read for tokens. */
 const char *stream_stats_event(const struct stat_place *place, struct stream_record *record,

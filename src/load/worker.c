@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "load/clock_probe.h"
 #include "load/feed.h"
 #include "load/network.h"
 #include "load/reporter.h"
@@ -37,7 +38,8 @@ struct worker {
     struct rng rng; /* for authentication */
     struct stats *stats;
     struct delivery *delivery;
-    struct tokens *tokens; /* NULL: streams are not read for tokens */
+    struct tokens *tokens;     /* NULL: streams are not read for tokens */
+    struct clock_probe *clock; /* NULL: no event time is looked for */
     struct stream_engine *engine;
     struct request_body body, login_body;
     struct request *login_request; /* NULL: users do not log in */
@@ -79,6 +81,7 @@ static struct reporter_gauges read_gauges(const struct worker *worker)
         .open = stream_engine_open_count(worker->engine),
         .connecting = stream_engine_requesting_count(worker->engine),
         .finished = worker->shared.finished_count,
+        .clock = clock_probe_second(worker->clock),
     };
 }
 
@@ -237,6 +240,23 @@ static void make_engine(struct worker *worker)
     worker->shared.loop = worker->loop;
 }
 
+static int make_clock(struct worker *worker, struct err *err)
+{
+    struct clock_probe_config config = {.loop = worker->loop,
+                                        .client = worker->network.client,
+                                        .rng = &worker->rng,
+                                        .url = worker->plan->checks.clock_url,
+                                        .is_first = worker->plan->worker_index == 0};
+
+    if (!worker->plan->checks.event_time)
+        return 0;
+    worker->clock = clock_probe_new(&config, err);
+    if (!worker->clock)
+        return -1;
+    delivery_use_clock(worker->delivery, worker->clock);
+    return 0;
+}
+
 static int set_up(struct worker *worker, const struct frame *frame, struct err *err)
 {
     const uint8_t *bytes;
@@ -262,7 +282,8 @@ static int set_up(struct worker *worker, const struct frame *frame, struct err *
     worker->tokens = tokens_new(worker->plan);
     rng_init(&worker->rng, ~(worker->plan->seed + worker->plan->worker_index));
     if (network_open(&worker->network, worker->loop, &worker->plan->network, false, err) < 0 ||
-        make_requests(worker, err) < 0 || make_login(worker, err) < 0)
+        make_clock(worker, err) < 0 || make_requests(worker, err) < 0 ||
+        make_login(worker, err) < 0)
         return -1;
     make_engine(worker);
     return 0;
@@ -397,6 +418,7 @@ static void fini(struct worker *worker)
     free(worker->targets);
     request_body_fini(&worker->body);
     request_body_fini(&worker->login_body);
+    clock_probe_free(worker->clock);
     network_close(&worker->network);
     free(worker->users);
     delivery_free(worker->delivery);

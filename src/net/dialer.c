@@ -16,6 +16,7 @@ struct dialer {
     struct dialer_config config;
     struct pool *dials;
     struct tls_context *tls;           /* made when first asked for */
+    uint64_t stamp;                    /* of the last read of a connection made here */
     struct address_list *unix_address; /* one reference; NULL: dial by name */
 };
 
@@ -242,7 +243,9 @@ static void finish_connected(struct dial *dial)
 
     dial->connect_ns = loop_now_ns(dial->dialer->config.loop) - winner->began_ns;
     winner->fd = -1; /* the transport's */
-    if (!dial->target.is_tls)
+    if (!dial->target.is_tls && dial->dialer->config.wants_stamps)
+        tcp_transport_init_stamped(&dial->transport, fd, &dial->dialer->stamp);
+    else if (!dial->target.is_tls)
         tcp_transport_init(&dial->transport, fd);
     else if (!begin_tls(dial, fd))
         return;

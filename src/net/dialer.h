@@ -39,6 +39,7 @@ struct dialer_config {
     const char *unix_socket;             /* every dial goes there; NULL: by name */
     const struct tls_client_config *tls; /* used when the first dial asks for TLS */
     uint64_t timeout_ns;
+    bool wants_stamps; /* times of receipt from the kernel; for TLS `tls` says so itself */
 };
 
 /* Borrowed until the dial is done. */

@@ -1,5 +1,7 @@
 #include "net/tcp.h"
 
+#include "net/stamp.h"
+
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
@@ -23,13 +25,8 @@ static enum io_status tcp_handshake(struct transport *transport)
     return IO_OK;
 }
 
-static enum io_status tcp_read(struct transport *transport, uint8_t *bytes, size_t cap, size_t *len)
+static enum io_status judge_read(struct transport *transport, ssize_t got, size_t cap, size_t *len)
 {
-    ssize_t got;
-
-    do
-        got = recv(transport->fd, bytes, cap, 0);
-    while (got < 0 && errno == EINTR);
     if (got == 0)
         return IO_CLOSED;
     if (got < 0)
@@ -37,6 +34,34 @@ static enum io_status tcp_read(struct transport *transport, uint8_t *bytes, size
     *len = (size_t)got;
     transport->may_hold_more = *len == cap;
     return IO_OK;
+}
+
+static enum io_status tcp_read(struct transport *transport, uint8_t *bytes, size_t cap, size_t *len)
+{
+    ssize_t got;
+
+    do
+        got = recv(transport->fd, bytes, cap, 0);
+    while (got < 0 && errno == EINTR);
+    return judge_read(transport, got, cap, len);
+}
+
+static enum io_status tcp_read_stamped(struct transport *transport, uint8_t *bytes, size_t cap,
+                                       size_t *len)
+{
+    ssize_t got;
+
+    do
+        got = stamp_receive(transport->fd, bytes, cap, transport->state);
+    while (got < 0 && errno == EINTR);
+    return judge_read(transport, got, cap, len);
+}
+
+static uint64_t tcp_received_unix_ns(const struct transport *transport)
+{
+    const uint64_t *stamp = transport->state;
+
+    return *stamp;
 }
 
 static enum io_status tcp_write(struct transport *transport, const struct iovec *parts, int count,
@@ -76,9 +101,26 @@ static const struct transport_ops tcp_ops = {
     .close = tcp_close,
 };
 
+static const struct transport_ops tcp_stamped_ops = {
+    .name = "tcp",
+    .handshake = tcp_handshake,
+    .read = tcp_read_stamped,
+    .write = tcp_write,
+    .end_write = tcp_end_write,
+    .received_unix_ns = tcp_received_unix_ns,
+    .close = tcp_close,
+};
+
 void tcp_transport_init(struct transport *transport, int fd)
 {
     *transport = (struct transport){.ops = &tcp_ops, .fd = fd};
+}
+
+/* NOLINTNEXTLINE(readability-non-const-parameter): reads write through it */
+void tcp_transport_init_stamped(struct transport *transport, int fd, uint64_t *stamp)
+{
+    stamp_ask(fd);
+    *transport = (struct transport){.ops = &tcp_stamped_ops, .state = stamp, .fd = fd};
 }
 
 const char *address_format(const struct address *address, char text[static TCP_ADDRESS_TEXT_BYTES])

@@ -29,6 +29,9 @@ struct address {
 
 /* A transport over a connected or accepted descriptor, which it owns from here. */
 void tcp_transport_init(struct transport *transport, int fd);
+/* The same with times of receipt from the kernel. `stamp` takes the last one: one place for all
+ * transports of a loop, which outlives them. */
+void tcp_transport_init_stamped(struct transport *transport, int fd, uint64_t *stamp);
 
 /* "127.0.0.1:8080", "[::1]:80", "unix:/path". Returns `text`. */
 const char *address_format(const struct address *address, char text[static TCP_ADDRESS_TEXT_BYTES]);

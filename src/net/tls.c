@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "net/tcp.h"
+#include "net/stamp.h"
 #include "net/tls_internal.h"
 
 #include <assert.h>
@@ -295,6 +296,18 @@ static enum io_status decrypt(struct transport *transport, uint8_t *bytes, size_
     return IO_OK;
 }
 
+static ssize_t receive(struct tls_context *context, int fd)
+{
+    if (context->wants_stamps)
+        return stamp_receive(fd, context->incoming, TLS_INCOMING_BYTES, &context->stamp);
+    return recv(fd, context->incoming, TLS_INCOMING_BYTES, 0);
+}
+
+static uint64_t tls_received_unix_ns(const struct transport *transport)
+{
+    return tls_context_of(transport)->stamp;
+}
+
 /* One read of the socket into the context's buffer. */
 static enum io_status fetch(struct transport *transport)
 {
@@ -302,7 +315,7 @@ static enum io_status fetch(struct transport *transport)
     ssize_t got;
 
     do
-        got = recv(transport->fd, context->incoming, TLS_INCOMING_BYTES, 0);
+        got = receive(context, transport->fd);
     while (got < 0 && errno == EINTR);
     if (got < 0 && errno == EAGAIN)
         return IO_WANT_READ;
@@ -460,6 +473,7 @@ static const struct transport_ops tls_ops = {
     .read = tls_read,
     .write = tls_write,
     .end_write = tls_end_write,
+    .received_unix_ns = tls_received_unix_ns,
     .describe = tls_describe,
     .close = tls_close,
 };
@@ -514,6 +528,8 @@ int tls_transport_init_client(struct transport *transport, struct tls_context *c
         return -1;
     /* Or Nagle's algorithm holds the request behind the handshake's last message for 44 ms. */
     tcp_set_no_delay(fd);
+    if (context->wants_stamps)
+        stamp_ask(fd);
     SSL_set_connect_state(transport->state);
     if (set_host(transport->state, peer->host) < 0) {
         transport_close(transport, false);

@@ -30,6 +30,7 @@ struct tls_client_config {
     const char *key_pem;  /* its key; NULL: it stands in cert_pem */
     bool is_insecure;     /* verify nothing */
     bool never_resumes;   /* keep no tickets */
+    bool wants_stamps;    /* times of receipt from the kernel: of the read that brought a record */
 };
 
 /* NULL with a sentence. The caller owns the result. */

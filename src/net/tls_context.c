@@ -194,6 +194,7 @@ static int set_up_client(struct tls_context *context, const struct tls_client_co
 
     context->is_insecure = config->is_insecure;
     context->never_resumes = config->never_resumes;
+    context->wants_stamps = config->wants_stamps;
     SSL_CTX_set_verify(ssl_ctx, config->is_insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_session_cache_mode(ssl_ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(ssl_ctx, on_ticket);

@@ -25,9 +25,11 @@ struct tls_context {
     struct bio_method_st *bio_method;
     bool is_insecure;
     bool never_resumes;
+    bool wants_stamps;
 
     /* While a call of a transport is under way. */
     struct transport *current;
+    uint64_t stamp;                   /* of the last read into `incoming`; 0: none */
     int error_number;                 /* errno of the socket's failure; 0: none */
     bool uses_buffer;                 /* what is read comes from `incoming` */
     bool peer_is_done;                /* the socket's end was seen */

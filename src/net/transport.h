@@ -36,6 +36,9 @@ struct transport_ops {
                             size_t *len);
     /* Tells the peer that nothing more will be written; reading goes on. */
     void (*end_write)(struct transport *transport);
+    /* When the kernel had the last bytes that the last read of any such transport moved, by the
+     * wall clock; 0: it does not say. NULL: nobody asked it. */
+    uint64_t (*received_unix_ns)(const struct transport *transport);
     /* A phrase for a failure that errno does not tell; NULL: errno always does. */
     void (*describe)(const struct transport *transport, char *text, size_t cap);
     /* `with_reset`: drop what is queued and send RST, which leaves no TIME_WAIT. Closes the
@@ -46,7 +49,7 @@ struct transport_ops {
 /* Embedded once per connection. */
 struct transport {
     const struct transport_ops *ops;
-    void *state; /* of the implementation; NULL for TCP */
+    void *state; /* of the implementation; of TCP NULL, or where stamps of receipt go */
     int fd;
     int16_t error_number; /* errno of the last IO_FAILED; 0: ops->describe tells */
     bool may_hold_more;   /* after IO_OK of a read: read again before waiting for an edge */
@@ -74,6 +77,10 @@ static inline enum io_status transport_write(struct transport *transport, const 
 {
     return transport->ops->write(transport, parts, count, len);
 }
+
+/* Right behind a read that moved bytes: when they had come, where the kernel says so, else
+ * `now_ns`. At most `now_ns`. */
+uint64_t transport_received_ns(const struct transport *transport, uint64_t now_ns);
 
 static inline void transport_end_write(struct transport *transport)
 {

@@ -176,3 +176,19 @@ const char *figures_causes(const struct stat_set *set, char text[static FIGURES_
     }
     return text;
 }
+
+const char *figures_clock_source(const struct run *run, enum clock_source source)
+{
+    switch (source) {
+    case CLOCK_SAME_HOST:
+        return "same-host";
+    case CLOCK_ASKED:
+        return run->info.clock_url ? run->info.clock_url : "";
+    case CLOCK_APART:
+        return "none";
+    case CLOCK_UNUSED:
+    case CLOCK_SOURCE_COUNT:
+        break;
+    }
+    return "";
+}

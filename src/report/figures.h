@@ -45,4 +45,7 @@ double figures_worker_cpu(const struct run_worker *worker);
 /* "reset 2, closed 1" from sse_disconnects{cause:...}; empty without any. */
 const char *figures_causes(const struct stat_set *set, char text[static FIGURES_DISCONNECTS_BYTES]);
 
+/* "same-host", the URL that was asked, "none"; "" of CLOCK_UNUSED. Borrowed. */
+const char *figures_clock_source(const struct run *run, enum clock_source source);
+
 #endif

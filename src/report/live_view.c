@@ -156,6 +156,32 @@ static void put_tokens(struct buf *out, const struct run *run, const struct live
                  figures_number(figures_trend(hist_min(hist)), p95), span);
 }
 
+/* Nothing without --event-time. */
+static void put_latency(struct buf *out, const struct run *run, const struct live_view *view)
+{
+    const struct stat_set *total = run->total;
+    uint64_t timed = stat_get_count(total, METRIC_SSE_TIMED, NULL);
+    uint64_t untimed = stat_get_count(total, METRIC_SSE_UNTIMED, NULL);
+    uint64_t stale = stat_get_count(total, METRIC_SSE_STALE, NULL);
+    const struct hist *replayed =
+        stat_get_trend(total, METRIC_SSE_EVENT_LATENCY, "delivery:replay");
+    char p50[UNITS_TEXT_BYTES], p95[UNITS_TEXT_BYTES], p99[UNITS_TEXT_BYTES];
+    const char *span;
+    const struct hist *hist = choose_trend(run, METRIC_SSE_EVENT_LATENCY, &span);
+
+    if (timed + untimed == 0)
+        return;
+    if (hist)
+        put_line(out, view, colour_plain, "latency", "p50 %s  p95 %s  p99 %s ms  (%s)",
+                 figures_number(figures_trend(hist_percentile(hist, 50)), p50),
+                 figures_number(figures_trend(hist_percentile(hist, 95)), p95),
+                 figures_number(figures_trend(hist_percentile(hist, 99)), p99), span);
+    put_line(out, view, untimed + stale > 0 ? colour_yellow : colour_plain, hist ? "" : "latency",
+             "%" PRIu64 " stale, %" PRIu64 " replayed, %" PRIu64 " without a time, clock %s", stale,
+             replayed ? hist_count(replayed) : 0, untimed,
+             timed > 0 ? figures_clock_source(run, run_clock(run).source) : "unknown");
+}
+
 /* "connect_refused 10, status_5xx 2": the most frequent classes. */
 static uint64_t top_classes(const struct run *run, struct buf *out)
 {
@@ -234,6 +260,7 @@ void live_view_render(struct buf *out, const struct run *run, const struct live_
         put_times(out, run, view);
         put_tokens(out, run, view);
     }
+    put_latency(out, run, view);
     put_failures(out, run, view);
     put_workers(out, run, view);
 }

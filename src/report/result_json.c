@@ -236,14 +236,20 @@ static void put_null(struct json *json, const char *key)
     json_null(json);
 }
 
-/* No event carries a send time that anything compares with our clock yet: nothing was measured. */
-static void put_clock(struct json *json)
+/* Nulls where no event carried a time; without a common clock only that is known. */
+static void put_clock(struct json *json, const struct run *run)
 {
+    struct clock_state clock = run_clock(run);
+    bool is_known = clock.source == CLOCK_SAME_HOST || clock.source == CLOCK_ASKED;
+
     json_key(json, "clock");
     json_begin_object(json);
-    put_null(json, "offset_ms");
-    put_null(json, "error_ms");
-    put_null(json, "source");
+    put_number(json, "offset_ms", is_known ? (double)clock.offset_ns / 1e6 : NAN, PLACES);
+    put_number(json, "error_ms", is_known ? (double)clock.error_ns / 1e6 : NAN, PLACES);
+    if (clock.source == CLOCK_UNUSED)
+        put_null(json, "source");
+    else
+        put_text(json, "source", figures_clock_source(run, clock.source));
     json_end_object(json);
 }
 
@@ -357,7 +363,7 @@ void result_json_write(struct buf *out, const struct run *run, const struct outc
     put_empty_array(&json, "thresholds");
     put_empty_array(&json, "storms");
     put_null(&json, "limit");
-    put_clock(&json);
+    put_clock(&json, run);
     put_findings(&json, outcome);
     put_series(&json, &run->series);
     put_workers(&json, run);

@@ -6,6 +6,7 @@
 #include "verdict/findings.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { WORKERS_MAX = 8, HEAD_INDENT = 12, FINDING_INDENT = 4 };
@@ -211,6 +212,62 @@ static void put_streams(struct buf *out, const struct run *run, bool has_colour)
     put_count_row_if_any(out, run, "unanswered at the end", METRIC_SSE_PENDING, "");
 }
 
+/* "ms" or, where workers or endpoints differ, "ms, s". */
+static void append_units(struct buf *note, const struct stat_set *set)
+{
+    static const char *const tags[] = {"unit:s", "unit:ms", "unit:us", "unit:ns", "unit:rfc3339"};
+    const char *separator = "in ";
+
+    for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++) {
+        if (stat_get_count(set, METRIC_SSE_TIMED, tags[i]) == 0)
+            continue;
+        (void)buf_appendf(note, "%s%s", separator, tags[i] + strlen("unit:"));
+        separator = ", ";
+    }
+}
+
+static void put_clock(struct buf *out, const struct run *run)
+{
+    struct clock_state clock = run_clock(run);
+    char offset[UNITS_TEXT_BYTES], error[UNITS_TEXT_BYTES];
+    struct buf note = {0};
+
+    switch (clock.source) {
+    case CLOCK_SAME_HOST:
+        put_row(out, "clock", "ours", "the service is on this machine");
+        break;
+    case CLOCK_ASKED:
+        (void)snprintf(offset, sizeof offset, "%+.3f ms", (double)clock.offset_ns / 1e6);
+        (void)buf_appendf(&note, "ahead of ours, +-%s ms, asked at %s",
+                          figures_number((double)clock.error_ns / 1e6, error),
+                          figures_clock_source(run, clock.source));
+        put_row(out, "clock", offset, buf_text(&note));
+        break;
+    case CLOCK_APART:
+        put_row(out, "clock", "not compared", "latencies hold as far as the two clocks agree");
+        break;
+    case CLOCK_UNUSED:
+    case CLOCK_SOURCE_COUNT:
+        break;
+    }
+    buf_fini(&note);
+}
+
+static void put_lateness(struct buf *out, const struct run *run)
+{
+    struct buf note = {0};
+
+    append_units(&note, run->total);
+    put_count_row_if_any(out, run, "with a time of sending", METRIC_SSE_TIMED, buf_text(&note));
+    put_count_row_if_any(out, run, "without one", METRIC_SSE_UNTIMED,
+                         "not found, not read, or --clock had not answered");
+    put_count_row_if_any(out, run, "stale", METRIC_SSE_STALE, "");
+    put_clock(out, run);
+    put_count_row_if_any(out, run, "reads without a stamp", METRIC_WORKER_RECEIVE_UNSTAMPED,
+                         "the kernel gave no time of receipt: ours was taken");
+    buf_fini(&note);
+}
+
 static void put_events(struct buf *out, const struct run *run, bool has_colour)
 {
     const struct hist *per_stream =
@@ -229,6 +286,7 @@ static void put_events(struct buf *out, const struct run *run, bool has_colour)
                       units_format_bytes(seconds > 0 ? (double)bytes / seconds : 0, first));
     put_row(out, "bytes", units_format_bytes((double)bytes, second), buf_text(&note));
     (void)put_count_row(out, run, "comments", METRIC_SSE_COMMENTS, "");
+    put_lateness(out, run);
     if (per_stream && hist_count(per_stream) > 0) {
         buf_clear(&note);
         (void)buf_appendf(&note, "p50, slowest %s, fastest %s",

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "load/clock_probe.h"
 #include "load/plan.h"
 #include "load/reporter.h"
 #include "net/loop.h"
@@ -22,6 +23,7 @@ struct engine {
     struct channel *channel; /* NULL: none */
     struct plan *plan;
     struct networks *networks;
+    struct clock_probe *clock; /* NULL: no event time is looked for */
     struct stats *stats;
     struct rows *rows;
     struct exchange_host host;
@@ -42,13 +44,30 @@ static void send_log(void *ctx, enum log_level level, const char *line)
     channel_flush(engine->channel);
 }
 
+static int make_clock(struct engine *engine, struct err *err)
+{
+    struct clock_probe_config config = {.loop = engine->loop,
+                                        .rng = &engine->host.rng,
+                                        .url = engine->plan->checks.clock_url,
+                                        .is_first = engine->plan->worker_index == 0};
+
+    if (!engine->plan->checks.event_time)
+        return 0;
+    config.client = networks_find(engine->networks, &(struct networks_choice){0}, err);
+    engine->clock = config.client ? clock_probe_new(&config, err) : NULL;
+    if (!engine->clock)
+        return -1;
+    delivery_use_clock(engine->host.delivery, engine->clock);
+    return 0;
+}
+
 static int set_up(struct engine *engine, struct err *err)
 {
     engine->networks = networks_new(engine->loop, &engine->plan->network, err);
     if (!engine->networks)
         return -1;
     exchange_host_init(&engine->host, engine->loop, engine->stats, engine->plan);
-    return 0;
+    return make_clock(engine, err);
 }
 
 static void fail(struct engine *engine, const struct err *err)
@@ -187,6 +206,7 @@ void engine_free(struct engine *engine)
     if (!engine)
         return;
     reporter_stop(&engine->reporter);
+    clock_probe_free(engine->clock);
     networks_free(engine->networks);
     exchange_host_fini(&engine->host);
     if (engine->channel)
@@ -286,7 +306,8 @@ static void read_gauges(void *ctx, struct reporter_gauges *gauges, uint64_t now_
     delivery_flush(engine->host.delivery, false);
     *gauges = (struct reporter_gauges){.users = engine->users,
                                        .open = engine->host.open_count,
-                                       .connecting = engine->host.asking_count};
+                                       .connecting = engine->host.asking_count,
+                                       .clock = clock_probe_second(engine->clock)};
 }
 
 void engine_ready(struct engine *engine)

@@ -45,9 +45,10 @@ struct exchange_host {
     struct list open_streams;
     struct list users; /* of struct exchange_user, those that remember streams */
     struct rng rng;
-    uint32_t asking_count; /* streams asked for and not answered */
-    uint32_t open_count;   /* streams open now */
-    bool is_ending;        /* the run ends: streams that close now were open at its end */
+    uint32_t asking_count;   /* streams asked for and not answered */
+    uint32_t open_count;     /* streams open now */
+    bool wants_kernel_times; /* of receipt */
+    bool is_ending;          /* the run ends: streams that close now were open at its end */
 };
 
 /* `plan` is borrowed. */

@@ -148,6 +148,7 @@ void exchange_host_init(struct exchange_host *host, struct loop *loop, struct st
                         const struct plan *plan)
 {
     *host = (struct exchange_host){.loop = loop, .stats = stats};
+    host->wants_kernel_times = plan->network.wants_kernel_times;
     host->delivery = delivery_new(&plan->checks, true);
     host->tokens = tokens_new(plan);
     host->parsers = sse_shared_new(&parser_handlers, SSE_LIMIT_DEFAULT_BYTES);
@@ -264,6 +265,8 @@ void exchange_stream_feed(struct exchange *exchange, const uint8_t *bytes, size_
 {
     struct exchange_stream *stream = exchange->stream;
 
+    if (exchange->host->wants_kernel_times)
+        stream_stats_received(&exchange->order.place, now_ns, loop_now_ns(exchange->host->loop));
     stream_stats_body(&exchange->order.place, &stream->record, len, now_ns);
     if (stream->is_blind)
         return;

@@ -35,6 +35,14 @@ enum metric {
     METRIC_SSE_COMMENTS,
     METRIC_SSE_EVENTS_PER_STREAM_S,
     METRIC_SSE_EVENT_GAP,
+    /* Live events; above:fastest beside them where no clock was compared. delivery:replay, events
+     * older than their connection, stands apart and is NOT in the whole. */
+    METRIC_SSE_EVENT_LATENCY,
+    METRIC_SSE_EVENT_LATENCY_NEGATIVE, /* how far below zero: of live events, and of no other figure
+                                        */
+    METRIC_SSE_STALE,
+    METRIC_SSE_TIMED,   /* tag unit:s|ms|us|ns|rfc3339 */
+    METRIC_SSE_UNTIMED, /* with --event-time: no time in the event, or no answer of --clock yet */
     METRIC_SSE_DURATION,
     METRIC_SSE_OPEN_AGE,
     METRIC_SSE_DISCONNECTS, /* tag cause */
@@ -68,7 +76,9 @@ enum metric {
     METRIC_TLS_RESUMED,   /* of TLS handshakes; tag phase */
     METRIC_LOGIN_SUCCESS, /* of logins; tag cause:first|expired */
     METRIC_WORKER_LAG,
-    METRIC_WORKER_CPU, /* share of one core */
+    METRIC_WORKER_RECEIVE_DELAY,     /* the kernel had it to our read, of stream bodies */
+    METRIC_WORKER_RECEIVE_UNSTAMPED, /* reads for which the kernel gave no time */
+    METRIC_WORKER_CPU,               /* share of one core */
     METRIC_WORKER_RSS,
     METRIC_COUNT
 };

@@ -225,6 +225,7 @@ void run_free(struct run *run)
     free(run->info.id);
     free(run->info.target);
     free(run->info.command);
+    free(run->info.clock_url);
     stats_free(run->stats);
     stat_set_free(run->total);
     stat_set_free(run->window);
@@ -299,6 +300,7 @@ void run_add_tick(struct run *run, size_t worker_index, const struct run_tick *t
     worker->users = tick->users;
     worker->open = tick->open;
     worker->rss_bytes = tick->rss_bytes;
+    worker->clock = tick->clock;
     note_cpu(worker, tick);
     if (tick->interval_ns >= RUN_CPU_SPAN_MIN_MS * CLOCK_NS_PER_MS) {
         worker->cpu_ratio = tick->cpu_ratio;
@@ -309,6 +311,15 @@ void run_add_tick(struct run *run, size_t worker_index, const struct run_tick *t
     sum_workers(run, &users, &open);
     if (users > run->info.users_max)
         run->info.users_max = users;
+}
+
+struct clock_state run_clock(const struct run *run)
+{
+    struct clock_state clock = {0};
+
+    for (size_t i = 0; i < run->worker_count; i++)
+        clock_state_merge(&clock, &run->workers[i].clock);
+    return clock;
 }
 
 void run_close_second(struct run *run, uint64_t elapsed_ns)

@@ -5,6 +5,7 @@
 #ifndef CICADA_STATS_RUN_H
 #define CICADA_STATS_RUN_H
 
+#include "stats/clock.h"
 #include "stats/stats.h"
 
 #include <stdbool.h>
@@ -23,6 +24,7 @@ struct run_info {
     char *id;     /* "20261123T142233-5f3a" */
     char *target; /* URLs as given, joined by a space */
     char *command;
+    char *clock_url; /* of --clock; NULL: none */
     double started_unix_ms, ended_unix_ms;
     uint64_t duration_ns; /* so far */
     uint64_t planned_ns;  /* CLOCK_NEVER_NS: until stopped */
@@ -48,6 +50,7 @@ struct run_worker {
     double cpu_ratio;     /* last tick, share of one core */
     double cpu_max_ratio; /* highest average over RUN_CPU_TICKS ticks in a row; 0 before that */
     uint64_t rss_bytes;
+    struct clock_state clock;
     bool is_ready;
     bool is_done;
     bool is_lost;
@@ -104,12 +107,15 @@ struct run_tick {
     uint32_t users, open, connecting;
     double cpu_ratio;
     uint64_t rss_bytes;
+    struct clock_state clock;
 };
 /* A worker's delta, known to be new to the caller: goes to the worker and the second under way. */
 void run_add_tick(struct run *run, size_t worker, const struct run_tick *tick,
                   const struct stats *delta);
 /* What a process counted that leads the workers and has no users of its own. */
 void run_add_lead_rows(struct run *run, const struct rows *delta);
+/* Of all workers together. */
+struct clock_state run_clock(const struct run *run);
 /* Closes the second that ends `elapsed_ns` after the start: total, window and series move on. */
 void run_close_second(struct run *run, uint64_t elapsed_ns);
 /* The worker died: its streams count as sse_lost, it holds no users. */

@@ -1,6 +1,7 @@
 #include "verdict/findings.h"
 
 #include "base/mem.h"
+#include "verdict/find_clock.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -138,6 +139,7 @@ static const struct rule rules[] = {
     {"generator-saturated", FINDING_WARNING, find_generator_saturated},
     {"no-events", FINDING_CRITICAL, find_no_events},
     {"silent-streams", FINDING_CRITICAL, find_unanswered},
+    {"clock-uncertain", FINDING_WARNING, find_clock_uncertain},
 };
 
 struct finding *findings_collect(const struct run *run, size_t *result_count)

@@ -14,7 +14,7 @@ enum { FRAME_EXIT_CODE_MAX = 255 };
 /* Members of each frame's array, the kind included. */
 static const size_t FIELD_COUNTS[] = {
     [FRAME_NONE] = 0,   [FRAME_PLAN] = 2,  [FRAME_USERS] = 6, [FRAME_STOP] = 2, [FRAME_PING] = 1,
-    [FRAME_READY] = 3,  [FRAME_TICK] = 11, [FRAME_LOG] = 3,   [FRAME_DONE] = 3, [FRAME_MESSAGE] = 5,
+    [FRAME_READY] = 3,  [FRAME_TICK] = 15, [FRAME_LOG] = 3,   [FRAME_DONE] = 3, [FRAME_MESSAGE] = 5,
     [FRAME_TARGET] = 4, [FRAME_QUIT] = 1,  [FRAME_FAIL] = 2,
 };
 
@@ -105,6 +105,10 @@ void frame_put_tick(struct buf *out, const struct frame_tick *tick, const struct
     pack_double(out, tick->cpu_ratio);
     pack_uint(out, tick->rss_bytes);
     pack_uint(out, tick->finished);
+    pack_uint(out, tick->clock.source);
+    pack_uint(out, (uint64_t)tick->clock.offset_ns);
+    pack_uint(out, tick->clock.error_ns);
+    pack_uint(out, tick->clock.step_count);
     pack_bool(out, tick->is_last);
     pack_stats(out, delta);
     end_frame(out, start);
@@ -291,6 +295,10 @@ static struct frame_tick unpack_tick_head(struct unpack *unpack)
     tick.cpu_ratio = unpack_double(unpack);
     tick.rss_bytes = unpack_uint(unpack);
     tick.finished = (uint32_t)unpack_uint_max(unpack, UINT32_MAX);
+    tick.clock.source = (enum clock_source)unpack_uint_max(unpack, CLOCK_SOURCE_COUNT - 1);
+    tick.clock.offset_ns = (int64_t)unpack_uint(unpack);
+    tick.clock.error_ns = unpack_uint(unpack);
+    tick.clock.step_count = (uint32_t)unpack_uint_max(unpack, UINT32_MAX);
     tick.is_last = unpack_bool(unpack);
     if (!isfinite(tick.cpu_ratio) || tick.cpu_ratio < 0)
         unpack->failed = true;

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "stats/clock.h"
 #include "stats/stats.h"
 
 #include <stdbool.h>
@@ -79,7 +80,8 @@ struct frame_tick {
     double cpu_ratio; /* of one core, over this interval */
     uint64_t rss_bytes;
     uint32_t finished; /* users that have run all their iterations */
-    bool is_last;      /* nothing comes after this tick but FRAME_DONE */
+    struct clock_state clock;
+    bool is_last; /* nothing comes after this tick but FRAME_DONE */
 };
 
 struct frame_log {

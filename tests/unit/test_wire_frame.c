@@ -221,6 +221,7 @@ static const struct frame_tick TICK = {
     .cpu_ratio = 0.25,
     .rss_bytes = 1 << 20,
     .finished = 4,
+    .clock = {.source = CLOCK_ASKED, .offset_ns = -5, .error_ns = 3, .step_count = 2},
     .is_last = true,
 };
 
@@ -241,6 +242,8 @@ static void a_tick_carries_everything_but_gauges(void **state)
     assert_int_equal(frame_get_tick(&frame, &tick, came, &err), 0);
     assert_true(tick.sequence == 3 && tick.users == 10 && tick.open == 9 && tick.finished == 4 &&
                 tick.is_last);
+    assert_true(tick.clock.source == CLOCK_ASKED && tick.clock.offset_ns == -5 &&
+                tick.clock.error_ns == 3 && tick.clock.step_count == 2);
     assert_true(head.sequence == 3 && head.cpu_ratio == 0.25 && head.rss_bytes == 1 << 20);
     assert_int_equal(stats_endpoint_count(came), 2); /* the quiet one stayed at home */
     set = stats_endpoint_set(came, 0);
@@ -424,13 +427,14 @@ static void unsound_statistics_are_refused(void **state)
 
     (void)state;
     /* A tick whose worker set claims a trend with its minimum above its maximum. */
-    pack_array(&out, 11);
+    pack_array(&out, 15);
     pack_uint(&out, FRAME_TICK);
     for (int i = 0; i < 5; i++)
         pack_uint(&out, 1);
     pack_double(&out, 0);
     pack_uint(&out, 1);
-    pack_uint(&out, 0);
+    for (int i = 0; i < 5; i++)
+        pack_uint(&out, 0);
     pack_bool(&out, false);
     pack_array(&out, 3);
     pack_array(&out, 1);
