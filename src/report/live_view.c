@@ -182,6 +182,20 @@ static void put_latency(struct buf *out, const struct run *run, const struct liv
              timed > 0 ? figures_clock_source(run, run_clock(run).source) : "unknown");
 }
 
+/* Only where something is judged. */
+static void put_delivery(struct buf *out, const struct run *run, const struct live_view *view)
+{
+    const struct stat_set *total = run->total;
+    uint64_t missed = stat_get_count(total, METRIC_SSE_MISSED, NULL);
+    uint64_t repeated = stat_get_count(total, METRIC_SSE_DUPLICATES, NULL);
+    uint64_t reordered = stat_get_count(total, METRIC_SSE_REORDERED, NULL);
+
+    if (stat_get_count(total, METRIC_SSE_SEQUENCED, NULL) > 0)
+        put_line(out, view, missed + repeated + reordered > 0 ? colour_yellow : colour_plain,
+                 "delivery", "missed %" PRIu64 ", duplicates %" PRIu64 ", reordered %" PRIu64,
+                 missed, repeated, reordered);
+}
+
 /* "connect_refused 10, status_5xx 2": the most frequent classes. */
 static uint64_t top_classes(const struct run *run, struct buf *out)
 {
@@ -259,6 +273,7 @@ void live_view_render(struct buf *out, const struct run *run, const struct live_
     if (has_streams(run)) {
         put_times(out, run, view);
         put_tokens(out, run, view);
+        put_delivery(out, run, view);
     }
     put_latency(out, run, view);
     put_failures(out, run, view);

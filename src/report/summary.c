@@ -74,26 +74,13 @@ static void put_head(struct buf *out, const struct run *run, const struct outcom
                       units_format_count(run->info.users_planned, planned));
 }
 
-/* "  label   value   note"; the note may be empty. */
-static void put_row(struct buf *out, const char *label, const char *value, const char *note)
-{
-    struct buf line = {0};
-
-    (void)buf_appendf(&line, "  %-23s %13s", label, value);
-    if (*note)
-        (void)buf_appendf(&line, "   %s", note);
-    (void)figures_append_clean(out, buf_text(&line), SUMMARY_COLUMNS);
-    (void)buf_append_byte(out, '\n');
-    buf_fini(&line);
-}
-
 static uint64_t put_count_row(struct buf *out, const struct run *run, const char *label,
                               enum metric metric, const char *note)
 {
     char text[UNITS_TEXT_BYTES];
     uint64_t count = stat_get_count(run->total, metric, NULL);
 
-    put_row(out, label, units_format_count(count, text), note);
+    summary_row(out, label, units_format_count(count, text), note);
     return count;
 }
 
@@ -121,12 +108,12 @@ static void put_attempts(struct buf *out, const struct run *run)
     stat_get_rate(total, METRIC_SSE_CONNECT_SUCCESS, NULL, &passes, &fails);
     (void)buf_appendf(&note, "%" PRIu64 " of %" PRIu64 " answered as an event stream", passes,
                       passes + fails);
-    put_row(out, "connected", figures_share(passes, fails, share), buf_text(&note));
+    summary_row(out, "connected", figures_share(passes, fails, share), buf_text(&note));
     buf_clear(&note);
     stat_get_rate(total, METRIC_SSE_STREAM_SUCCESS, NULL, &passes, &fails);
     (void)buf_appendf(&note, "%" PRIu64 " of %" PRIu64 " got an event and no unwanted end", passes,
                       passes + fails);
-    put_row(out, "successful", figures_share(passes, fails, share), buf_text(&note));
+    summary_row(out, "successful", figures_share(passes, fails, share), buf_text(&note));
     buf_fini(&note);
 }
 
@@ -156,7 +143,7 @@ static void put_logins(struct buf *out, const struct run *run)
     (void)buf_appendf(&note, "%s succeeded, %s after a token was refused",
                       figures_share(passes, fails, share),
                       units_format_count(renewals + renewal_fails, renewed));
-    put_row(out, "logins", units_format_count(passes + fails, all), buf_text(&note));
+    summary_row(out, "logins", units_format_count(passes + fails, all), buf_text(&note));
     buf_fini(&note);
 }
 
@@ -173,7 +160,7 @@ static void put_handshakes(struct buf *out, const struct run *run)
     stat_get_rate(run->total, METRIC_TLS_RESUMED, "phase:resume", &again, &anew);
     if (again + anew > 0)
         (void)buf_appendf(&note, ", %s of those of reconnects", figures_share(again, anew, share));
-    put_row(out, "TLS handshakes", units_format_count(resumed + full, all), buf_text(&note));
+    summary_row(out, "TLS handshakes", units_format_count(resumed + full, all), buf_text(&note));
     buf_fini(&note);
 }
 
@@ -186,7 +173,7 @@ static void put_ends(struct buf *out, const struct run *run)
     uint64_t open = age ? hist_count(age) : 0;
 
     (void)units_format_count(open, text);
-    put_row(out, "open at the end", text, "");
+    summary_row(out, "open at the end", text, "");
     if (open > 0)
         (void)buf_appendf(&note, "%s of them at the end of the run", text);
     (void)put_count_row(out, run, "closed by us", METRIC_SSE_CLOSED_BY_US, buf_text(&note));
@@ -234,17 +221,17 @@ static void put_clock(struct buf *out, const struct run *run)
 
     switch (clock.source) {
     case CLOCK_SAME_HOST:
-        put_row(out, "clock", "ours", "the service is on this machine");
+        summary_row(out, "clock", "ours", "the service is on this machine");
         break;
     case CLOCK_ASKED:
         (void)snprintf(offset, sizeof offset, "%+.3f ms", (double)clock.offset_ns / 1e6);
         (void)buf_appendf(&note, "ahead of ours, +-%s ms, asked at %s",
                           figures_number((double)clock.error_ns / 1e6, error),
                           figures_clock_source(run, clock.source));
-        put_row(out, "clock", offset, buf_text(&note));
+        summary_row(out, "clock", offset, buf_text(&note));
         break;
     case CLOCK_APART:
-        put_row(out, "clock", "not compared", "latencies hold as far as the two clocks agree");
+        summary_row(out, "clock", "not compared", "latencies hold as far as the two clocks agree");
         break;
     case CLOCK_UNUSED:
     case CLOCK_SOURCE_COUNT:
@@ -284,7 +271,7 @@ static void put_events(struct buf *out, const struct run *run, bool has_colour)
     buf_clear(&note);
     (void)buf_appendf(&note, "%s/s",
                       units_format_bytes(seconds > 0 ? (double)bytes / seconds : 0, first));
-    put_row(out, "bytes", units_format_bytes((double)bytes, second), buf_text(&note));
+    summary_row(out, "bytes", units_format_bytes((double)bytes, second), buf_text(&note));
     (void)put_count_row(out, run, "comments", METRIC_SSE_COMMENTS, "");
     put_lateness(out, run);
     if (per_stream && hist_count(per_stream) > 0) {
@@ -292,9 +279,9 @@ static void put_events(struct buf *out, const struct run *run, bool has_colour)
         (void)buf_appendf(&note, "p50, slowest %s, fastest %s",
                           figures_number(figures_trend(hist_min(per_stream)), second),
                           figures_number(figures_trend(hist_max(per_stream)), third));
-        put_row(out, "events/s of a stream",
-                figures_number(figures_trend(hist_percentile(per_stream, 50)), first),
-                buf_text(&note));
+        summary_row(out, "events/s of a stream",
+                    figures_number(figures_trend(hist_percentile(per_stream, 50)), first),
+                    buf_text(&note));
     }
     buf_fini(&note);
 }
@@ -364,6 +351,7 @@ void summary_write(struct buf *out, const struct run *run, const struct outcome 
         summary_times(out, run, has_colour);
         summary_tokens(out, run, has_colour);
         put_events(out, run, has_colour);
+        summary_delivery(out, run, has_colour);
         summary_endpoints(out, run, has_colour);
     }
     /* A script's requests stand in its own table. */

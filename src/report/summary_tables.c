@@ -8,8 +8,6 @@
 #include <stdlib.h>
 
 enum {
-    ROWS_MAX = 20,
-    ENDPOINT_COLUMNS = 42, /* of the endpoint table */
     ENDPOINT_METHOD_COLUMNS = 8,
     CLASS_COLUMNS = 16,
     MESSAGE_COLUMNS = 42,
@@ -19,6 +17,18 @@ enum {
 void summary_title(struct buf *out, const char *title, bool has_colour)
 {
     (void)buf_appendf(out, has_colour ? "\n\x1b[1m%s\x1b[0m\n" : "\n%s\n", title);
+}
+
+void summary_row(struct buf *out, const char *label, const char *value, const char *note)
+{
+    struct buf line = {0};
+
+    (void)buf_appendf(&line, "  %-23s %13s", label, value);
+    if (*note)
+        (void)buf_appendf(&line, "   %s", note);
+    (void)figures_append_clean(out, buf_text(&line), SUMMARY_COLUMNS);
+    (void)buf_append_byte(out, '\n');
+    buf_fini(&line);
 }
 
 /* Text from outside, cut and padded to a column. */
@@ -37,21 +47,21 @@ static void put_origin(struct buf *out, const char *text)
     (void)buf_append_byte(out, '\n');
 }
 
-/* "GET http://127.0.0.1/x", padded. */
-static void put_endpoint_name(struct buf *out, const char *method, const char *name)
+void summary_endpoint_name(struct buf *out, const char *method, const char *name)
 {
     size_t used = figures_append_clean(out, method, ENDPOINT_METHOD_COLUMNS);
 
     (void)buf_append_byte(out, ' ');
-    used += 1 + figures_append_clean_end(out, name, ENDPOINT_COLUMNS - used - 1);
-    for (; used < ENDPOINT_COLUMNS; used++)
+    used += 1 + figures_append_clean_end(out, name, SUMMARY_ENDPOINT_COLUMNS - used - 1);
+    for (; used < SUMMARY_ENDPOINT_COLUMNS; used++)
         (void)buf_append_byte(out, ' ');
 }
 
-static void put_more(struct buf *out, size_t all)
+void summary_more(struct buf *out, size_t all)
 {
-    if (all > ROWS_MAX)
-        (void)buf_appendf(out, "  and %zu more, see the result of --json\n", all - ROWS_MAX);
+    if (all > SUMMARY_ROWS_MAX)
+        (void)buf_appendf(out, "  and %zu more, see the result of --json\n",
+                          all - SUMMARY_ROWS_MAX);
 }
 
 struct time_row {
@@ -177,8 +187,8 @@ static void put_endpoint(struct buf *out, const struct run *run, size_t index)
 
     stat_get_rate(set, METRIC_SSE_CONNECT_SUCCESS, NULL, &passes, &fails);
     (void)buf_append_text(out, "  ");
-    put_endpoint_name(out, stats_endpoint_method(run->stats, index),
-                      stats_endpoint_name(run->stats, index));
+    summary_endpoint_name(out, stats_endpoint_method(run->stats, index),
+                          stats_endpoint_name(run->stats, index));
     (void)buf_appendf(out, " %9s %9s %12s",
                       units_format_count(stat_get_count(set, METRIC_SSE_ATTEMPTS, NULL), attempts),
                       figures_share(passes, fails, connected),
@@ -206,19 +216,19 @@ static size_t count_endpoints(const struct run *run, bool of_requests)
     return count;
 }
 
-/* The first ROWS_MAX of the one kind or the other. */
+/* The first SUMMARY_ROWS_MAX of the one kind or the other. */
 static void put_rows(struct buf *out, const struct run *run, bool of_requests,
                      void (*put)(struct buf *out, const struct run *run, size_t index))
 {
     size_t shown = 0;
 
-    for (size_t i = 0; i < stats_endpoint_count(run->stats) && shown < ROWS_MAX; i++) {
+    for (size_t i = 0; i < stats_endpoint_count(run->stats) && shown < SUMMARY_ROWS_MAX; i++) {
         if (is_request(run, i) != of_requests)
             continue;
         put(out, run, i);
         shown++;
     }
-    put_more(out, count_endpoints(run, of_requests));
+    summary_more(out, count_endpoints(run, of_requests));
 }
 
 void summary_endpoints(struct buf *out, const struct run *run, bool has_colour)
@@ -227,8 +237,8 @@ void summary_endpoints(struct buf *out, const struct run *run, bool has_colour)
 
     if (count_endpoints(run, false) < 2)
         return;
-    (void)buf_appendf(&title, "%-*s %9s %9s %12s %9s %9s", ENDPOINT_COLUMNS + 2, "Endpoints",
-                      "attempts", "connected", "events", "first p95", "gap p95");
+    (void)buf_appendf(&title, "%-*s %9s %9s %12s %9s %9s", SUMMARY_ENDPOINT_COLUMNS + 2,
+                      "Endpoints", "attempts", "connected", "events", "first p95", "gap p95");
     summary_title(out, buf_text(&title), has_colour);
     buf_fini(&title);
     put_rows(out, run, false, put_endpoint);
@@ -245,8 +255,8 @@ static void put_request(struct buf *out, const struct run *run, size_t index)
     /* A rate "passes" when what it names is the case: here, that the request failed. */
     stat_get_rate(set, METRIC_HTTP_REQ_FAILED, NULL, &passes, &fails);
     (void)buf_append_text(out, "  ");
-    put_endpoint_name(out, stats_endpoint_method(run->stats, index),
-                      stats_endpoint_name(run->stats, index));
+    summary_endpoint_name(out, stats_endpoint_method(run->stats, index),
+                          stats_endpoint_name(run->stats, index));
     (void)buf_appendf(out, " %9s %9s",
                       units_format_count(stat_get_count(set, METRIC_HTTP_REQS, NULL), text),
                       units_format_count(passes, failed));
@@ -264,7 +274,7 @@ void summary_requests(struct buf *out, const struct run *run, bool has_colour)
 
     if (count_endpoints(run, true) == 0)
         return;
-    (void)buf_appendf(&title, "%-*s %9s %9s %10s %10s %10s", ENDPOINT_COLUMNS + 2,
+    (void)buf_appendf(&title, "%-*s %9s %9s %10s %10s %10s", SUMMARY_ENDPOINT_COLUMNS + 2,
                       "Requests, times in ms", "count", "failed", "p50", "p95", "p99");
     summary_title(out, buf_text(&title), has_colour);
     buf_fini(&title);
@@ -321,7 +331,7 @@ void summary_errors(struct buf *out, const struct run *run, bool has_colour)
                       MESSAGE_COLUMNS, "message", "endpoint");
     summary_title(out, buf_text(&title), has_colour);
     buf_fini(&title);
-    for (size_t i = 0; i < count && i < ROWS_MAX; i++) {
+    for (size_t i = 0; i < count && i < SUMMARY_ROWS_MAX; i++) {
         bool is_known = errors[i]->endpoint < stats_endpoint_count(run->stats);
         char text[UNITS_TEXT_BYTES];
 
@@ -331,6 +341,6 @@ void summary_errors(struct buf *out, const struct run *run, bool has_colour)
         (void)buf_append_byte(out, ' ');
         put_origin(out, is_known ? stats_endpoint_name(run->stats, errors[i]->endpoint) : "-");
     }
-    put_more(out, count);
+    summary_more(out, count);
     free(errors);
 }

@@ -11,12 +11,20 @@
 
 #include <stdbool.h>
 
-enum { SUMMARY_COLUMNS = 100 };
+enum { SUMMARY_COLUMNS = 100, SUMMARY_ROWS_MAX = 20, SUMMARY_ENDPOINT_COLUMNS = 42 };
 
 /* An empty line, then the title (bold with colour). */
 void summary_title(struct buf *out, const char *title, bool has_colour);
+/* "  label   value   note"; the note may be empty. */
+void summary_row(struct buf *out, const char *label, const char *value, const char *note);
+/* "GET http://127.0.0.1/x", padded to SUMMARY_ENDPOINT_COLUMNS. */
+void summary_endpoint_name(struct buf *out, const char *method, const char *name);
+/* A line that says how many of `all` rows are not shown, if any. */
+void summary_more(struct buf *out, size_t all);
 /* count, min, p50, p95, p99 and max of every time that has samples. */
 void summary_times(struct buf *out, const struct run *run, bool has_colour);
+/* What arrived of what was sent, by the audits; nothing when nothing was judged. */
+void summary_delivery(struct buf *out, const struct run *run, bool has_colour);
 /* One row for each endpoint with streams, when there is more than one. */
 void summary_endpoints(struct buf *out, const struct run *run, bool has_colour);
 /* One row for each endpoint that is no stream: logins. */

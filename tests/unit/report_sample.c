@@ -110,6 +110,23 @@ struct run *sample_pass(void)
     return run;
 }
 
+static void record_delivery(struct stat_set *set)
+{
+    stat_count(set, METRIC_SSE_SEQUENCED, NULL, 4800);
+    stat_count(set, METRIC_SSE_SEQUENCED, "order:dense", 4800);
+    stat_count(set, METRIC_SSE_MISSED, NULL, 24);
+    stat_count(set, METRIC_SSE_MISSED, "where:stream", 3);
+    stat_count(set, METRIC_SSE_MISSED, "where:resume", 21);
+    stat_passes(set, METRIC_SSE_LOSS, NULL, 24, 4794);
+    stat_count(set, METRIC_SSE_DUPLICATES, NULL, 6);
+    stat_count(set, METRIC_SSE_DUPLICATES, "where:resume", 6);
+    stat_count(set, METRIC_SSE_REORDERED, NULL, 2);
+    stat_count(set, METRIC_SSE_REORDERED, "where:stream", 2);
+    stat_count(set, METRIC_SSE_RESUMES, NULL, 6);
+    stat_count(set, METRIC_SSE_INCLUSIVE_REPLAYS, NULL, 6);
+    stat_count(set, METRIC_SSE_SEQUENCE_RESETS, NULL, 1);
+}
+
 static void record_trouble(struct stats *delta, size_t good, size_t bad)
 {
     struct stat_set *set = stats_endpoint_set(delta, good);
@@ -131,6 +148,7 @@ static void record_trouble(struct stats *delta, size_t good, size_t bad)
                         now_unix_ms + (double)i);
     }
     stat_count(set, METRIC_SSE_GAVE_UP, NULL, 1);
+    record_delivery(set);
     set = stats_endpoint_set(delta, bad);
     for (uint64_t i = 0; i < 1200; i++) {
         record_connect(set, "phase:first", false);

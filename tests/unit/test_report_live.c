@@ -110,6 +110,7 @@ static void trouble_is_named_with_causes_and_warnings(void **state)
     assert_non_null(strstr(text, "(stopping)"));
     assert_non_null(strstr(text, "disconnects   7 (reset 5, closed 2)\n"));
     assert_non_null(strstr(text, "errors        1208 (status_5xx 1200, reset 5, closed 2)\n"));
+    assert_non_null(strstr(text, "delivery      missed 24, duplicates 6, reordered 2\n"));
     assert_non_null(strstr(text, "! 2 of 2 workers saturated"));
     assert_non_null(strstr(text, "! 1 of 2 workers died"));
     free(text);

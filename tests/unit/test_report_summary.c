@@ -91,6 +91,78 @@ static void a_run_in_trouble_reads_as_expected(void **state)
     check_summary("tests/golden/summary_trouble.txt", sample_trouble());
 }
 
+struct judged {
+    const char *name, *tag;
+    uint64_t count, missed, duplicates, reordered, resumes, inclusive;
+};
+
+static void record_judged(struct run *run, const struct judged *judged)
+{
+    struct stats *delta = stats_new();
+    struct stat_set *set =
+        stats_endpoint_set(delta, stats_add_endpoint(delta, "GET", judged->name));
+
+    stat_count(set, METRIC_SSE_SEQUENCED, NULL, judged->count);
+    stat_count(set, METRIC_SSE_SEQUENCED, judged->tag, judged->count);
+    stat_count(set, METRIC_SSE_MISSED, NULL, judged->missed);
+    stat_count(set, METRIC_SSE_DUPLICATES, NULL, judged->duplicates);
+    stat_count(set, METRIC_SSE_REORDERED, NULL, judged->reordered);
+    stat_count(set, METRIC_SSE_RESUMES, NULL, judged->resumes);
+    stat_count(set, METRIC_SSE_INCLUSIVE_REPLAYS, NULL, judged->inclusive);
+    if (strcmp(judged->tag, "order:dense") == 0)
+        stat_passes(set, METRIC_SSE_LOSS, NULL, judged->missed, judged->count - judged->duplicates);
+    run_add_tick(run, 0, &(struct run_tick){.interval_ns = CLOCK_NS_PER_S}, delta);
+    stats_free(delta);
+}
+
+static void put_delivery(struct buf *text, const struct judged *judged, size_t count)
+{
+    struct run *run = sample_empty();
+
+    for (size_t i = 0; i < count; i++)
+        record_judged(run, &judged[i]);
+    run_finish(run, CLOCK_NS_PER_S);
+    summary_delivery(text, run, false);
+    run_free(run);
+}
+
+static void deliveries_are_told_by_endpoint_and_order(void **state)
+{
+    static const struct judged judged[] = {
+        {"/orders", "order:dense", 123456, 78, 9, 10, 40, 3},
+        {"/redis", "order:sparse", 5000, 0, 2, 1, 0, 0},
+        {"/uuids", "order:none", 70, 0, 0, 0, 0, 0},
+        {"/rare", "order:unknown", 7, 0, 0, 0, 0, 0},
+    };
+    struct buf text = {0};
+
+    (void)state;
+    put_delivery(&text, judged, sizeof judged / sizeof judged[0]);
+    check_shape(&text);
+    check_golden("tests/golden/summary_delivery.txt", &text);
+    buf_fini(&text);
+}
+
+static void ids_that_prove_no_loss_have_none(void **state)
+{
+    static const struct judged sparse = {"/a", "order:sparse", 9, 0, 0, 0, 2, 2};
+    static const struct judged few = {"/a", "order:unknown", 9, 0, 0, 0, 0, 0};
+    struct buf text = {0};
+
+    (void)state;
+    put_delivery(&text, &sparse, 1);
+    assert_non_null(strstr(buf_text(&text), "may leave out numbers: a gap proves nothing"));
+    assert_non_null(strstr(buf_text(&text), "inclusive replay"));
+    assert_null(strstr(buf_text(&text), "Delivery by endpoint"));
+    buf_clear(&text);
+    put_delivery(&text, &few, 1);
+    assert_non_null(strstr(buf_text(&text), "too few events to tell"));
+    buf_clear(&text);
+    put_delivery(&text, NULL, 0);
+    assert_int_equal(text.len, 0);
+    buf_fini(&text);
+}
+
 static void a_run_without_figures_reads_as_expected(void **state)
 {
     struct run *run = sample_empty();
@@ -247,6 +319,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_run_reads_as_expected),
         cmocka_unit_test(a_run_in_trouble_reads_as_expected),
+        cmocka_unit_test(deliveries_are_told_by_endpoint_and_order),
+        cmocka_unit_test(ids_that_prove_no_loss_have_none),
         cmocka_unit_test(a_run_without_figures_reads_as_expected),
         cmocka_unit_test(a_script_reads_as_locust_would_put_it),
         cmocka_unit_test(many_errors_are_cut_and_sorted),
