@@ -176,7 +176,7 @@ static void put_latency(struct buf *out, const struct run *run, const struct liv
                  figures_number(figures_trend(hist_percentile(hist, 50)), p50),
                  figures_number(figures_trend(hist_percentile(hist, 95)), p95),
                  figures_number(figures_trend(hist_percentile(hist, 99)), p99), span);
-    put_line(out, view, untimed + stale > 0 ? colour_yellow : colour_plain, hist ? "" : "latency",
+    put_line(out, view, untimed + stale > 0 ? colour_yellow : colour_plain, "event times",
              "%" PRIu64 " stale, %" PRIu64 " replayed, %" PRIu64 " without a time, clock %s", stale,
              replayed ? hist_count(replayed) : 0, untimed,
              timed > 0 ? figures_clock_source(run, run_clock(run).source) : "unknown");

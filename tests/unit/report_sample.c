@@ -127,6 +127,21 @@ static void record_delivery(struct stat_set *set)
     stat_count(set, METRIC_SSE_SEQUENCE_RESETS, NULL, 1);
 }
 
+/* By a clock that was asked: 400 live events, 3 of them too early, 25 replays. */
+static void record_lateness(struct stat_set *set)
+{
+    stat_count(set, METRIC_SSE_TIMED, NULL, 428);
+    stat_count(set, METRIC_SSE_TIMED, "unit:ms", 428);
+    stat_count(set, METRIC_SSE_UNTIMED, NULL, 11);
+    stat_count(set, METRIC_SSE_STALE, NULL, 2);
+    for (uint64_t i = 0; i < 397; i++)
+        stat_time(set, METRIC_SSE_EVENT_LATENCY, NULL, (20 + i / 10) * CLOCK_NS_PER_MS);
+    for (uint64_t i = 0; i < 3; i++)
+        stat_time(set, METRIC_SSE_EVENT_LATENCY_NEGATIVE, NULL, (i + 1) * CLOCK_NS_PER_MS / 2);
+    for (uint64_t i = 0; i < 25; i++)
+        stat_time(set, METRIC_SSE_EVENT_LATENCY, "delivery:replay", (1 + i) * CLOCK_NS_PER_S);
+}
+
 static void record_trouble(struct stats *delta, size_t good, size_t bad)
 {
     struct stat_set *set = stats_endpoint_set(delta, good);
@@ -149,6 +164,7 @@ static void record_trouble(struct stats *delta, size_t good, size_t bad)
     }
     stat_count(set, METRIC_SSE_GAVE_UP, NULL, 1);
     record_delivery(set);
+    record_lateness(set);
     set = stats_endpoint_set(delta, bad);
     for (uint64_t i = 0; i < 1200; i++) {
         record_connect(set, "phase:first", false);
@@ -193,8 +209,14 @@ struct run *sample_trouble(void)
     add_seconds(run, names[0], 0.97, 180 * CLOCK_NS_PER_MS);
     record_trouble(delta, good, bad);
     record_login(delta, login);
+    stat_time(stats_worker_set(delta), METRIC_WORKER_RECEIVE_DELAY, NULL, 7 * CLOCK_NS_PER_MS);
+    stat_count(stats_worker_set(delta), METRIC_WORKER_RECEIVE_UNSTAMPED, NULL, 4);
     run_lose_worker(run, 1);
     add_end(run, delta);
+    run->info.clock_url = x_strdup("http://127.0.0.1:8080/time");
+    run->workers[0].clock = (struct clock_state){.source = CLOCK_ASKED,
+                                                 .offset_ns = -12345 * (int64_t)CLOCK_NS_PER_US,
+                                                 .error_ns = 3 * CLOCK_NS_PER_MS};
     stats_free(delta);
     return run;
 }

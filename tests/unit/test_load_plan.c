@@ -50,6 +50,11 @@ static struct plan *make_full_plan(void)
     plan->network.key_pem = x_strdup("key");
     plan->network.is_insecure = true;
     plan->network.never_resumes = true;
+    plan->network.wants_kernel_times = true;
+    plan->checks.event_seq = x_strdup("/seq");
+    plan->checks.event_time = x_strdup("/sent:ms");
+    plan->checks.clock_url = x_strdup("http://h/time");
+    plan->checks.stale_ns = 17;
     plan->profile = PLAN_PROFILE_OPENAI;
     plan->end_data = x_strdup("[DONE]");
     plan->feed = x_strdup("b\n1\n");
@@ -108,7 +113,10 @@ static void a_plan_survives_the_frame(void **state)
     assert_string_equal(got->login.headers.items[1], "C: d");
     assert_string_equal(got->network.unix_socket, "/tmp/s");
     assert_string_equal(got->network.connects.items[0], "h:80:g:81");
-    assert_true(got->network.is_insecure);
+    assert_true(got->network.is_insecure && got->network.wants_kernel_times);
+    assert_string_equal(got->checks.event_time, "/sent:ms");
+    assert_string_equal(got->checks.clock_url, "http://h/time");
+    assert_int_equal(got->checks.stale_ns, 17);
     assert_int_equal(got->profile, PLAN_PROFILE_OPENAI);
     assert_string_equal(got->end_data, "[DONE]");
     assert_string_equal(got->feed, "b\n1\n");

@@ -1,5 +1,7 @@
 #include "net/tcp.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -12,6 +14,9 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+/* By which the wall clock and the monotonic one are read at different moments. */
+static const uint64_t STAMP_SLACK_NS = 50000000;
 
 static void addresses_are_read_and_written(void **state)
 {
@@ -177,6 +182,64 @@ static void a_connection_leaves_from_its_source(void **state)
     (void)close(listener);
 }
 
+/* When the kernel had a byte that `client` sends now; `*now_ns` is the time of the read. */
+static uint64_t receive_stamped(int client, struct transport *server, uint64_t *now_ns)
+{
+    uint8_t bytes[16];
+    size_t len = 0;
+
+    assert_int_equal(write(client, "x", 1), 1);
+    wait_for(server->fd, POLLIN);
+    assert_int_equal(transport_read(server, bytes, sizeof bytes, &len), IO_OK);
+    assert_int_equal(len, 1);
+    *now_ns = clock_now_ns();
+    return transport_received_ns(server, *now_ns);
+}
+
+static void the_kernel_stamps_what_it_receives(void **state)
+{
+    struct address address, peer;
+    struct err err = {0};
+    struct transport server;
+    uint64_t stamp = 1, before_ns, received_ns, now_ns;
+    int listener, client, tries = 0;
+
+    (void)state;
+    (void)address_parse("127.0.0.1", 0, &address);
+    listener = tcp_listen(&address, false, &err);
+    (void)address_parse("127.0.0.1", tcp_local_port(listener), &address);
+    client = connect_to(&address, NULL);
+    wait_for(listener, POLLIN);
+    tcp_transport_init_stamped(&server, tcp_accept(listener, &peer), &stamp);
+    /* The first to ask for stamps may have to wait until the kernel makes them. */
+    do {
+        before_ns = clock_now_ns();
+        received_ns = receive_stamped(client, &server, &now_ns);
+    } while (stamp == 0 && ++tries < 1000);
+    assert_true(stamp > 0);
+    assert_true(received_ns < now_ns && received_ns + STAMP_SLACK_NS > before_ns);
+    transport_close(&server, false);
+    (void)close(client);
+    (void)close(listener);
+}
+
+static void without_stamps_a_read_is_the_receipt(void **state)
+{
+    struct transport server;
+    uint64_t stamp = 1, now_ns;
+    int pair[2];
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    tcp_transport_init_stamped(&server, pair[1], &stamp); /* has none to give */
+    assert_true(receive_stamped(pair[0], &server, &now_ns) == now_ns);
+    assert_int_equal(stamp, 0);
+    tcp_transport_init(&server, pair[1]); /* is not asked */
+    assert_true(receive_stamped(pair[0], &server, &now_ns) == now_ns);
+    transport_close(&server, false);
+    (void)close(pair[0]);
+}
+
 static void a_unix_socket_carries_bytes(void **state)
 {
     char path[64];
@@ -268,6 +331,8 @@ int main(void)
         cmocka_unit_test(a_unix_path_has_a_limit),
         cmocka_unit_test(connections_carry_bytes_ends_and_resets),
         cmocka_unit_test(a_connection_leaves_from_its_source),
+        cmocka_unit_test(the_kernel_stamps_what_it_receives),
+        cmocka_unit_test(without_stamps_a_read_is_the_receipt),
         cmocka_unit_test(a_unix_socket_carries_bytes),
         cmocka_unit_test(a_taken_port_is_named),
         cmocka_unit_test(only_this_machine_is_loopback),

@@ -156,6 +156,23 @@ static void endpoints_errors_and_findings_are_listed(void **state)
     json_decref(result);
 }
 
+static void the_clock_is_null_until_it_is_used(void **state)
+{
+    json_t *result = result_of(sample_pass()), *clock = json_object_get(result, "clock");
+
+    (void)state;
+    assert_true(json_is_null(json_object_get(clock, "offset_ms")));
+    assert_true(json_is_null(json_object_get(clock, "error_ms")));
+    assert_true(json_is_null(json_object_get(clock, "source")));
+    json_decref(result);
+    result = result_of(sample_trouble());
+    clock = json_object_get(result, "clock");
+    assert_true(number_of(clock, "offset_ms") == -12.345);
+    assert_true(number_of(clock, "error_ms") == 3);
+    assert_string_equal(text_of(clock, "source"), "http://127.0.0.1:8080/time");
+    json_decref(result);
+}
+
 static void series_and_workers_are_whole(void **state)
 {
     json_t *result = result_of(sample_trouble()), *series = json_object_get(result, "series");
@@ -359,6 +376,7 @@ int main(void)
         cmocka_unit_test(counters_of_zero_are_there_and_trends_without_samples_are_not),
         cmocka_unit_test(tagged_metrics_stand_beside_their_whole),
         cmocka_unit_test(endpoints_errors_and_findings_are_listed),
+        cmocka_unit_test(the_clock_is_null_until_it_is_used),
         cmocka_unit_test(series_and_workers_are_whole),
         cmocka_unit_test(what_a_script_counted_stands_apart),
         cmocka_unit_test(samples_are_written_for_the_schema),

@@ -99,6 +99,24 @@ static void tokens_are_shown_where_there_are_any(void **state)
     run_free(run);
 }
 
+static void latencies_are_shown_where_events_say_their_time(void **state)
+{
+    struct run *run = sample_trouble();
+    char *text = render(run, 120, false);
+
+    (void)state;
+    assert_non_null(strstr(text, "latency       p50 39.0  p95 57.0  p99 59.0 ms  (last 10"));
+    assert_non_null(strstr(text, "event times   2 stale, 25 replayed, 11 without a time, clock "
+                                 "http://127.0.0.1:8080/time\n"));
+    free(text);
+    run_free(run);
+    run = sample_pass();
+    text = render(run, 120, false);
+    assert_null(strstr(text, "event times"));
+    free(text);
+    run_free(run);
+}
+
 static void trouble_is_named_with_causes_and_warnings(void **state)
 {
     struct run *run = sample_trouble();
@@ -307,6 +325,7 @@ int main(void)
         cmocka_unit_test(no_line_is_wider_than_the_terminal),
         cmocka_unit_test(the_view_shows_the_key_figures),
         cmocka_unit_test(tokens_are_shown_where_there_are_any),
+        cmocka_unit_test(latencies_are_shown_where_events_say_their_time),
         cmocka_unit_test(trouble_is_named_with_causes_and_warnings),
         cmocka_unit_test(what_a_script_counts_is_shown),
         cmocka_unit_test(a_run_without_samples_and_end_can_be_shown),
