@@ -220,7 +220,7 @@ static size_t undo_escape(const uint8_t *text, size_t len, size_t *used, uint8_t
     return put_utf8((uint32_t)(0x10000 + (high - 0xd800) * 0x400 + (low - 0xdc00)), out);
 }
 
-static bool is_escaped_name(const uint8_t *raw, size_t raw_len, const struct token *token)
+static bool is_escaped_text(const uint8_t *raw, size_t raw_len, const char *text, size_t text_len)
 {
     size_t done = 0;
 
@@ -230,19 +230,19 @@ static bool is_escaped_name(const uint8_t *raw, size_t raw_len, const struct tok
 
         if (raw[i] == '\\')
             len = undo_escape(raw + i + 1, raw_len - i - 1, &used, bytes);
-        if (len == 0 || len > token->len - done || memcmp(token->text + done, bytes, len) != 0)
+        if (len == 0 || len > text_len - done || memcmp(text + done, bytes, len) != 0)
             return false;
         done += len;
         i += 1 + used;
     }
-    return done == token->len;
+    return done == text_len;
 }
 
-static bool is_name(const uint8_t *raw, size_t raw_len, const struct token *token)
+static bool is_text(const uint8_t *raw, size_t raw_len, const char *text, size_t text_len)
 {
-    if (raw_len == token->len && memcmp(raw, token->text, raw_len) == 0)
+    if (raw_len == text_len && memcmp(raw, text, raw_len) == 0)
         return true;
-    return memchr(raw, '\\', raw_len) && is_escaped_name(raw, raw_len, token);
+    return memchr(raw, '\\', raw_len) && is_escaped_text(raw, raw_len, text, text_len);
 }
 
 /* --- steps down --- */
@@ -258,7 +258,7 @@ static bool enter_member(struct scan *scan, const struct token *token)
         name = scan->at + 1;
         if (!skip_text(scan))
             return false;
-        is_found = is_name(name, (size_t)(scan->at - name) - 1, token);
+        is_found = is_text(name, (size_t)(scan->at - name) - 1, token->text, token->len);
         if (!take(scan, ':'))
             return false;
         if (is_found)
@@ -319,4 +319,11 @@ bool json_peek(const uint8_t *bytes, size_t len, const struct json_pointer *poin
         value->len -= 2;
     }
     return true;
+}
+
+bool json_peek_equals(const struct json_peek *value, const char *text, size_t len)
+{
+    if (value->kind == JSON_KIND_TEXT)
+        return is_text(value->bytes, value->len, text, len);
+    return value->len == len && memcmp(value->bytes, text, len) == 0;
 }

@@ -33,4 +33,7 @@ struct json_peek {
 bool json_peek(const uint8_t *bytes, size_t len, const struct json_pointer *pointer,
                struct json_peek *value);
 
+/* Is the value this one: a text by what its escapes stand for, anything else as it is written? */
+bool json_peek_equals(const struct json_peek *value, const char *text, size_t len);
+
 #endif

@@ -40,6 +40,17 @@ struct json_document *json_read(const void *bytes, size_t len, struct err *err)
     return (struct json_document *)(void *)root;
 }
 
+bool json_is_sound(const void *bytes, size_t len)
+{
+    size_t flags = JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL;
+    json_t *root =
+        len > 0 && len <= JSON_READ_LIMIT_BYTES ? json_loadb(bytes, len, flags, NULL) : NULL;
+    bool is_sound = root;
+
+    json_decref(root);
+    return is_sound;
+}
+
 void json_document_free(struct json_document *document)
 {
     json_decref((json_t *)(void *)document);

@@ -33,6 +33,8 @@ struct json_value; /* borrowed from its document */
  * the result.
  */
 struct json_document *json_read(const void *bytes, size_t len, struct err *err);
+/* Would it be parsed, numbers of any length up to a double's range allowed? */
+bool json_is_sound(const void *bytes, size_t len);
 void json_document_free(struct json_document *document);
 
 /* 0, or -1 with a sentence when `pointer` is not a JSON Pointer ("" or "/name/0/…"). */

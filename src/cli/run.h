@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "cli/check_options.h"
+#include "cli/quality_options.h"
 #include "cli/options.h"
 #include "cli/request_options.h"
 
@@ -50,6 +51,7 @@ struct run_settings {
     struct check_settings checks;
     uint64_t profile; /* index in run_profile_choices */
     char *end_data;   /* NULL: not given */
+    struct quality_settings quality;
     char *local_address;
     uint64_t process_count; /* 0: not given */
     char *json;

@@ -123,7 +123,8 @@ int run_request_fill(const struct run_settings *settings, struct plan *plan, str
     if (fill_feed(settings, plan, feed, err) < 0 ||
         request_settings_apply(&request, *feed, &plan->request, err) < 0 ||
         run_profile_prepare_body(plan, err) < 0 ||
-        check_settings_apply(&settings->checks, &plan->checks, err) < 0)
+        check_settings_apply(&settings->checks, &plan->checks, err) < 0 ||
+        quality_settings_apply(&settings->quality, *feed, &plan->checks, err) < 0)
         return -1;
     return fill_login(settings, *feed, plan, err);
 }

@@ -75,6 +75,7 @@ static int fill_plan(const struct command_input *input, const struct run_setting
     if (getrandom(&plan->seed, sizeof plan->seed, 0) != (ssize_t)sizeof plan->seed)
         plan->seed = clock_now_ns();
     if (check_settings_apply(&settings->checks, &plan->checks, err) < 0 ||
+        quality_settings_apply_script(&settings->quality, &plan->checks, err) < 0 ||
         run_profile_fill(settings, plan, err) < 0)
         return -1;
     return connection_settings_apply(&connection, &plan->network, err);

@@ -234,6 +234,8 @@ const struct option run_table[] = {
 
     CHECK_ROWS(struct run_settings),
 
+    QUALITY_ROWS(struct run_settings),
+
     TLS_ROWS(struct run_settings, 0),
 
     CONNECTION_ROWS(struct run_settings),

@@ -5,6 +5,8 @@
 #include "load/clock_probe.h"
 #include "load/delivery_internal.h"
 #include "load/plan.h"
+#include "load/quality.h"
+#include "load/servers.h"
 #include "stats/set.h"
 
 #include <stdlib.h>
@@ -14,6 +16,8 @@ enum { DELIVERY_REPLAY_MS = 5000 };
 
 struct delivery {
     const struct plan_checks *checks;
+    const struct quality *quality; /* borrowed; NULL: not judged */
+    struct servers *servers;       /* NULL: not asked for */
     struct sequence_source sequence;
     struct pool *streams;
     bool keeps_tallies;
@@ -31,6 +35,7 @@ struct delivery *delivery_new(const struct plan_checks *checks, bool keeps_talli
     delivery->checks = checks;
     delivery->lateness.stale_ns = checks->stale_ns;
     delivery->keeps_tallies = keeps_tallies;
+    delivery->servers = checks->server_header ? servers_new(checks->server_header) : NULL;
     sequence_source_init(&delivery->sequence, checks->event_seq);
     if (keeps_tallies)
         stream_bytes += sizeof(struct audit_tally);
@@ -48,6 +53,7 @@ void delivery_free(struct delivery *delivery)
     sequence_source_fini(&delivery->sequence);
     pool_free(delivery->streams);
     event_time_source_fini(&delivery->lateness.source);
+    servers_free(delivery->servers);
     free(delivery);
 }
 
@@ -80,8 +86,19 @@ struct delivery_place *delivery_place_of(struct delivery *delivery, size_t endpo
         (*place)->delivery = delivery;
         (*place)->set = set;
         sequence_place_init(&(*place)->sequence, &delivery->sequence);
+        (*place)->endpoint = endpoint;
     }
     return *place;
+}
+
+void delivery_use_quality(struct delivery *delivery, const struct quality *quality)
+{
+    delivery->quality = quality;
+}
+
+struct servers *delivery_servers(const struct delivery_place *place)
+{
+    return place->delivery->servers;
 }
 
 void delivery_flush(struct delivery *delivery, bool is_last)
@@ -109,6 +126,7 @@ void delivery_open(struct delivery_place *place, struct delivery_stream **stream
     (*stream)->opened_ns = now_ns & DELIVERY_TIME_MASK;
     (*stream)->is_same_host =
         delivery->probe && clock_probe_is_same_host(delivery->probe, opening->exchange);
+    quality_open(&(*stream)->quality, opening->row, now_ns);
     sequence_reconnect(place, *stream, opening->is_resumed);
 }
 
@@ -118,6 +136,9 @@ void delivery_event(struct delivery_place *place, struct delivery_stream **strea
     const struct delivery *delivery = place->delivery;
     bool is_settled;
 
+    if (delivery->quality)
+        quality_event(delivery->quality, place->endpoint, *stream ? &(*stream)->quality : NULL,
+                      event);
     if (!*stream)
         return;
     is_settled = now_ns - (*stream)->opened_ns > DELIVERY_REPLAY_MS * CLOCK_NS_PER_MS;
@@ -129,6 +150,40 @@ void delivery_event(struct delivery_place *place, struct delivery_stream **strea
 
         lateness_judge(&place->lateness, &delivery->lateness, place->set, event, &receipt);
     }
+}
+
+void delivery_bytes(struct delivery_place *place, struct delivery_stream **stream, uint64_t now_ns)
+{
+    if (place->delivery->quality && *stream)
+        quality_bytes(place->delivery->quality, place->endpoint, &(*stream)->quality, now_ns);
+}
+
+void delivery_sample(struct delivery_place *place, struct delivery_stream **stream, uint64_t now_ns)
+{
+    if (place->delivery->quality && *stream)
+        quality_look(place->delivery->quality, place->endpoint, &(*stream)->quality, now_ns);
+}
+
+void delivery_fault(struct delivery_place *place, enum sse_fault fault, const uint8_t *text,
+                    size_t len)
+{
+    if (place->delivery->quality)
+        quality_fault(place->delivery->quality, place->endpoint, fault, text, len);
+}
+
+bool delivery_is_met(const struct delivery_place *place, struct delivery_stream *const *stream)
+{
+    const struct quality *quality = place->delivery->quality;
+
+    return !quality || !*stream || quality_is_met(quality, &(*stream)->quality);
+}
+
+void delivery_close(struct delivery_place *place, struct delivery_stream **stream, bool is_finished,
+                    uint64_t now_ns)
+{
+    if (place->delivery->quality && *stream)
+        quality_close(place->delivery->quality, place->endpoint, &(*stream)->quality, is_finished,
+                      now_ns);
 }
 
 void delivery_interrupt(struct delivery_place *place, struct delivery_stream **stream,

@@ -20,6 +20,8 @@
 struct clock_probe;
 struct http_exchange;
 struct plan_checks;
+struct quality;
+struct servers;
 struct stat_set;
 
 struct delivery;        /* of a worker */
@@ -38,6 +40,10 @@ void delivery_use_clock(struct delivery *delivery, struct clock_probe *probe);
  * borrowed. Lives as long as `delivery`. */
 struct delivery_place *delivery_place_of(struct delivery *delivery, size_t endpoint,
                                          struct stat_set *set);
+/* Before the first stream: events are judged by `quality`, which is borrowed. */
+void delivery_use_quality(struct delivery *delivery, const struct quality *quality);
+/* Which servers answered; NULL where nobody asked. Borrowed. */
+struct servers *delivery_servers(const struct delivery_place *place);
 /* Before a tick is made: what has been decided since the last one goes into the metrics. At the
  * last one, with every stream over, so does all that was still open. */
 void delivery_flush(struct delivery *delivery, bool is_last);
@@ -45,6 +51,7 @@ void delivery_flush(struct delivery *delivery, bool is_last);
 /* How a stream came to be open. */
 struct delivery_opening {
     uint64_t key;    /* the same for all streams that should get the same events; 0: unknown */
+    uint32_t row;    /* of the feed */
     bool is_resumed; /* the request said Last-Event-ID */
     const struct http_exchange *exchange; /* under way; set by load/stream_stats */
 };
@@ -57,6 +64,19 @@ void delivery_open(struct delivery_place *place, struct delivery_stream **stream
                    const struct delivery_opening *opening, uint64_t now_ns);
 void delivery_event(struct delivery_place *place, struct delivery_stream **stream,
                     const struct sse_event *event, uint64_t now_ns);
+/* Bytes of the body have come. */
+void delivery_bytes(struct delivery_place *place, struct delivery_stream **stream, uint64_t now_ns);
+/* Once in a while, for what shows by its absence. */
+void delivery_sample(struct delivery_place *place, struct delivery_stream **stream,
+                     uint64_t now_ns);
+/* What the parser found wrong with a line. */
+void delivery_fault(struct delivery_place *place, enum sse_fault fault, const uint8_t *text,
+                    size_t len);
+/* Has the connection brought all that it should? */
+bool delivery_is_met(const struct delivery_place *place, struct delivery_stream *const *stream);
+/* The connection ends, by whosever choice; `is_finished`: it had time to bring what it should. */
+void delivery_close(struct delivery_place *place, struct delivery_stream **stream, bool is_finished,
+                    uint64_t now_ns);
 /* The connection has ended; the stream may be taken up again. */
 void delivery_interrupt(struct delivery_place *place, struct delivery_stream **stream,
                         uint64_t now_ns);

@@ -7,6 +7,7 @@
 
 #include "load/delivery.h"
 #include "load/lateness.h"
+#include "load/quality.h"
 #include "load/sequence.h"
 
 /* A macro, as compilers check what goes into a bit-field by its constant value only. */
@@ -15,6 +16,7 @@
 struct delivery_place {
     struct delivery *delivery;
     struct stat_set *set;
+    size_t endpoint;
     struct sequence_place sequence;
     struct lateness lateness;
 };
@@ -22,6 +24,7 @@ struct delivery_place {
 struct delivery_stream {
     uint64_t opened_ns : 63;   /* of the latest connection */
     uint64_t is_same_host : 1; /* its server, where that was looked for */
+    struct quality_stream quality;
     struct audit audit;
 };
 

@@ -67,6 +67,11 @@ struct plan_checks {
     char *event_time;  /* where the time of sending stands, and its unit; NULL: nowhere */
     char *clock_url;   /* answers with the service's time; NULL: nobody is asked */
     uint64_t stale_ns; /* a live event later than this is stale; CLOCK_NEVER_NS: none is */
+    struct plan_list expect_events; /* names; load/expect has the limits */
+    struct plan_list expect_data;   /* "POINTER=VALUE" */
+    bool expects_json;
+    uint64_t heartbeat_ns; /* 0: none is awaited */
+    char *server_header;   /* names the server that answers; NULL: nobody asks */
 };
 
 struct plan {
@@ -112,6 +117,9 @@ struct plan *plan_decode(const uint8_t *bytes, size_t len, struct err *err);
 
 /* --- plan_parts.c and plan_checks.c, for plan.c --- */
 struct unpack;
+void plan_list_fini(struct plan_list *list);
+void plan_list_encode(const struct plan_list *list, struct buf *out);
+void plan_list_decode(struct plan_list *list, struct unpack *unpack);
 void plan_message_fini(struct plan_message *message);
 void plan_message_encode(const struct plan_message *message, struct buf *out);
 void plan_message_decode(struct plan_message *message, struct unpack *unpack);

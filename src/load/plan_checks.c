@@ -12,6 +12,9 @@ void plan_checks_fini(struct plan_checks *checks)
     free(checks->event_seq);
     free(checks->event_time);
     free(checks->clock_url);
+    plan_list_fini(&checks->expect_events);
+    plan_list_fini(&checks->expect_data);
+    free(checks->server_header);
     *checks = (struct plan_checks){0};
 }
 
@@ -21,6 +24,11 @@ void plan_checks_encode(const struct plan_checks *checks, struct buf *out)
     pack_text(out, checks->event_time);
     pack_text(out, checks->clock_url);
     pack_uint(out, checks->stale_ns);
+    plan_list_encode(&checks->expect_events, out);
+    plan_list_encode(&checks->expect_data, out);
+    pack_bool(out, checks->expects_json);
+    pack_uint(out, checks->heartbeat_ns);
+    pack_text(out, checks->server_header);
 }
 
 void plan_checks_decode(struct plan_checks *checks, struct unpack *unpack)
@@ -30,4 +38,9 @@ void plan_checks_decode(struct plan_checks *checks, struct unpack *unpack)
     checks->event_time = unpack_text(unpack);
     checks->clock_url = unpack_text(unpack);
     checks->stale_ns = unpack_uint(unpack);
+    plan_list_decode(&checks->expect_events, unpack);
+    plan_list_decode(&checks->expect_data, unpack);
+    checks->expects_json = unpack_bool(unpack);
+    checks->heartbeat_ns = unpack_uint(unpack);
+    checks->server_header = unpack_text(unpack);
 }

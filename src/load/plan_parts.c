@@ -17,7 +17,7 @@ void plan_list_add(struct plan_list *list, const char *text)
     list->items[list->count++] = x_strdup(text);
 }
 
-static void list_fini(struct plan_list *list)
+void plan_list_fini(struct plan_list *list)
 {
     for (size_t i = 0; i < list->count; i++)
         free(list->items[i]);
@@ -25,14 +25,14 @@ static void list_fini(struct plan_list *list)
     *list = (struct plan_list){0};
 }
 
-static void list_encode(const struct plan_list *list, struct buf *out)
+void plan_list_encode(const struct plan_list *list, struct buf *out)
 {
     pack_uint(out, list->count);
     for (size_t i = 0; i < list->count; i++)
         pack_text(out, list->items[i]);
 }
 
-static void list_decode(struct plan_list *list, struct unpack *unpack)
+void plan_list_decode(struct plan_list *list, struct unpack *unpack)
 {
     uint64_t count = unpack_uint_max(unpack, PLAN_LIST_LIMIT);
 
@@ -74,11 +74,11 @@ char *plan_unpack_optional(struct unpack *unpack, size_t limit_bytes, size_t *le
 void plan_message_fini(struct plan_message *message)
 {
     free(message->method);
-    list_fini(&message->headers);
+    plan_list_fini(&message->headers);
     free(message->body);
     free(message->content_type);
     free(message->body_path);
-    list_fini(&message->forms);
+    plan_list_fini(&message->forms);
     free(message->auth);
     *message = (struct plan_message){0};
 }
@@ -86,11 +86,11 @@ void plan_message_fini(struct plan_message *message)
 void plan_message_encode(const struct plan_message *message, struct buf *out)
 {
     pack_text(out, message->method);
-    list_encode(&message->headers, out);
+    plan_list_encode(&message->headers, out);
     plan_pack_optional(out, message->body, message->body_bytes);
     pack_text(out, message->content_type);
     pack_text(out, message->body_path);
-    list_encode(&message->forms, out);
+    plan_list_encode(&message->forms, out);
     pack_text(out, message->auth);
     pack_uint(out, message->scheme);
     pack_bool(out, message->wants_compressed);
@@ -102,12 +102,12 @@ void plan_message_decode(struct plan_message *message, struct unpack *unpack)
     message->method = unpack_text(unpack);
     if (!message->method)
         unpack->failed = true;
-    list_decode(&message->headers, unpack);
+    plan_list_decode(&message->headers, unpack);
     message->body =
         (uint8_t *)plan_unpack_optional(unpack, PLAN_BODY_LIMIT_BYTES, &message->body_bytes);
     message->content_type = unpack_text(unpack);
     message->body_path = unpack_text(unpack);
-    list_decode(&message->forms, unpack);
+    plan_list_decode(&message->forms, unpack);
     message->auth = unpack_text(unpack);
     message->scheme = (enum auth_scheme)unpack_uint_max(unpack, AUTH_ANY);
     message->wants_compressed = unpack_bool(unpack);
@@ -117,8 +117,8 @@ void plan_network_fini(struct plan_network *network)
 {
     free(network->unix_socket);
     free(network->local_addresses);
-    list_fini(&network->resolves);
-    list_fini(&network->connects);
+    plan_list_fini(&network->resolves);
+    plan_list_fini(&network->connects);
     free(network->ca_pem);
     free(network->cert_pem);
     free(network->key_pem);
@@ -129,8 +129,8 @@ void plan_network_encode(const struct plan_network *network, struct buf *out)
 {
     pack_text(out, network->unix_socket);
     pack_text(out, network->local_addresses);
-    list_encode(&network->resolves, out);
-    list_encode(&network->connects, out);
+    plan_list_encode(&network->resolves, out);
+    plan_list_encode(&network->connects, out);
     pack_text(out, network->ca_pem);
     pack_text(out, network->cert_pem);
     pack_text(out, network->key_pem);
@@ -147,8 +147,8 @@ void plan_network_decode(struct plan_network *network, struct unpack *unpack)
     plan_network_fini(network);
     network->unix_socket = unpack_text(unpack);
     network->local_addresses = unpack_text(unpack);
-    list_decode(&network->resolves, unpack);
-    list_decode(&network->connects, unpack);
+    plan_list_decode(&network->resolves, unpack);
+    plan_list_decode(&network->connects, unpack);
     network->ca_pem = unpack_text(unpack);
     network->cert_pem = unpack_text(unpack);
     network->key_pem = unpack_text(unpack);

@@ -1,5 +1,6 @@
 #include "load/request.h"
 
+#include "base/ascii.h"
 #include "base/mem.h"
 #include "http/auth.h"
 #include "http/body.h"
@@ -9,7 +10,6 @@
 #include "load/plan.h"
 #include "load/template.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,21 +47,11 @@ static bool has_header(const struct request *request, const char *name)
 
 /* --- compiling --- */
 
-/* RFC 9110 section 5.6.2: the characters of a token. */
-static bool is_token(const char *text, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        if (!isalnum((unsigned char)text[i]) && !strchr("!#$%&'*+-.^_`|~", text[i]))
-            return false;
-    }
-    return len > 0;
-}
-
 static int check_header(const char *line, struct err *err)
 {
     const char *colon = strchr(line, ':');
 
-    if (!colon || !is_token(line, (size_t)(colon - line))) {
+    if (!colon || !ascii_is_token(line, (size_t)(colon - line))) {
         err_set(err, ERR_USAGE, "the header '%s' is not of the form 'Name: value'", line);
         return -1;
     }
@@ -217,7 +207,7 @@ static int compile(struct request *request, struct err *err)
         free(name);
         return -1;
     }
-    if (!is_token(method, strlen(method))) {
+    if (!ascii_is_token(method, strlen(method))) {
         err_set(err, ERR_USAGE, "'%s' is no HTTP method", method);
         return -1;
     }

@@ -43,6 +43,7 @@ static void open_stream(struct stream *stream, uint64_t now_ns)
 
     (void)sse_parser_last_id(&stream->parser, &last_id_bytes);
     opening.is_resumed = last_id_bytes > 0;
+    opening.row = stream->row;
     stream_stats_connected(&stream->target->place, &stream->record, &stream->fetch.exchange,
                            &opening, now_ns);
     stream_enter(stream, STREAM_OPEN);
@@ -95,8 +96,8 @@ static void on_answer(struct fetch *fetch, const struct http_head *head, bool is
 
     stream->record.has_head = !is_hop; /* behind which the next request is still to be answered */
     /* A token that has to be renewed is a hop on the way to the stream too. */
-    stream_stats_answer(&stream->target->place, &stream->record, &stream->fetch.exchange,
-                        head->status, is_hop || may_renew(stream, head->status));
+    stream_stats_answer(&stream->target->place, &stream->record, &stream->fetch.exchange, head,
+                        is_hop || may_renew(stream, head->status));
     exchange_stats_time(stream->target->place.set, &stream->fetch.exchange, now_ns);
     if (observer->on_head)
         observer->on_head(stream, head, now_ns);
@@ -168,8 +169,17 @@ static void on_retry(struct sse_parser *parser, uint32_t retry_ms, uint64_t now_
     CONTAINER_OF(parser, struct stream, parser)->retry_ms = retry_ms;
 }
 
+static void on_fault(struct sse_parser *parser, enum sse_fault fault, const uint8_t *text,
+                     size_t len, uint64_t now_ns)
+{
+    const struct stream *stream = CONTAINER_OF(parser, struct stream, parser);
+
+    (void)now_ns;
+    stream_stats_fault(&stream->target->place, fault, text, len);
+}
+
 static const struct sse_handlers parser_handlers = {
-    .on_event = on_event, .on_comment = on_comment, .on_retry = on_retry};
+    .on_event = on_event, .on_comment = on_comment, .on_retry = on_retry, .on_fault = on_fault};
 
 static void on_body(struct fetch *fetch, const uint8_t *bytes, size_t len, uint64_t now_ns)
 {

@@ -28,6 +28,14 @@ static const char *phase_of(const struct stream_record *record)
     return record->attempt_count <= 1 ? "phase:first" : "phase:resume";
 }
 
+/* Of the latest answer; NULL: nobody asked, or it did not say. */
+static const char *server_tag(const struct stat_place *place, const struct stream_record *record)
+{
+    return record->server != SERVERS_UNKNOWN
+               ? servers_tag(delivery_servers(place->delivery), record->server)
+               : NULL;
+}
+
 void stream_stats_attempt(const struct stat_place *place, struct stream_record *record,
                           uint64_t now_ns)
 {
@@ -37,16 +45,44 @@ void stream_stats_attempt(const struct stat_place *place, struct stream_record *
         record->attempt_count++;
     record->attempt_began_ns = now_ns;
     record->has_head = false;
+    record->server = SERVERS_UNKNOWN;
     stat_count(set, METRIC_SSE_ATTEMPTS, NULL, 1);
     stat_count(set, METRIC_SSE_ATTEMPTS, phase_of(record), 1);
     if (record->attempt_count > 1)
         stat_count(set, METRIC_SSE_RECONNECTS, NULL, 1);
 }
 
-void stream_stats_answer(const struct stat_place *place, const struct stream_record *record,
-                         const struct http_exchange *exchange, int status, bool is_hop)
+void stream_stats_answer(const struct stat_place *place, struct stream_record *record,
+                         const struct http_exchange *exchange, const struct http_head *head,
+                         bool is_hop)
 {
-    exchange_stats_answer(place->set, exchange, status, is_hop, phase_of(record));
+    exchange_stats_answer(place->set, exchange, head->status, is_hop, phase_of(record));
+    if (!is_hop && place->delivery)
+        record->server = servers_find(delivery_servers(place->delivery), head);
+}
+
+/* How an attempt was answered. Attempts are tagged with the server only here, where it is known. */
+static void count_connect(const struct stat_place *place, const struct stream_record *record,
+                          bool passed)
+{
+    const char *server = server_tag(place, record);
+
+    stat_pass(place->set, METRIC_SSE_CONNECT_SUCCESS, NULL, passed);
+    stat_pass(place->set, METRIC_SSE_CONNECT_SUCCESS, phase_of(record), passed);
+    if (!server)
+        return;
+    stat_count(place->set, METRIC_SSE_ATTEMPTS, server, 1);
+    stat_pass(place->set, METRIC_SSE_CONNECT_SUCCESS, server, passed);
+}
+
+/* A resume that the server it was on before did not answer. */
+static void note_server(const struct stat_place *place, struct stream_record *record,
+                        bool is_resumed)
+{
+    if (is_resumed && record->open_server != SERVERS_UNKNOWN && record->server != SERVERS_UNKNOWN &&
+        record->server != record->open_server)
+        stat_count(place->set, METRIC_SSE_RESUMED_ELSEWHERE, NULL, 1);
+    record->open_server = record->server;
 }
 
 void stream_stats_connected(const struct stat_place *place, struct stream_record *record,
@@ -60,8 +96,8 @@ void stream_stats_connected(const struct stat_place *place, struct stream_record
     record->last_event_ns = 0;
     record->event_count = 0;
     record->has_first_byte = false;
-    stat_pass(set, METRIC_SSE_CONNECT_SUCCESS, NULL, true);
-    stat_pass(set, METRIC_SSE_CONNECT_SUCCESS, phase_of(record), true);
+    count_connect(place, record, true);
+    note_server(place, record, opening->is_resumed);
     stat_time(set, METRIC_SSE_CONNECTING, NULL, took_ns);
     stat_time(set, METRIC_SSE_CONNECTING, phase_of(record), took_ns);
     if (exchange->dns_us > 0)
@@ -98,8 +134,7 @@ void stream_stats_refused(const struct stat_place *place, const struct stream_re
 {
     struct stat_set *set = place->set;
 
-    stat_pass(set, METRIC_SSE_CONNECT_SUCCESS, NULL, false);
-    stat_pass(set, METRIC_SSE_CONNECT_SUCCESS, phase_of(record), false);
+    count_connect(place, record, false);
     stat_pass(set, METRIC_SSE_STREAM_SUCCESS, NULL, false);
     if (record->attempt_count > 1)
         stat_pass(set, METRIC_SSE_RECONNECT_SUCCESS, NULL, false);
@@ -110,15 +145,12 @@ void stream_stats_refused(const struct stat_place *place, const struct stream_re
 
 void stream_stats_stopped(const struct stat_place *place, const struct stream_record *record)
 {
-    struct stat_set *set = place->set;
-
     if (record->attempt_count <= 1) {
         stream_stats_refused(place, record, CLASS_NONE, NULL);
         return;
     }
-    stat_pass(set, METRIC_SSE_CONNECT_SUCCESS, NULL, false);
-    stat_pass(set, METRIC_SSE_CONNECT_SUCCESS, phase_of(record), false);
-    stat_count(set, METRIC_SSE_COMPLETED, NULL, 1);
+    count_connect(place, record, false);
+    stat_count(place->set, METRIC_SSE_COMPLETED, NULL, 1);
 }
 
 void stream_stats_gave_up(const struct stat_place *place, const struct stream_record *record)
@@ -133,18 +165,11 @@ void stream_stats_pending(const struct stat_place *place)
     stat_count(place->set, METRIC_SSE_PENDING, NULL, 1);
 }
 
-/* "event:NAME", with what cannot stand in a tag replaced. */
 static void count_name(struct stat_set *set, const struct sse_event *event)
 {
-    char tag[TAG_BYTES] = "event:";
-    size_t at = strlen(tag);
+    char tag[TAG_BYTES];
 
-    for (size_t i = 0; i < event->name_bytes && at < sizeof tag - 1; i++) {
-        uint8_t byte = event->name[i];
-
-        tag[at++] = byte < ' ' || byte == '{' || byte == '}' || byte > '~' ? '?' : (char)byte;
-    }
-    tag[at] = '\0';
+    stat_tag_write(tag, sizeof tag, "event:", event->name, event->name_bytes);
     stat_count(set, METRIC_SSE_EVENTS, tag, 1);
 }
 
@@ -170,6 +195,8 @@ void stream_stats_body(const struct stat_place *place, struct stream_record *rec
         stat_time(place->set, METRIC_SSE_FIRST_BYTE, NULL, now_ns - record->attempt_began_ns);
     }
     stat_count(place->set, METRIC_SSE_BYTES, NULL, len);
+    if (place->delivery)
+        delivery_bytes(place->delivery, &record->delivery, now_ns);
 }
 
 void stream_stats_received(const struct stat_place *place, uint64_t received_ns, uint64_t read_ns)
@@ -186,10 +213,13 @@ const char *stream_stats_event(const struct stat_place *place, struct stream_rec
                                const struct sse_event *event, uint64_t now_ns)
 {
     struct stat_set *set = place->set;
+    const char *server = server_tag(place, record);
 
     stat_count(set, METRIC_SSE_EVENTS, NULL, 1);
     if (event->name_bytes > 0)
         count_name(set, event);
+    if (server)
+        stat_count(set, METRIC_SSE_EVENTS, server, 1);
     if (record->last_event_ns != 0)
         stat_time(set, METRIC_SSE_EVENT_GAP, NULL, now_ns - record->last_event_ns);
     else
@@ -201,12 +231,21 @@ const char *stream_stats_event(const struct stat_place *place, struct stream_rec
     return place->tokens ? tokens_event(place, record, event, now_ns) : NULL;
 }
 
-void stream_stats_sample(const struct stat_place *place, const struct stream_record *record,
+void stream_stats_fault(const struct stat_place *place, enum sse_fault fault, const uint8_t *text,
+                        size_t len)
+{
+    if (place->delivery)
+        delivery_fault(place->delivery, fault, text, len);
+}
+
+void stream_stats_sample(const struct stat_place *place, struct stream_record *record,
                          uint64_t *since_ns, uint32_t *since_count, uint64_t now_ns)
 {
     uint64_t span_ns = now_ns - *since_ns;
     double per_1000_s;
 
+    if (place->delivery)
+        delivery_sample(place->delivery, &record->delivery, now_ns);
     if (span_ns < STREAM_STATS_SAMPLE_S * CLOCK_NS_PER_S)
         return;
     per_1000_s = (double)(record->event_count - *since_count) * 1000.0 * (double)CLOCK_NS_PER_S /
@@ -220,11 +259,14 @@ void stream_stats_disconnect(const struct stat_place *place, struct stream_recor
                              enum error_class error_class, const char *message, uint64_t now_ns)
 {
     struct stat_set *set = place->set;
+    const char *server = server_tag(place, record);
     char tag[TAG_BYTES];
 
     (void)snprintf(tag, sizeof tag, "cause:%s", error_class_name(error_class));
     stat_count(set, METRIC_SSE_DISCONNECTS, NULL, 1);
     stat_count(set, METRIC_SSE_DISCONNECTS, tag, 1);
+    if (server)
+        stat_count(set, METRIC_SSE_DISCONNECTS, server, 1);
     stat_time(set, METRIC_SSE_DURATION, NULL, now_ns - record->opened_ns);
     stat_pass(set, METRIC_SSE_STREAM_SUCCESS, NULL, false);
     if (record->attempt_count > 1 && record->event_count == 0)
@@ -232,8 +274,16 @@ void stream_stats_disconnect(const struct stat_place *place, struct stream_recor
     add_error(place, error_class, message);
     record->ended_ns = now_ns;
     tokens_end(place, record);
-    if (place->delivery)
+    if (place->delivery) {
+        delivery_close(place->delivery, &record->delivery, true, now_ns);
         delivery_interrupt(place->delivery, &record->delivery, now_ns);
+    }
+}
+
+/* It has brought all the events it should. */
+static bool is_met(const struct stat_place *place, const struct stream_record *record)
+{
+    return !place->delivery || delivery_is_met(place->delivery, &record->delivery);
 }
 
 void stream_stats_incomplete(const struct stat_place *place)
@@ -248,8 +298,10 @@ void stream_stats_completed(const struct stat_place *place, struct stream_record
 
     stat_count(set, METRIC_SSE_COMPLETED, NULL, 1);
     stat_time(set, METRIC_SSE_DURATION, NULL, now_ns - record->opened_ns);
-    stat_pass(set, METRIC_SSE_STREAM_SUCCESS, NULL, true);
+    stat_pass(set, METRIC_SSE_STREAM_SUCCESS, NULL, is_met(place, record));
     record->ended_ns = now_ns;
+    if (place->delivery)
+        delivery_close(place->delivery, &record->delivery, true, now_ns);
     tokens_end(place, record);
 }
 
@@ -257,14 +309,18 @@ void stream_stats_closed_by_us(const struct stat_place *place, struct stream_rec
                                bool is_run_end, uint64_t now_ns)
 {
     struct stat_set *set = place->set;
+    bool is_success = record->event_count > 0 && is_met(place, record);
+    /* A stream that the run's end cut short had no time to show whether it works. */
+    bool is_finished = is_success || !is_run_end ||
+                       now_ns - record->opened_ns > STREAM_STATS_PATIENCE_MS * CLOCK_NS_PER_MS;
 
     stat_count(set, METRIC_SSE_CLOSED_BY_US, NULL, 1);
     stat_time(set, is_run_end ? METRIC_SSE_OPEN_AGE : METRIC_SSE_DURATION, NULL,
               now_ns - record->opened_ns);
-    /* A stream that the run's end cut short had no time to show whether it works. */
-    if (record->event_count > 0 || !is_run_end ||
-        now_ns - record->opened_ns > STREAM_STATS_PATIENCE_MS * CLOCK_NS_PER_MS)
-        stat_pass(set, METRIC_SSE_STREAM_SUCCESS, NULL, record->event_count > 0);
+    if (is_finished)
+        stat_pass(set, METRIC_SSE_STREAM_SUCCESS, NULL, is_success);
+    if (place->delivery)
+        delivery_close(place->delivery, &record->delivery, is_finished, now_ns);
     tokens_end(place, record);
 }
 

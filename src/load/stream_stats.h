@@ -7,6 +7,7 @@
 
 #include "http/client.h"
 #include "load/delivery.h"
+#include "load/servers.h"
 #include "sse/parser.h"
 #include "stats/stats.h"
 
@@ -40,6 +41,8 @@ struct stream_record {
     struct tokens_stream *tokens; /* of the open connection; load/tokens keeps it */
     uint32_t event_count;         /* since opened_ns */
     uint8_t attempt_count;        /* since the stream was first asked for; stays at 255 */
+    uint8_t server;               /* of the latest answer, not a redirect's; see load/servers */
+    uint8_t open_server;          /* of the latest open stream */
     bool has_head : 1;            /* the latest request of this attempt was answered */
     bool has_first_byte : 1;
 };
@@ -48,8 +51,9 @@ struct stream_record {
 void stream_stats_attempt(const struct stat_place *place, struct stream_record *record,
                           uint64_t now_ns);
 /* A response head, redirects too: the HTTP exchange is counted, but for its time. */
-void stream_stats_answer(const struct stat_place *place, const struct stream_record *record,
-                         const struct http_exchange *exchange, int status, bool is_hop);
+void stream_stats_answer(const struct stat_place *place, struct stream_record *record,
+                         const struct http_exchange *exchange, const struct http_head *head,
+                         bool is_hop);
 /* Status 200 and text/event-stream. */
 void stream_stats_connected(const struct stat_place *place, struct stream_record *record,
                             const struct http_exchange *exchange,
@@ -73,9 +77,12 @@ void stream_stats_received(const struct stat_place *place, uint64_t received_ns,
  * nothing. Only where streams are read for tokens. */
 const char *stream_stats_event(const struct stat_place *place, struct stream_record *record,
                                const struct sse_event *event, uint64_t now_ns);
-/* Events a second of an open stream, once 10 s have passed since `*since_ns`; then it and
- * `*since_count` move on. Both begin at the opening. */
-void stream_stats_sample(const struct stat_place *place, const struct stream_record *record,
+/* What the parser found wrong with a line. */
+void stream_stats_fault(const struct stat_place *place, enum sse_fault fault, const uint8_t *text,
+                        size_t len);
+/* Looks at an open stream: is it silent? And events a second, once 10 s have passed since
+ * `*since_ns`; then it and `*since_count` move on. Both begin at the opening. */
+void stream_stats_sample(const struct stat_place *place, struct stream_record *record,
                          uint64_t *since_ns, uint32_t *since_count, uint64_t now_ns);
 /* The end of an open stream nobody asked for. */
 void stream_stats_disconnect(const struct stat_place *place, struct stream_record *record,

@@ -6,6 +6,7 @@
 #include "load/clock_probe.h"
 #include "load/feed.h"
 #include "load/network.h"
+#include "load/quality.h"
 #include "load/reporter.h"
 #include "load/tokens.h"
 #include "load/user.h"
@@ -40,6 +41,7 @@ struct worker {
     struct delivery *delivery;
     struct tokens *tokens;     /* NULL: streams are not read for tokens */
     struct clock_probe *clock; /* NULL: no event time is looked for */
+    struct quality *quality;   /* by which delivery judges */
     struct stream_engine *engine;
     struct request_body body, login_body;
     struct request *login_request; /* NULL: users do not log in */
@@ -278,8 +280,12 @@ static int set_up(struct worker *worker, const struct frame *frame, struct err *
             return -1;
     }
     worker->stats = stats_new();
+    worker->quality = quality_new(&worker->plan->checks, worker->stats, worker->feed, err);
+    if (!worker->quality)
+        return -1;
     worker->delivery = delivery_new(&worker->plan->checks, false);
     worker->tokens = tokens_new(worker->plan);
+    delivery_use_quality(worker->delivery, worker->quality);
     rng_init(&worker->rng, ~(worker->plan->seed + worker->plan->worker_index));
     if (network_open(&worker->network, worker->loop, &worker->plan->network, false, err) < 0 ||
         make_clock(worker, err) < 0 || make_requests(worker, err) < 0 ||
@@ -423,6 +429,7 @@ static void fini(struct worker *worker)
     free(worker->users);
     delivery_free(worker->delivery);
     tokens_free(worker->tokens);
+    quality_free(worker->quality);
     stats_free(worker->stats);
     feed_free(worker->feed);
     plan_free(worker->plan);

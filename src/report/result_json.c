@@ -223,6 +223,26 @@ static void put_errors(struct json *json, const struct run *run)
     json_end_array(json);
 }
 
+static void put_examples(struct json *json, const struct run *run)
+{
+    const struct examples *examples = stats_examples(run->stats);
+    char text[UNITS_TEXT_BYTES];
+
+    json_key(json, "examples");
+    json_begin_array(json);
+    for (size_t i = 0; i < examples_count(examples); i++) {
+        const struct example *example = examples_at(examples, i);
+
+        json_begin_object(json);
+        put_text(json, "kind", malformed_name(example->kind));
+        put_text(json, "endpoint", stats_endpoint_name(run->stats, example->endpoint));
+        put_text(json, "text", example->text);
+        put_text(json, "at", figures_utc(example->unix_ms, text));
+        json_end_object(json);
+    }
+    json_end_array(json);
+}
+
 static void put_empty_array(struct json *json, const char *key)
 {
     json_key(json, key);
@@ -360,6 +380,7 @@ void result_json_write(struct buf *out, const struct run *run, const struct outc
     put_endpoints(&json, run);
     result_rows_write(&json, run);
     put_errors(&json, run);
+    put_examples(&json, run);
     put_empty_array(&json, "thresholds");
     put_empty_array(&json, "storms");
     put_null(&json, "limit");

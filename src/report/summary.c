@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "report/figures.h"
+#include "report/summary_quality.h"
 #include "report/summary_tables.h"
 #include "verdict/findings.h"
 
@@ -284,6 +285,7 @@ static void put_events(struct buf *out, const struct run *run, bool has_colour)
                     buf_text(&note));
     }
     buf_fini(&note);
+    summary_quality(out, run);
 }
 
 static void put_findings(struct buf *out, const struct outcome *outcome, bool has_colour)
@@ -352,6 +354,7 @@ void summary_write(struct buf *out, const struct run *run, const struct outcome 
         summary_tokens(out, run, has_colour);
         put_events(out, run, has_colour);
         summary_delivery(out, run, has_colour);
+        summary_servers(out, run, has_colour);
         summary_endpoints(out, run, has_colour);
     }
     /* A script's requests stand in its own table. */

@@ -66,7 +66,8 @@ static int set_up(struct engine *engine, struct err *err)
     engine->networks = networks_new(engine->loop, &engine->plan->network, err);
     if (!engine->networks)
         return -1;
-    exchange_host_init(&engine->host, engine->loop, engine->stats, engine->plan);
+    if (exchange_host_init(&engine->host, engine->loop, engine->stats, engine->plan, err) < 0)
+        return -1;
     return make_clock(engine, err);
 }
 

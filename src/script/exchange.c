@@ -163,7 +163,7 @@ static void on_answer(struct fetch *fetch, const struct http_head *head, bool is
     if (!exchange->stream && !is_hop && exchange_stream_is_one(head))
         exchange_stream_begin(exchange);
     if (exchange->stream) {
-        exchange_stream_answer(exchange, head->status, is_hop);
+        exchange_stream_answer(exchange, head, is_hop);
     } else {
         exchange_stats_answer(place->set, &fetch->exchange, head->status, is_hop, NULL);
     }

@@ -39,7 +39,8 @@ struct exchange_host {
     struct loop *loop;   /* borrowed */
     struct stats *stats; /* borrowed */
     struct delivery *delivery;
-    struct tokens *tokens; /* NULL: streams are not read for tokens */
+    struct tokens *tokens;   /* NULL: streams are not read for tokens */
+    struct quality *quality; /* by which delivery judges */
     struct sse_shared *parsers;
     struct pool *streams; /* of struct exchange_stream */
     struct list open_streams;
@@ -51,9 +52,9 @@ struct exchange_host {
     bool is_ending;          /* the run ends: streams that close now were open at its end */
 };
 
-/* `plan` is borrowed. */
-void exchange_host_init(struct exchange_host *host, struct loop *loop, struct stats *stats,
-                        const struct plan *plan);
+/* `plan` is borrowed. -1 with a sentence; exchange_host_fini in either case. */
+int exchange_host_init(struct exchange_host *host, struct loop *loop, struct stats *stats,
+                       const struct plan *plan, struct err *err);
 /* After the last exchange has ended. */
 void exchange_host_fini(struct exchange_host *host);
 

@@ -5,6 +5,7 @@
 #include "load/answer.h"
 #include "load/plan.h"
 #include "load/tokens.h"
+#include "load/quality.h"
 #include "sse/parser.h"
 
 #include <stdio.h>
@@ -44,7 +45,17 @@ static void on_comment(struct sse_parser *parser, const uint8_t *text, size_t le
     stat_count(stream->exchange->order.place.set, METRIC_SSE_COMMENTS, NULL, 1);
 }
 
-static const struct sse_handlers parser_handlers = {.on_event = on_event, .on_comment = on_comment};
+static void on_fault(struct sse_parser *parser, enum sse_fault fault, const uint8_t *text,
+                     size_t len, uint64_t now_ns)
+{
+    const struct exchange_stream *stream = CONTAINER_OF(parser, struct exchange_stream, parser);
+
+    (void)now_ns;
+    stream_stats_fault(&stream->exchange->order.place, fault, text, len);
+}
+
+static const struct sse_handlers parser_handlers = {
+    .on_event = on_event, .on_comment = on_comment, .on_fault = on_fault};
 
 static void forget(struct exchange_memory *memory)
 {
@@ -144,18 +155,23 @@ static void refuse_stream(struct exchange *exchange, enum error_class error_clas
 
 /* --- what all streams, and those of a user, share --- */
 
-void exchange_host_init(struct exchange_host *host, struct loop *loop, struct stats *stats,
-                        const struct plan *plan)
+int exchange_host_init(struct exchange_host *host, struct loop *loop, struct stats *stats,
+                       const struct plan *plan, struct err *err)
 {
     *host = (struct exchange_host){.loop = loop, .stats = stats};
     host->wants_kernel_times = plan->network.wants_kernel_times;
-    host->delivery = delivery_new(&plan->checks, true);
-    host->tokens = tokens_new(plan);
-    host->parsers = sse_shared_new(&parser_handlers, SSE_LIMIT_DEFAULT_BYTES);
-    host->streams = pool_new(sizeof(struct exchange_stream), 0);
     list_init(&host->open_streams);
     list_init(&host->users);
+    host->quality = quality_new(&plan->checks, stats, NULL, err);
+    if (!host->quality)
+        return -1;
+    host->delivery = delivery_new(&plan->checks, true);
+    host->tokens = tokens_new(plan);
+    delivery_use_quality(host->delivery, host->quality);
+    host->parsers = sse_shared_new(&parser_handlers, SSE_LIMIT_DEFAULT_BYTES);
+    host->streams = pool_new(sizeof(struct exchange_stream), 0);
     rng_init(&host->rng, ~(plan->seed + plan->worker_index));
+    return 0;
 }
 
 void exchange_host_fini(struct exchange_host *host)
@@ -164,8 +180,10 @@ void exchange_host_fini(struct exchange_host *host)
     pool_free(host->streams);
     delivery_free(host->delivery);
     tokens_free(host->tokens);
-    host->delivery = NULL;
     host->tokens = NULL;
+    quality_free(host->quality);
+    host->delivery = NULL;
+    host->quality = NULL;
     host->parsers = NULL;
     host->streams = NULL;
 }
@@ -234,11 +252,11 @@ void exchange_stream_begin(struct exchange *exchange)
     exchange->host->asking_count++;
 }
 
-void exchange_stream_answer(struct exchange *exchange, int status, bool is_hop)
+void exchange_stream_answer(struct exchange *exchange, const struct http_head *head, bool is_hop)
 {
     exchange->stream->record.has_head = !is_hop;
     stream_stats_answer(&exchange->order.place, &exchange->stream->record,
-                        &exchange->fetch.exchange, status, is_hop);
+                        &exchange->fetch.exchange, head, is_hop);
 }
 
 void exchange_stream_judge(struct exchange *exchange, const struct http_head *head, uint64_t now_ns)

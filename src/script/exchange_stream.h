@@ -20,7 +20,7 @@ bool exchange_stream_is_one(const struct http_head *head);
  * this user had there. */
 void exchange_stream_begin(struct exchange *exchange);
 /* A head has come, also of a hop. */
-void exchange_stream_answer(struct exchange *exchange, int status, bool is_hop);
+void exchange_stream_answer(struct exchange *exchange, const struct http_head *head, bool is_hop);
 /* The last head has come: it is open from now on, or refused. */
 void exchange_stream_judge(struct exchange *exchange, const struct http_head *head,
                            uint64_t now_ns);

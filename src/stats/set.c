@@ -11,9 +11,11 @@ static const uint64_t TIME_HIGHEST_US = 3600ULL * 1000000;
 static const uint64_t LIFE_HIGHEST_US = 7ULL * 24 * 3600 * 1000000;
 static const uint64_t RATE_HIGHEST_THOUSANDTHS = 1000000000;
 
-static const char EVENT_PREFIX[] = "event:";
-static const char EVENT_OTHER[] = "event:(other)";
-enum { EVENT_PREFIX_BYTES = sizeof EVENT_PREFIX - 1 };
+/* Tags whose names come from outside: past STATS_NAME_LIMIT they share the one behind. */
+static const struct named {
+    const char *prefix, *other;
+    const char *behind; /* sorts right behind all tags with the prefix */
+} nameds[] = {{"event:", "event:(other)", "event;"}, {"server:", "server:(other)", "server;"}};
 
 struct gauge {
     double value, min, max;
@@ -43,7 +45,6 @@ struct stat_set {
     union value whole[METRIC_COUNT];
     struct tagged **tagged; /* sorted by metric and tag */
     size_t tagged_count, tagged_cap;
-    size_t event_name_count; /* without event:(other) */
     /* Where a (metric, tag) was found last, by a hash of both: most look-ups end here. NULL until
      * the first tag. */
     struct tagged **slots;
@@ -147,25 +148,41 @@ static struct tagged *insert_entry(struct stat_set *set, enum metric metric, con
     return entry;
 }
 
+static const struct named *find_named(const char *tag)
+{
+    for (size_t i = 0; i < sizeof nameds / sizeof nameds[0]; i++) {
+        if (strncmp(tag, nameds[i].prefix, strlen(nameds[i].prefix)) == 0)
+            return &nameds[i];
+    }
+    return NULL;
+}
+
+/* How many tags of the metric have the prefix, the one for others left out. */
+static size_t count_names(const struct stat_set *set, enum metric metric, const struct named *named)
+{
+    size_t first = lower_bound(set, metric, named->prefix, strlen(named->prefix));
+    size_t behind = lower_bound(set, metric, named->behind, strlen(named->behind));
+
+    return behind - first - (find_entry(set, metric, named->other, strlen(named->other)) ? 1 : 0);
+}
+
 /* NULL when the set may hold no more tags. */
 static struct tagged *add_entry(struct stat_set *set, enum metric metric, const char *tag,
                                 size_t len)
 {
-    size_t other_len = sizeof EVENT_OTHER - 1;
+    const struct named *named = find_named(tag);
     struct tagged *other;
 
-    if (len < EVENT_PREFIX_BYTES || memcmp(tag, EVENT_PREFIX, EVENT_PREFIX_BYTES) != 0)
-        return set->tagged_count < STATS_TAG_LIMIT ? insert_entry(set, metric, tag, len) : NULL;
-    if (len != other_len || memcmp(tag, EVENT_OTHER, len) != 0) {
-        if (set->event_name_count < STATS_EVENT_NAME_LIMIT && set->tagged_count < STATS_TAG_LIMIT) {
-            set->event_name_count++;
-            return insert_entry(set, metric, tag, len);
-        }
+    if (named && strcmp(tag, named->other) != 0 &&
+        (count_names(set, metric, named) >= STATS_NAME_LIMIT ||
+         set->tagged_count >= STATS_TAG_LIMIT)) {
+        tag = named->other;
+        len = strlen(tag);
+        other = find_entry(set, metric, tag, len);
+        if (other)
+            return other;
     }
-    other = find_entry(set, metric, EVENT_OTHER, other_len);
-    if (other || set->tagged_count >= STATS_TAG_LIMIT)
-        return other;
-    return insert_entry(set, metric, EVENT_OTHER, other_len);
+    return set->tagged_count < STATS_TAG_LIMIT ? insert_entry(set, metric, tag, len) : NULL;
 }
 
 static struct tagged *tagged_entry(struct stat_set *set, enum metric metric, const char *tag)
@@ -386,6 +403,21 @@ struct hist *stat_trend(struct stat_set *set, enum metric metric, const char *ta
     if (!value->trend)
         value->trend = hist_new(highest_of(metric));
     return value->trend;
+}
+
+void stat_tag_write(char *tag, size_t cap, const char *key, const void *name, size_t len)
+{
+    const uint8_t *bytes = name;
+    size_t at = strlen(key);
+
+    assert(at < cap);
+    memcpy(tag, key, at);
+    for (size_t i = 0; i < len && at < cap - 1; i++) {
+        uint8_t byte = bytes[i];
+
+        tag[at++] = byte < ' ' || byte == '{' || byte == '}' || byte > '~' ? '?' : (char)byte;
+    }
+    tag[at] = '\0';
 }
 
 uint64_t stat_get_count(const struct stat_set *set, enum metric metric, const char *tag)

@@ -16,7 +16,8 @@
 #include <stdint.h>
 
 enum {
-    STATS_EVENT_NAME_LIMIT = 50, /* different {event:NAME} tags a set; the rest as event:(other) */
+    STATS_NAME_LIMIT = 50,  /* different {event:NAME} tags of a metric in a set, and {server:NAME}
+                               ones; the rest as event:(other), server:(other) */
     STATS_TAG_LIMIT = 1000, /* different tags a set; more are dropped into the untagged whole */
     STATS_TAG_BYTES = 128   /* a longer tag is cut; with its NUL */
 };
@@ -50,6 +51,10 @@ void stat_rate(struct stat_set *set, enum metric metric, const char *tag, uint64
 void stat_gauge(struct stat_set *set, enum metric metric, const char *tag, double value);
 /* The histogram of a trend, made when new, to fill from elsewhere; NULL past STATS_TAG_LIMIT. */
 struct hist *stat_trend(struct stat_set *set, enum metric metric, const char *tag);
+
+/* "event:NAME" into `tag`, cut to `cap` with its NUL; `key` holds its colon. Bytes of `name` that
+ * cannot stand in a tag are replaced. */
+void stat_tag_write(char *tag, size_t cap, const char *key, const void *name, size_t len);
 
 /* --- reading --- */
 /* Each gives 0, NULL or an empty answer where nothing was recorded. */

@@ -25,6 +25,7 @@ struct stats {
     size_t other_index;
     struct stat_set *worker;
     struct rows *rows;
+    struct examples *examples;
     struct stats_error *errors;
     uint32_t *error_hashes; /* beside `errors`, so that a search reads 4 bytes a row */
     size_t error_count, error_cap;
@@ -132,6 +133,7 @@ struct stats *stats_new(void)
 
     stats->worker = stat_set_new();
     stats->rows = rows_new();
+    stats->examples = examples_new();
     return stats;
 }
 
@@ -147,6 +149,7 @@ void stats_free(struct stats *stats)
     free(stats->endpoints);
     stat_set_free(stats->worker);
     rows_free(stats->rows);
+    examples_free(stats->examples);
     free(stats->errors);
     free(stats->error_hashes);
     free(stats);
@@ -213,6 +216,11 @@ struct stat_set *stats_worker_set(const struct stats *stats)
 struct rows *stats_rows(const struct stats *stats)
 {
     return stats->rows;
+}
+
+struct examples *stats_examples(const struct stats *stats)
+{
+    return stats->examples;
 }
 
 void stats_add_error(struct stats *stats, size_t endpoint, enum error_class error_class,
@@ -294,6 +302,12 @@ void stats_merge(struct stats *to, const struct stats *delta)
             row.endpoint = index_in_to[row.endpoint];
         stats_add_error_row(to, &row);
     }
+    for (size_t i = 0; i < examples_count(delta->examples); i++) {
+        struct example row = *examples_at(delta->examples, i);
+
+        row.endpoint = index_in_to[row.endpoint];
+        examples_add(to->examples, &row);
+    }
 }
 
 void stats_clear(struct stats *stats)
@@ -302,5 +316,6 @@ void stats_clear(struct stats *stats)
         stat_set_clear(stats->endpoints[i].set);
     stat_set_clear(stats->worker);
     rows_clear(stats->rows);
+    examples_clear(stats->examples);
     stats->error_count = 0;
 }

@@ -1,8 +1,8 @@
 /*
  * stats/stats.h - what was measured: one set of metrics an endpoint, one for the worker itself, the
- * errors, and the rows that a script fills. A worker fills one `struct stats` and sends it each
- * second as a delta; the controller merges deltas into its own. Merging is exact: counts add up,
- * histograms bucket by bucket.
+ * errors, examples of malformed events, and the rows that a script fills. A worker fills one
+ * `struct stats` and sends it each second as a delta; the controller merges deltas into its own.
+ * Merging is exact: counts add up, histograms bucket by bucket.
  *
  * Hot paths call the stat_ functions of stats/set.h on a set whose pointer they keep.
  */
@@ -10,6 +10,7 @@
 #define CICADA_STATS_STATS_H
 
 #include "base/error_class.h"
+#include "stats/examples.h"
 #include "stats/rows.h"
 #include "stats/set.h"
 
@@ -48,6 +49,9 @@ struct stat_set *stats_worker_set(const struct stats *stats);
 /* What a script counted, Locust's table; empty where no script runs. Borrowed likewise. */
 struct rows *stats_rows(const struct stats *stats);
 
+/* What malformed events looked like. Borrowed likewise. */
+struct examples *stats_examples(const struct stats *stats);
+
 /* --- errors --- */
 /* `message` is cut at STATS_MESSAGE_BYTES; `unix_ms` is the wall clock of the sighting. */
 void stats_add_error(struct stats *stats, size_t endpoint, enum error_class error_class,
@@ -70,9 +74,11 @@ const struct stats_error *stats_error_at(const struct stats *stats, size_t index
 /* --- merging --- */
 /* All endpoint sets of `stats` added into `to` (gauges left out). */
 void stats_total(const struct stats *stats, struct stat_set *to);
-/* Adds `delta`; endpoints are matched by method and name, errors by class, message and endpoint. */
+/* Adds `delta`; endpoints are matched by method and name, errors by class, message and endpoint;
+ * of examples the earliest stay. */
 void stats_merge(struct stats *to, const struct stats *delta);
-/* Everything zero, endpoints and memory kept: the next delta starts. */
+/* Everything zero, endpoints and memory kept: the next delta starts. Kinds that had their examples
+ * want no more. */
 void stats_clear(struct stats *stats);
 
 #endif

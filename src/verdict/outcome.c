@@ -39,6 +39,30 @@ static void add_lost_workers(struct buf *reason, const struct run *run)
                    plural(lost), open, plural(open));
 }
 
+/* What --expect-… asked for and did not get. Other malformed events are counted, no more. */
+static void add_unmet(struct buf *reason, const struct run *run)
+{
+    static const struct {
+        enum malformed kind;
+        const char *one, *many;
+    } unmet[] = {
+        {MALFORMED_MISSING_EVENT, "stream ended without an event it should bring (--expect-event)",
+         "streams ended without an event they should bring (--expect-event)"},
+        {MALFORMED_JSON, "event was not JSON (--expect-json)",
+         "events were not JSON (--expect-json)"},
+        {MALFORMED_DATA, "event did not hold what it should (--expect-data)",
+         "events did not hold what they should (--expect-data)"},
+    };
+
+    for (size_t i = 0; i < sizeof unmet / sizeof unmet[0]; i++) {
+        uint64_t count =
+            stat_get_count(run->total, METRIC_SSE_MALFORMED, malformed_tag(unmet[i].kind));
+
+        if (count > 0)
+            add_clause(reason, "%" PRIu64 " %s", count, count == 1 ? unmet[i].one : unmet[i].many);
+    }
+}
+
 /* What INTERFACE calls a failure in URL mode. A disconnect that recovers is none. */
 static void add_failures(struct buf *reason, const struct run *run)
 {
@@ -60,6 +84,7 @@ static void add_failures(struct buf *reason, const struct run *run)
     if (incomplete > 0)
         add_clause(reason, "%" PRIu64 " stream%s ended before the end mark", incomplete,
                    plural(incomplete));
+    add_unmet(reason, run);
     add_lost_workers(reason, run);
     if (reason->len > 0)
         return;
@@ -69,7 +94,8 @@ static void add_failures(struct buf *reason, const struct run *run)
         add_clause(reason, "no event arrived in %" PRIu64 " attempt%s", attempts, plural(attempts));
 }
 
-/* Locust's rules, and one of ours: streams that never brought an event are no success. */
+/* Locust's rules, and two of ours: streams that never brought an event are no success, nor are
+ * expectations that were given and not met. */
 static void add_script_failures(struct buf *reason, const struct run *run)
 {
     const struct rows *rows = stats_rows(run->stats);
@@ -87,6 +113,7 @@ static void add_script_failures(struct buf *reason, const struct run *run)
     if (findings_has_silent_streams(run))
         add_clause(reason, "no event arrived on any stream");
     row_free(total);
+    add_unmet(reason, run);
     add_lost_workers(reason, run);
     if (run->info.was_refused)
         add_clause(reason, "the script asked for users that it could not have");

@@ -6,14 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ENDPOINT_ROWS = STATS_ENDPOINT_LIMIT + 1, ERROR_ROWS = STATS_ERROR_LIMIT + CLASS_COUNT };
+enum {
+    ENDPOINT_ROWS = STATS_ENDPOINT_LIMIT + 1,
+    ERROR_ROWS = STATS_ERROR_LIMIT + CLASS_COUNT,
+    EXAMPLE_ROWS = MALFORMED_COUNT * EXAMPLES_A_KIND
+};
 enum {
     COUNTER_FIELDS = 3,
     RATE_FIELDS = 4,
     TREND_FIELDS = 7,
     ENDPOINT_FIELDS = 3,
-    STATS_FIELDS = 3, /* and one more where a script counted something */
-    ERROR_FIELDS = 6
+    STATS_FIELDS = 4, /* and one more where a script counted something */
+    ERROR_FIELDS = 6,
+    EXAMPLE_FIELDS = 4
 };
 
 /* Far above any true sum, and far enough below infinity to be added up. */
@@ -115,7 +120,8 @@ static void pack_set(struct buf *out, const struct stat_set *set)
     stat_each(set, pack_entry, out);
 }
 
-/* Gives every endpoint that holds something or is named by an error its place in the frame. */
+/* Gives every endpoint that holds something or is named by an error or an example its place in the
+ * frame. */
 static size_t place_endpoints(const struct stats *stats, size_t place[static ENDPOINT_ROWS])
 {
     bool is_used[ENDPOINT_ROWS] = {false};
@@ -125,12 +131,49 @@ static size_t place_endpoints(const struct stats *stats, size_t place[static END
         if (stats_error_at(stats, i)->endpoint != STATS_NO_ENDPOINT)
             is_used[stats_error_at(stats, i)->endpoint] = true;
     }
+    for (size_t i = 0; i < examples_count(stats_examples(stats)); i++)
+        is_used[examples_at(stats_examples(stats), i)->endpoint] = true;
     for (size_t i = 0; i < stats_endpoint_count(stats); i++) {
         place[i] = STATS_NO_ENDPOINT;
         if (is_used[i] || entry_count(stats_endpoint_set(stats, i)) > 0)
             place[i] = used_count++;
     }
     return used_count;
+}
+
+static void pack_errors(struct buf *out, const struct stats *stats,
+                        const size_t place[static ENDPOINT_ROWS])
+{
+    pack_array(out, stats_error_count(stats));
+    for (size_t i = 0; i < stats_error_count(stats); i++) {
+        const struct stats_error *row = stats_error_at(stats, i);
+
+        pack_array(out, ERROR_FIELDS);
+        pack_uint(out, (uint64_t)row->error_class);
+        if (row->endpoint == STATS_NO_ENDPOINT)
+            pack_text(out, NULL);
+        else
+            pack_uint(out, place[row->endpoint]);
+        pack_uint(out, row->count);
+        pack_double(out, row->first_unix_ms);
+        pack_double(out, row->last_unix_ms);
+        pack_text(out, row->message);
+    }
+}
+
+static void pack_examples(struct buf *out, const struct examples *examples,
+                          const size_t place[static ENDPOINT_ROWS])
+{
+    pack_array(out, examples_count(examples));
+    for (size_t i = 0; i < examples_count(examples); i++) {
+        const struct example *row = examples_at(examples, i);
+
+        pack_array(out, EXAMPLE_FIELDS);
+        pack_uint(out, (uint64_t)row->kind);
+        pack_uint(out, place[row->endpoint]);
+        pack_double(out, row->unix_ms);
+        pack_text(out, row->text);
+    }
 }
 
 void pack_stats(struct buf *out, const struct stats *stats)
@@ -150,21 +193,8 @@ void pack_stats(struct buf *out, const struct stats *stats)
         pack_text(out, stats_endpoint_name(stats, i));
         pack_set(out, stats_endpoint_set(stats, i));
     }
-    pack_array(out, stats_error_count(stats));
-    for (size_t i = 0; i < stats_error_count(stats); i++) {
-        const struct stats_error *row = stats_error_at(stats, i);
-
-        pack_array(out, ERROR_FIELDS);
-        pack_uint(out, (uint64_t)row->error_class);
-        if (row->endpoint == STATS_NO_ENDPOINT)
-            pack_text(out, NULL);
-        else
-            pack_uint(out, place[row->endpoint]);
-        pack_uint(out, row->count);
-        pack_double(out, row->first_unix_ms);
-        pack_double(out, row->last_unix_ms);
-        pack_text(out, row->message);
-    }
+    pack_errors(out, stats, place);
+    pack_examples(out, stats_examples(stats), place);
     if (has_rows)
         pack_rows(out, stats_rows(stats));
 }
@@ -312,6 +342,20 @@ static void unpack_error(struct unpack *unpack, struct stats *stats)
         stats_add_error_row(stats, &row);
 }
 
+static void unpack_example(struct unpack *unpack, struct stats *stats)
+{
+    struct example row = {.kind = MALFORMED_NONE};
+
+    expect(unpack, unpack_array(unpack) == EXAMPLE_FIELDS);
+    row.kind = (enum malformed)unpack_uint_max(unpack, MALFORMED_COUNT - 1);
+    row.endpoint = (size_t)unpack_uint_max(unpack, ENDPOINT_ROWS);
+    row.unix_ms = unpack_finite(unpack);
+    unpack_short_text(unpack, row.text, sizeof row.text);
+    expect(unpack, row.kind != MALFORMED_NONE && row.endpoint < stats_endpoint_count(stats));
+    if (!unpack->failed)
+        examples_add(stats_examples(stats), &row);
+}
+
 struct stats *unpack_stats(struct unpack *unpack)
 {
     struct stats *stats = stats_new();
@@ -327,6 +371,10 @@ struct stats *unpack_stats(struct unpack *unpack)
     expect(unpack, count <= ERROR_ROWS);
     for (size_t i = 0; i < count && !unpack->failed; i++)
         unpack_error(unpack, stats);
+    count = unpack_array(unpack);
+    expect(unpack, count <= EXAMPLE_ROWS);
+    for (size_t i = 0; i < count && !unpack->failed; i++)
+        unpack_example(unpack, stats);
     if (fields > STATS_FIELDS)
         unpack_rows(unpack, stats_rows(stats));
     if (!unpack->failed)

@@ -3,6 +3,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
+#include <string.h>
+
 static const double STARTED_UNIX_MS = 1767225600250.0; /* 2026-01-01T00:00:00.250Z */
 
 struct run *sample_empty(void)
@@ -178,6 +180,46 @@ static void record_trouble(struct stats *delta, size_t good, size_t bad)
                     now_unix_ms);
 }
 
+static void record_example(struct stats *delta, size_t endpoint, enum malformed kind,
+                           const char *text, uint64_t count)
+{
+    struct stat_set *set = stats_endpoint_set(delta, endpoint);
+    struct example row = {.kind = kind, .endpoint = endpoint, .unix_ms = STARTED_UNIX_MS + 5000};
+
+    excerpt_write(row.text, (const uint8_t *)text, strlen(text));
+    examples_add(stats_examples(delta), &row);
+    stat_count(set, METRIC_SSE_MALFORMED, NULL, count);
+    stat_count(set, METRIC_SSE_MALFORMED, malformed_tag(kind), count);
+}
+
+static void record_malformed(struct stats *delta, size_t endpoint)
+{
+    record_example(delta, endpoint, MALFORMED_JSON, "{\"seq\":17,\"token\":\"hunter2\",", 2);
+    record_example(
+        delta, endpoint, MALFORMED_UNKNOWN_FIELD,
+        "Data: a field's name is written in small letters, and a line that is as long as "
+        "this one does not fit",
+        1500);
+    stat_count(stats_endpoint_set(delta, endpoint), METRIC_SSE_MISSED_HEARTBEATS, NULL, 3);
+}
+
+static void record_servers(struct stats *delta, size_t endpoint)
+{
+    static const struct {
+        const char *tag;
+        uint64_t attempts, events;
+    } servers[] = {{"server:10.0.0.7", 30, 3600}, {"server:10.0.0.8", 10, 1200}};
+    struct stat_set *set = stats_endpoint_set(delta, endpoint);
+
+    for (size_t i = 0; i < sizeof servers / sizeof servers[0]; i++) {
+        stat_count(set, METRIC_SSE_ATTEMPTS, servers[i].tag, servers[i].attempts);
+        stat_passes(set, METRIC_SSE_CONNECT_SUCCESS, servers[i].tag, servers[i].attempts - i, i);
+        stat_count(set, METRIC_SSE_EVENTS, servers[i].tag, servers[i].events);
+        stat_count(set, METRIC_SSE_DISCONNECTS, servers[i].tag, 7 * i);
+    }
+    stat_count(set, METRIC_SSE_RESUMED_ELSEWHERE, NULL, 4);
+}
+
 static void record_login(struct stats *delta, size_t login)
 {
     struct stat_set *set = stats_endpoint_set(delta, login);
@@ -211,6 +253,8 @@ struct run *sample_trouble(void)
     record_login(delta, login);
     stat_time(stats_worker_set(delta), METRIC_WORKER_RECEIVE_DELAY, NULL, 7 * CLOCK_NS_PER_MS);
     stat_count(stats_worker_set(delta), METRIC_WORKER_RECEIVE_UNSTAMPED, NULL, 4);
+    record_malformed(delta, good);
+    record_servers(delta, good);
     run_lose_worker(run, 1);
     add_end(run, delta);
     run->info.clock_url = x_strdup("http://127.0.0.1:8080/time");

@@ -29,6 +29,32 @@ static const char *peek(const char *json, const char *pointer)
     return answer;
 }
 
+static void values_are_compared_as_texts_or_as_written(void **state)
+{
+    static const struct {
+        const char *json, *text;
+        bool is_equal;
+    } cases[] = {
+        {"\"a\"", "a", true},       {"\"a\"", "b", false},   {"\"a\"", "\"a\"", false},
+        {"\"\\u0061\"", "a", true}, {"\"\\q\"", "q", false}, {"\"\"", "", true},
+        {"5", "5", true},           {"5.0", "5", false},     {"5", "", false},
+        {"true", "true", true},     {"null", "null", true},  {"\"null\"", "null", true},
+        {"[1]", "[1]", true},       {"\"ab\"", "a", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct err err = {0};
+        struct json_pointer *root = json_pointer_new("", &err);
+        struct json_peek value = {0};
+
+        assert_true(json_peek((const uint8_t *)cases[i].json, strlen(cases[i].json), root, &value));
+        assert_int_equal(json_peek_equals(&value, cases[i].text, strlen(cases[i].text)),
+                         cases[i].is_equal);
+        json_pointer_free(root);
+    }
+}
+
 static void members_and_elements_are_found(void **state)
 {
     static const char json[] =
@@ -154,6 +180,7 @@ static void it_finds_what_the_reader_of_documents_finds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(values_are_compared_as_texts_or_as_written),
         cmocka_unit_test(members_and_elements_are_found),
         cmocka_unit_test(what_is_not_there_is_not_found),
         cmocka_unit_test(names_with_escapes_are_found),

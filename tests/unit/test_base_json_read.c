@@ -71,6 +71,20 @@ static void what_is_no_json_is_refused(void **state)
     }
 }
 
+static void soundness_is_that_of_the_reader_but_for_long_numbers(void **state)
+{
+    static const char *const sound[] = {"{\"a\":[1,null]}", " 1 ", "\"\\u0000\"",
+                                        "99999999999999999999", "-123456789012345678901234567890"};
+    static const char *const unsound[] = {"", " ", "[1,]", "01", "\"\xff\"", "nul", "1 2", "1e999"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(sound); i++)
+        assert_true(json_is_sound(sound[i], strlen(sound[i])));
+    for (size_t i = 0; i < COUNT_OF(unsound); i++)
+        assert_false(json_is_sound(unsound[i], strlen(unsound[i])));
+    assert_false(json_is_sound(NULL, 0));
+}
+
 static void depth_is_limited(void **state)
 {
     static char deep[2 * JSON_READ_DEPTH_LIMIT + 2];
@@ -203,6 +217,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_of_every_kind_are_read),
         cmocka_unit_test(what_is_no_json_is_refused),
+        cmocka_unit_test(soundness_is_that_of_the_reader_but_for_long_numbers),
         cmocka_unit_test(depth_is_limited),
         cmocka_unit_test(pointers_find_what_the_rfc_shows),
         cmocka_unit_test(pointers_that_lead_nowhere_find_nothing),

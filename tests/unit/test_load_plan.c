@@ -57,6 +57,11 @@ static struct plan *make_full_plan(void)
     plan->checks.stale_ns = 17;
     plan->profile = PLAN_PROFILE_OPENAI;
     plan->end_data = x_strdup("[DONE]");
+    plan_list_add(&plan->checks.expect_events, "done");
+    plan_list_add(&plan->checks.expect_data, "/t={{b}}");
+    plan->checks.expects_json = true;
+    plan->checks.heartbeat_ns = 17;
+    plan->checks.server_header = x_strdup("x-served-by");
     plan->feed = x_strdup("b\n1\n");
     plan->feed_bytes = 4;
     plan->events_per_stream = 7;
@@ -119,6 +124,10 @@ static void a_plan_survives_the_frame(void **state)
     assert_int_equal(got->checks.stale_ns, 17);
     assert_int_equal(got->profile, PLAN_PROFILE_OPENAI);
     assert_string_equal(got->end_data, "[DONE]");
+    assert_string_equal(got->checks.expect_events.items[0], "done");
+    assert_string_equal(got->checks.expect_data.items[0], "/t={{b}}");
+    assert_true(got->checks.expects_json && got->checks.heartbeat_ns == 17);
+    assert_string_equal(got->checks.server_header, "x-served-by");
     assert_string_equal(got->feed, "b\n1\n");
     assert_int_equal(got->wait_max_ns, 10);
     assert_true(got->has_loop);
@@ -151,6 +160,7 @@ static void what_is_not_given_stays_not_given(void **state)
     assert_null(got->request.headers.items);
     assert_null(got->login_url);
     assert_null(got->network.ca_pem);
+    assert_null(got->checks.server_header);
     assert_string_equal(got->request.method, "GET");
     assert_true(got->stream_time_ns == CLOCK_NEVER_NS);
     plan_free(got);

@@ -35,10 +35,12 @@ static void on_progress(struct exchange *told)
 
 static int open_all(void **state)
 {
+    struct err err = {0};
+
     (void)open_server(state);
     stats = stats_new();
     plan = plan_new();
-    exchange_host_init(&host, server.loop, stats, plan);
+    assert_int_equal(exchange_host_init(&host, server.loop, stats, plan, &err), 0);
     user = (struct exchange_user){0};
     exchange = (struct exchange){0};
     return 0;

@@ -131,7 +131,7 @@ static void event_names_past_the_limit_share_one(void **state)
 
     (void)state;
     for (int round = 0; round < 2; round++) {
-        for (int i = 0; i < STATS_EVENT_NAME_LIMIT + 30; i++) {
+        for (int i = 0; i < STATS_NAME_LIMIT + 30; i++) {
             (void)snprintf(tag, sizeof tag, "event:%d", i);
             stat_count(set, METRIC_SSE_EVENTS, tag, 1);
         }
@@ -139,6 +139,27 @@ static void event_names_past_the_limit_share_one(void **state)
     assert_int_equal(stat_get_count(set, METRIC_SSE_EVENTS, "event:49"), 2);
     assert_int_equal(stat_get_count(set, METRIC_SSE_EVENTS, "event:50"), 0);
     assert_int_equal(stat_get_count(set, METRIC_SSE_EVENTS, "event:(other)"), 60);
+    stat_set_free(set);
+}
+
+static void servers_past_the_limit_share_a_tag_for_each_metric(void **state)
+{
+    struct stat_set *set = stat_set_new();
+    char tag[32];
+
+    (void)state;
+    for (int i = 0; i < STATS_NAME_LIMIT + 5; i++) {
+        (void)snprintf(tag, sizeof tag, "server:%d", i);
+        stat_count(set, METRIC_SSE_ATTEMPTS, tag, 1);
+        stat_count(set, METRIC_SSE_ATTEMPTS, "phase:first", 1);
+        (void)snprintf(tag, sizeof tag, "server:%d", STATS_NAME_LIMIT + 4 - i);
+        stat_pass(set, METRIC_SSE_CONNECT_SUCCESS, tag, true);
+    }
+    assert_int_equal(stat_get_count(set, METRIC_SSE_ATTEMPTS, "server:49"), 1);
+    assert_int_equal(stat_get_count(set, METRIC_SSE_ATTEMPTS, "server:50"), 0);
+    assert_int_equal(stat_get_count(set, METRIC_SSE_ATTEMPTS, "server:(other)"), 5);
+    assert_int_equal(stat_get_count(set, METRIC_SSE_ATTEMPTS, "phase:first"), 55);
+    assert_int_equal(stat_get_count(set, METRIC_SSE_EVENTS, "server:(other)"), 0);
     stat_set_free(set);
 }
 
@@ -401,6 +422,7 @@ int main(void)
         cmocka_unit_test(times_are_kept_in_microseconds),
         cmocka_unit_test(gauges_keep_value_min_and_max),
         cmocka_unit_test(event_names_past_the_limit_share_one),
+        cmocka_unit_test(servers_past_the_limit_share_a_tag_for_each_metric),
         cmocka_unit_test(tags_past_the_limit_are_dropped),
         cmocka_unit_test(overlong_tags_are_cut),
         cmocka_unit_test(each_visits_wholes_first_then_tags_in_order),

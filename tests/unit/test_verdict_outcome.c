@@ -99,6 +99,37 @@ static void a_disconnect_that_recovers_is_no_failure(void **state)
     check_outcome(run_of(fill_with_recovery), VERDICT_PASS, 0, NULL);
 }
 
+static void fill_with_malformed(struct stat_set *set)
+{
+    fill_with_events(set);
+    stat_count(set, METRIC_SSE_MALFORMED, NULL, 3);
+    stat_count(set, METRIC_SSE_MALFORMED, malformed_tag(MALFORMED_UNKNOWN_FIELD), 2);
+    stat_count(set, METRIC_SSE_MALFORMED, malformed_tag(MALFORMED_INVALID_UTF8), 1);
+}
+
+static void fill_with_unmet(struct stat_set *set)
+{
+    fill_with_malformed(set);
+    stat_count(set, METRIC_SSE_MALFORMED, malformed_tag(MALFORMED_JSON), 1);
+    stat_count(set, METRIC_SSE_MALFORMED, malformed_tag(MALFORMED_DATA), 2);
+    stat_count(set, METRIC_SSE_MALFORMED, malformed_tag(MALFORMED_MISSING_EVENT), 3);
+}
+
+static void malformed_events_are_counted_but_no_failure(void **state)
+{
+    (void)state;
+    check_outcome(run_of(fill_with_malformed), VERDICT_PASS, 0, NULL);
+}
+
+static void an_unmet_expectation_fails_the_run(void **state)
+{
+    (void)state;
+    check_outcome(run_of(fill_with_unmet), VERDICT_FAIL, 1,
+                  "3 streams ended without an event they should bring (--expect-event); 1 event "
+                  "was not JSON (--expect-json); 2 events did not hold what they should "
+                  "(--expect-data)");
+}
+
 static void a_failed_first_attempt_fails_the_run(void **state)
 {
     (void)state;
@@ -144,9 +175,11 @@ static void a_lost_worker_fails_the_run(void **state)
 static void several_reasons_stand_in_one_sentence(void **state)
 {
     (void)state;
-    check_outcome(sample_trouble(), VERDICT_FAIL, 1,
-                  "1200 of 1240 first attempts failed to open a stream; 1 user gave up "
-                  "reconnecting; 1 worker died with 20 open streams");
+    check_outcome(
+        sample_trouble(), VERDICT_FAIL, 1,
+        "1200 of 1240 first attempts failed to open a stream; 1 user gave up "
+        "reconnecting; 2 events were not JSON (--expect-json); 1 worker died with 20 open "
+        "streams");
 }
 
 static void an_interrupted_run_is_aborted_even_with_failures(void **state)
@@ -329,6 +362,12 @@ static void a_failed_request_of_a_script_fails_the_run(void **state)
     check_outcome(run, VERDICT_FAIL, 1, "1 of 2 requests failed");
 }
 
+static void an_unmet_expectation_fails_a_script_too(void **state)
+{
+    (void)state;
+    check_outcome(script_run(fill_with_unmet), VERDICT_FAIL, 1, "1 event was not JSON");
+}
+
 static void an_exception_in_user_code_fails_the_run(void **state)
 {
     struct run *run = script_run(fill_with_events);
@@ -414,6 +453,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_with_events_passes),
         cmocka_unit_test(a_disconnect_that_recovers_is_no_failure),
+        cmocka_unit_test(malformed_events_are_counted_but_no_failure),
+        cmocka_unit_test(an_unmet_expectation_fails_the_run),
         cmocka_unit_test(a_failed_first_attempt_fails_the_run),
         cmocka_unit_test(giving_up_fails_the_run),
         cmocka_unit_test(streams_that_ended_before_their_end_mark_fail_the_run),
@@ -429,6 +470,7 @@ int main(void)
         cmocka_unit_test(every_verdict_and_severity_has_a_name),
         cmocka_unit_test(a_script_without_failures_passes),
         cmocka_unit_test(a_failed_request_of_a_script_fails_the_run),
+        cmocka_unit_test(an_unmet_expectation_fails_a_script_too),
         cmocka_unit_test(an_exception_in_user_code_fails_the_run),
         cmocka_unit_test(what_a_script_fails_at_without_asking_is_its_own_affair),
         cmocka_unit_test(silent_streams_are_no_success_of_a_script),

@@ -209,6 +209,9 @@ static struct stats *sample(void)
     stat_time(stats_worker_set(stats), METRIC_WORKER_LAG, NULL, 0);
     stats_add_error(stats, b, CLASS_RESET, "connection reset by peer", 1234.5);
     stats_add_error(stats, b, CLASS_RESET, "connection reset by peer", 1235.5);
+    examples_add(stats_examples(stats),
+                 &(struct example){
+                     .kind = MALFORMED_JSON, .endpoint = b, .unix_ms = 1236.5, .text = "{\"a\":…"});
     return stats;
 }
 
@@ -234,6 +237,7 @@ static void a_tick_carries_everything_but_gauges(void **state)
     struct err err;
     const struct stat_set *set;
     const struct hist *left, *right;
+    const struct example *example;
 
     (void)state;
     frame_put_tick(&out, &TICK, delta);
@@ -262,6 +266,11 @@ static void a_tick_carries_everything_but_gauges(void **state)
     assert_int_equal(stats_error_at(came, 0)->count, 2);
     assert_true(stats_error_at(came, 0)->first_unix_ms == 1234.5);
     assert_string_equal(stats_endpoint_name(came, stats_error_at(came, 0)->endpoint), "/b?x=1");
+    assert_int_equal(examples_count(stats_examples(came)), 1);
+    example = examples_at(stats_examples(came), 0);
+    assert_true(example->kind == MALFORMED_JSON && example->unix_ms == 1236.5);
+    assert_string_equal(example->text, "{\"a\":…");
+    assert_string_equal(stats_endpoint_name(came, example->endpoint), "/b?x=1");
     frame_put_tick(&again, &tick, came);
     assert_int_equal(again.len, out.len);
     assert_memory_equal(again.bytes, out.bytes, out.len);
