@@ -126,11 +126,15 @@ static void add_to_run(struct audit *audit, const struct audit_sink *sink, uint6
         numbers->run_count++;
 }
 
+static bool has_times(const struct audit *audit)
+{
+    return audit->shape == EVENT_ID_PAIR && audit->numbers.group >= TIME_MIN;
+}
+
 static void add_step(struct audit *audit, const struct audit_sink *sink, uint64_t number,
                      bool is_linked, bool is_backward)
 {
-    bool is_time = audit->shape == EVENT_ID_PAIR && audit->numbers.group >= TIME_MIN;
-    struct order_step step = {number, is_linked && !is_time, is_backward};
+    struct order_step step = {number, is_linked && !has_times(audit), is_backward};
 
     order_add(sink->order, &audit->numbers.evidence, &step);
 }
@@ -175,11 +179,16 @@ static void change_group(struct audit *audit, const struct audit_sink *sink,
                          const struct event_id *id)
 {
     bool is_pair = id->shape == EVENT_ID_PAIR && audit->shape == EVENT_ID_PAIR;
+    bool is_backward = is_pair && id->group < audit->numbers.group;
 
     if (is_pair)
-        add_step(audit, sink, id->number, false, id->group < audit->numbers.group);
+        add_step(audit, sink, id->number, false, is_backward);
     else
         order_add_text(sink->order);
+    if (is_backward && has_times(audit) && !audit->is_behind_seam) {
+        sink->tally->reordered[AUDIT_STREAM]++;
+        return;
+    }
     restart(audit, sink, id);
 }
 

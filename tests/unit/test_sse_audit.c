@@ -293,6 +293,21 @@ static void sparse_ids_are_judged_by_order_and_repeats(void **state)
     assert_string_equal(probe_end(&probe), "duplicates 2+0 reordered 1+0");
 }
 
+static void times_are_judged_by_order_before_it_is_known(void **state)
+{
+    (void)state;
+    probe_init(&probe, ORDER_UNKNOWN);
+    probe_numbers(&probe, "17000000000#-0", 10, 13);
+    probe_id(&probe, "1700000000015-0");
+    probe_id(&probe, "1700000000014-0"); /* late */
+    probe_id(&probe, "1700000000016-0");
+    probe_id(&probe, "1700000000016-0"); /* again */
+    probe_numbers(&probe, "17000000000#-0", 17, 90);
+    assert_int_equal(probe.order.kind, ORDER_SPARSE);
+    assert_int_equal(probe.tally.reordered[AUDIT_STREAM], 1);
+    assert_int_equal(probe.tally.duplicates[AUDIT_STREAM], 1);
+}
+
 static void sparse_ids_that_a_resume_repeats_are_duplicates_there(void **state)
 {
     (void)state;
@@ -358,6 +373,7 @@ int main(void)
         cmocka_unit_test(a_replay_that_fills_gaps_is_reordered_there),
         cmocka_unit_test(a_service_that_was_restarted_counts_anew),
         cmocka_unit_test(sparse_ids_are_judged_by_order_and_repeats),
+        cmocka_unit_test(times_are_judged_by_order_before_it_is_known),
         cmocka_unit_test(sparse_ids_that_a_resume_repeats_are_duplicates_there),
         cmocka_unit_test(ids_without_order_are_judged_by_repeats),
         cmocka_unit_test(repeats_beyond_the_last_eight_are_not_seen),
