@@ -12,7 +12,7 @@ from harness import check, contains, same, wait_until
 LOGIN = {"email": "loadtest.user@example.com", "password": "Str0ngP@ssword!"}
 CLIENT = {"client_id": "cicada-demo", "client_secret": "demo-secret-key",
           "grant_type": "client_credentials", "scope": "analytics:read"}
-STREAM_LIMIT_S = 10
+STREAM_LIMIT_S = 20
 
 
 class Stream:

@@ -31,20 +31,27 @@ http {{
     }}
 }}
 """
-# Locations of a publisher and its subscribers.
-NCHAN = """
-location = /pub {
+
+
+def nchan_locations(history):
+    """A publisher, its subscribers, and their status; a channel keeps its last `history` messages.
+    """
+    return f"""
+location = /pub {{
     nchan_publisher;
     nchan_channel_id $arg_id;
-    nchan_message_buffer_length 1000;
-}
-location = /sub {
+    nchan_message_buffer_length {history};
+}}
+location = /sub {{
     nchan_subscriber eventsource;
     nchan_channel_id $arg_id;
     nchan_subscriber_first_message oldest;
-}
-location = /nchan { nchan_stub_status; }
+}}
+location = /nchan {{ nchan_stub_status; }}
 """
+
+
+NCHAN = nchan_locations(1000)
 
 
 def ask(url, body=None):
