@@ -73,13 +73,13 @@ def check_exact(kind, sent, counted):
         raise Failed(f"the server sent {sent} events, {kind} counted {counted}")
 
 
-def cpu_per_event(kind, bench, streams, batch, *, chunk_each=False, certificate=None):
+def cpu_per_event(kind, bench, streams, batch, *, chunk_each=False, certificate=None, more=()):
     """CPU of the whole tree per event in a steady window, streams warm, every event counted."""
     payloads_per_s = TLS_PAYLOADS_PER_S if certificate else PAYLOADS_PER_S
     interval_us = streams * 1000000 // payloads_per_s
     options = ["--batch", batch] + (["--chunk-each"] if chunk_each else [])
     with Server(bench.tools, *options, certificate=certificate) as server:
-        client = Client(kind, bench, server, streams, batch=batch, chunk_each=chunk_each)
+        client = Client(kind, bench, server, streams, batch=batch, chunk_each=chunk_each, more=more)
         try:
             server.pace(interval_us)
             wait_for(lambda: server.stats()["payloads"] >= streams * WARM_EVENTS,

@@ -18,6 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import audit_rows
 import locust_rows
 import measure
 from procs import ALL_CORES, CLIENT_CORE, SERVER_CORE, Failed, make_certificate
@@ -63,7 +64,8 @@ def machine():
 
 def parse_arguments():
     names = [*(entry[0] for entry in EVENTS), *OTHERS,
-             *(entry[0] for entry in TLS_EVENTS), *TLS_OTHERS, *locust_rows.NAMES]
+             *(entry[0] for entry in TLS_EVENTS), *TLS_OTHERS, *audit_rows.NAMES,
+             *locust_rows.NAMES]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--quick", action="store_true",
                         help="three rounds and fewer streams: within 12 minutes instead of 60")
@@ -81,7 +83,7 @@ def parse_arguments():
     return arguments
 
 
-class Bench(locust_rows.LocustRows):
+class Bench(audit_rows.AuditRows, locust_rows.LocustRows):
     """One run of the suite: where things are, how much to do, what came out."""
 
     def __init__(self, arguments, scratch):
@@ -221,6 +223,7 @@ class Bench(locust_rows.LocustRows):
             for name in others:
                 if self.wants(name):
                     self.guard(name, getattr(self, f"run_{name.replace('-', '_')}"))
+        self.run_audit()
         self.run_locust()
         return all(figure.get("held") is not False for figure in self.figures.values())
 

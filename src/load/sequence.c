@@ -43,7 +43,7 @@ void sequence_place_init(struct sequence_place *sequence, const struct sequence_
 struct step {
     struct delivery_place *place;
     struct delivery_stream *stream;
-    struct audit_tally before; /* of the endpoint, where the stream keeps a tally of its own */
+    struct audit_tally *own; /* the stream's; NULL: not kept */
     uint64_t missed[AUDIT_WHERE_COUNT];
 };
 
@@ -59,23 +59,25 @@ static void on_hole(void *ctx, uint64_t from, uint64_t to, enum audit_where wher
         sequence->held[sequence->held_count++] = (struct sequence_hole){from, to, where};
 }
 
-static struct audit_sink begin(struct step *step)
+static struct audit_sink sink_of(struct step *step)
 {
     struct sequence_place *sequence = &step->place->sequence;
 
-    if (delivery_own_tally(step->place, step->stream))
-        step->before = sequence->tally;
     return (struct audit_sink){&sequence->order, &sequence->tally, on_hole, step};
 }
 
-/* What the step found is the stream's too. */
-static void finish(const struct step *step)
+static struct step step_of(struct delivery_place *place, struct delivery_stream *stream)
 {
-    struct audit_tally *own = delivery_own_tally(step->place, step->stream);
-    const struct audit_tally *now = &step->place->sequence.tally, *before = &step->before;
+    return (struct step){
+        .place = place, .stream = stream, .own = delivery_own_tally(place, stream)};
+}
 
-    if (!own)
-        return;
+/* What the step added to the endpoint's tally, it adds to the stream's. */
+static void share(const struct step *step, const struct audit_tally *before)
+{
+    const struct audit_tally *now = &step->place->sequence.tally;
+    struct audit_tally *own = step->own;
+
     own->received += now->received - before->received;
     own->resets += now->resets - before->resets;
     own->resumes += now->resumes - before->resumes;
@@ -87,15 +89,27 @@ static void finish(const struct step *step)
     }
 }
 
+static void add(struct step *step, const uint8_t *text, size_t len, bool is_settled)
+{
+    struct audit_sink sink = sink_of(step);
+
+    if (!audit_add(&step->stream->audit, &sink, text, len, is_settled))
+        step->place->sequence.unnumbered_count++;
+}
+
 static void judge(struct delivery_place *place, struct delivery_stream *stream, const uint8_t *text,
                   size_t len, bool is_settled)
 {
-    struct step step = {.place = place, .stream = stream};
-    struct audit_sink sink = begin(&step);
+    struct step step = step_of(place, stream);
+    struct audit_tally before;
 
-    if (!audit_add(&stream->audit, &sink, text, len, is_settled))
-        place->sequence.unnumbered_count++;
-    finish(&step);
+    if (!step.own) {
+        add(&step, text, len, is_settled);
+        return;
+    }
+    before = place->sequence.tally;
+    add(&step, text, len, is_settled);
+    share(&step, &before);
 }
 
 void sequence_event(struct delivery_place *place, struct delivery_stream *stream,
@@ -120,20 +134,21 @@ void sequence_event(struct delivery_place *place, struct delivery_stream *stream
 void sequence_reconnect(struct delivery_place *place, struct delivery_stream *stream,
                         bool is_resumed)
 {
-    struct step step = {.place = place, .stream = stream};
-    struct audit_sink sink = begin(&step);
+    struct step step = step_of(place, stream);
+    struct audit_sink sink = sink_of(&step);
+    struct audit_tally before = place->sequence.tally;
 
     audit_reconnect(&stream->audit, &sink, is_resumed);
-    finish(&step);
+    if (step.own)
+        share(&step, &before);
 }
 
 void sequence_end(struct delivery_place *place, struct delivery_stream *stream)
 {
-    struct step step = {.place = place, .stream = stream};
-    struct audit_sink sink = begin(&step);
+    struct step step = step_of(place, stream); /* nobody asks the stream any more */
+    struct audit_sink sink = sink_of(&step);
 
     audit_end(&stream->audit, &sink);
-    finish(&step);
 }
 
 /* Of what was judged as if the ids were dense, only that which holds for their order as well. */

@@ -136,7 +136,8 @@ static void add_step(struct audit *audit, const struct audit_sink *sink, uint64_
 {
     struct order_step step = {number, is_linked && !has_times(audit), is_backward};
 
-    order_add(sink->order, &audit->numbers.evidence, &step);
+    if (sink->order->kind == ORDER_UNKNOWN) /* asked here too: it is asked for every event */
+        order_add(sink->order, &audit->numbers.evidence, &step);
 }
 
 /* A gap of the window was filled. */

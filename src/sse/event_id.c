@@ -20,24 +20,29 @@ static bool read_digits(const uint8_t *text, size_t len, uint64_t *number)
     return true;
 }
 
-struct event_id event_id_read(const uint8_t *text, size_t len)
+/* "prefix-17", "prefix:17", "5-17". */
+static struct event_id read_behind_prefix(const uint8_t *text, size_t len)
 {
     struct event_id id = {0};
     size_t head = len;
 
     while (head > 0 && text[head - 1] >= '0' && text[head - 1] <= '9')
         head--;
-    if (!read_digits(text + head, len - head, &id.number))
+    if (head < 2 || (text[head - 1] != '-' && text[head - 1] != ':') ||
+        !read_digits(text + head, len - head, &id.number))
         return id;
-    if (head == 0) {
-        id.shape = EVENT_ID_NUMBER;
-    } else if (head == 1 || (text[head - 1] != '-' && text[head - 1] != ':')) {
-        id.number = 0;
-    } else if (read_digits(text, head - 1, &id.group)) {
+    if (read_digits(text, head - 1, &id.group)) {
         id.shape = EVENT_ID_PAIR;
     } else {
         id.shape = EVENT_ID_PREFIXED;
         id.group = hash_bytes(text, head, 0);
     }
     return id;
+}
+
+struct event_id event_id_read(const uint8_t *text, size_t len)
+{
+    struct event_id id = {.shape = EVENT_ID_NUMBER};
+
+    return read_digits(text, len, &id.number) ? id : read_behind_prefix(text, len);
 }
