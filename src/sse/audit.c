@@ -11,8 +11,8 @@ enum audit_mode {
     MODE_HASHES   /* no order */
 };
 
-/* The first number of a pair from here on is a time, in seconds or finer: such a pair is sparse,
- * however many events share their second. */
+/* The first number of a pair from here on is a time, in seconds or finer: such a pair is judged as
+ * sparse from the start, however many events share their second. */
 static const uint64_t TIME_MIN = 1000000000;
 
 static enum audit_where where_of(const struct audit *audit)
@@ -126,15 +126,10 @@ static void add_to_run(struct audit *audit, const struct audit_sink *sink, uint6
         numbers->run_count++;
 }
 
-static bool has_times(const struct audit *audit)
-{
-    return audit->shape == EVENT_ID_PAIR && audit->numbers.group >= TIME_MIN;
-}
-
 static void add_step(struct audit *audit, const struct audit_sink *sink, uint64_t number,
                      bool is_linked, bool is_backward)
 {
-    struct order_step step = {number, is_linked && !has_times(audit), is_backward};
+    struct order_step step = {number, is_linked, is_backward};
 
     if (sink->order->kind == ORDER_UNKNOWN) /* asked here too: it is asked for every event */
         order_add(sink->order, &audit->numbers.evidence, &step);
@@ -180,16 +175,11 @@ static void change_group(struct audit *audit, const struct audit_sink *sink,
                          const struct event_id *id)
 {
     bool is_pair = id->shape == EVENT_ID_PAIR && audit->shape == EVENT_ID_PAIR;
-    bool is_backward = is_pair && id->group < audit->numbers.group;
 
     if (is_pair)
-        add_step(audit, sink, id->number, false, is_backward);
+        add_step(audit, sink, id->number, false, id->group < audit->numbers.group);
     else
         order_add_text(sink->order);
-    if (is_backward && has_times(audit) && !audit->is_behind_seam) {
-        sink->tally->reordered[AUDIT_STREAM]++;
-        return;
-    }
     restart(audit, sink, id);
 }
 
@@ -300,6 +290,8 @@ static void add_value(struct audit *audit, const struct audit_sink *sink, const 
                      (id->group == recent->group && id->number > recent->number);
     bool is_same = id->group == recent->group && id->number == recent->number;
 
+    if (sink->order->kind == ORDER_UNKNOWN)
+        order_add_time(sink->order, !is_higher && !is_same && !audit->is_behind_seam);
     if (is_higher) {
         audit->shape = (uint8_t)id->shape;
         recent->group = id->group;
@@ -316,12 +308,19 @@ static void add_value(struct audit *audit, const struct audit_sink *sink, const 
 
 /* --- which of them --- */
 
+static enum audit_mode mode_unknown(const struct audit *audit, const struct event_id *id)
+{
+    if (audit->mode == MODE_HASHES || id->shape == EVENT_ID_TEXT)
+        return MODE_HASHES;
+    return id->shape == EVENT_ID_PAIR && id->group >= TIME_MIN ? MODE_VALUES : MODE_NUMBERS;
+}
+
 static enum audit_mode mode_for(const struct audit *audit, enum order_kind kind,
-                                enum event_id_shape shape)
+                                const struct event_id *id)
 {
     switch (kind) {
     case ORDER_UNKNOWN:
-        return audit->mode == MODE_HASHES || shape == EVENT_ID_TEXT ? MODE_HASHES : MODE_NUMBERS;
+        return mode_unknown(audit, id);
     case ORDER_DENSE:
     case ORDER_DECLARED:
         return MODE_NUMBERS;
@@ -364,7 +363,7 @@ bool audit_add(struct audit *audit, const struct audit_sink *sink, const uint8_t
 
     if (id.shape == EVENT_ID_TEXT)
         order_add_text(sink->order);
-    mode = mode_for(audit, sink->order->kind, id.shape);
+    mode = mode_for(audit, sink->order->kind, &id);
     if (id.shape == EVENT_ID_TEXT && mode != MODE_HASHES)
         return false;
     if (mode != (enum audit_mode)audit->mode)

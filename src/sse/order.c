@@ -55,17 +55,25 @@ static bool is_proof(uint64_t steps, uint64_t linked)
     return 4 * over * over >= 81 * steps && has_share(linked, steps, DENSE_PCT);
 }
 
+static uint64_t count_all(const struct order *order)
+{
+    return order->steps + order->times + order->texts;
+}
+
 static bool has_order(const struct order *order)
 {
-    return order->backward <= order->steps / BACKWARD_PART &&
-           order->texts <= (order->steps + order->texts) / TEXT_PART;
+    return order->backward <= (order->steps + order->times) / BACKWARD_PART &&
+           order->texts <= count_all(order) / TEXT_PART;
 }
 
 static void decide(struct order *order, const struct order_evidence *stream)
 {
     if (!has_order(order)) {
-        if (order->steps + order->texts >= NONE_STEPS_MIN)
+        if (count_all(order) >= NONE_STEPS_MIN)
             order->kind = ORDER_NONE;
+    } else if (order->times > order->steps) {
+        if (order->times >= SPARSE_STEPS_MIN)
+            order->kind = ORDER_SPARSE;
     } else if (has_share(order->linked, order->steps, DENSE_PCT)) {
         if (is_proof(stream->steps, stream->linked) ||
             is_proof(order->frontier.steps, order->frontier.linked))
@@ -119,13 +127,26 @@ void order_add_text(struct order *order)
     decide(order, &nothing);
 }
 
+void order_add_time(struct order *order, bool is_backward)
+{
+    static const struct order_evidence nothing;
+
+    if (order->kind != ORDER_UNKNOWN)
+        return;
+    order->times++;
+    order->backward += is_backward;
+    decide(order, &nothing);
+}
+
 void order_conclude(struct order *order)
 {
-    if (order->kind != ORDER_UNKNOWN || order->steps + order->texts < CONCLUDE_STEPS_MIN)
+    if (order->kind != ORDER_UNKNOWN || count_all(order) < CONCLUDE_STEPS_MIN)
         return;
     if (!has_order(order))
         order->kind =
-            order->texts > 0 || order->steps >= CONCLUDE_NONE_MIN ? ORDER_NONE : ORDER_UNKNOWN;
+            order->texts > 0 || count_all(order) >= CONCLUDE_NONE_MIN ? ORDER_NONE : ORDER_UNKNOWN;
+    else if (order->times > order->steps)
+        order->kind = ORDER_SPARSE;
     else if (order->linked == order->steps ||
              (is_proof(order->steps, order->linked) &&
               has_share(order->linked, order->steps, CONCLUDE_DENSE_PCT)))

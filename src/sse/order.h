@@ -34,6 +34,7 @@ struct order {
     uint64_t highest;               /* the frontier */
     uint64_t steps, linked;         /* of all streams */
     uint64_t backward;              /* of the steps */
+    uint64_t times;                 /* ids with a time in front: sparse by their look */
     uint64_t texts;                 /* ids without a number, or with a prefix of their own */
 };
 
@@ -53,6 +54,8 @@ void order_add(struct order *order, struct order_evidence *stream, const struct 
 /* A number that came late turned out to be the predecessor of one counted before. */
 void order_link(struct order *order, struct order_evidence *stream);
 void order_add_text(struct order *order);
+/* `is_backward`: higher ones have come, and this one has not. */
+void order_add_time(struct order *order, bool is_backward);
 /* The run is over: decides on less, but never for losses that less cannot prove. */
 void order_conclude(struct order *order);
 

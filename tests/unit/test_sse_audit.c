@@ -308,6 +308,20 @@ static void times_are_judged_by_order_before_it_is_known(void **state)
     assert_int_equal(probe.tally.duplicates[AUDIT_STREAM], 1);
 }
 
+static void repeats_among_the_first_times_are_duplicates(void **state)
+{
+    (void)state;
+    probe_init(&probe, ORDER_UNKNOWN);
+    probe_id(&probe, "1700000000000-0");
+    probe_id(&probe, "1700000000007-0");
+    probe_id(&probe, "1700000000000-0");
+    probe_id(&probe, "1700000000003-0");
+    probe_reconnect(&probe, true);
+    probe_id(&probe, "1700000000007-0");
+    probe_id(&probe, "1700000000009-0");
+    assert_string_equal(probe_end(&probe), "duplicates 1+1 reordered 1+0 resumes 1 inclusive 1");
+}
+
 static void sparse_ids_that_a_resume_repeats_are_duplicates_there(void **state)
 {
     (void)state;
@@ -374,6 +388,7 @@ int main(void)
         cmocka_unit_test(a_service_that_was_restarted_counts_anew),
         cmocka_unit_test(sparse_ids_are_judged_by_order_and_repeats),
         cmocka_unit_test(times_are_judged_by_order_before_it_is_known),
+        cmocka_unit_test(repeats_among_the_first_times_are_duplicates),
         cmocka_unit_test(sparse_ids_that_a_resume_repeats_are_duplicates_there),
         cmocka_unit_test(ids_without_order_are_judged_by_repeats),
         cmocka_unit_test(repeats_beyond_the_last_eight_are_not_seen),

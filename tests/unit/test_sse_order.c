@@ -154,9 +154,7 @@ static void redis_ids_are_sparse(void **state)
             probe_id(&probe, id);
         }
         assert_int_equal(probe.order.kind, ORDER_SPARSE);
-        probe.tally.resets = 0; /* as if dense, which it is not */
-        assert_true(probe.tally.duplicates[AUDIT_STREAM] == 0);
-        assert_true(probe.tally.reordered[AUDIT_STREAM] == 0);
+        assert_string_equal(probe_end(&probe), "-");
     }
 }
 
@@ -170,6 +168,12 @@ static void nchan_ids_are_sparse(void **state)
         (void)snprintf(id, sizeof id, "%" PRIu64 ":%" PRIu64, 1700000000 + i / 4, i % 4);
         probe_id(&probe, id);
     }
+    assert_int_equal(probe.order.kind, ORDER_SPARSE);
+    assert_string_equal(probe_end(&probe), "-");
+
+    probe_init(&probe, ORDER_UNKNOWN);
+    probe_numbers(&probe, "1700000000:#", 0, 3);
+    order_conclude(&probe.order); /* not dense, though each is behind the one before */
     assert_int_equal(probe.order.kind, ORDER_SPARSE);
 }
 
