@@ -6,7 +6,10 @@
 #include <string.h>
 
 static const int64_t STEP_LEAST_NS = 1000000;
-static const int64_t YEAR_2001_NS = 1000000000000000000; /* 1e9 s: less is no clock's answer */
+/* No clock that is of use answers with less, more or coarser; sums of these fit in 63 bits. */
+static const int64_t ANSWER_LEAST_NS = 1000000000000000000; /* the year 2001 */
+static const int64_t ANSWER_MOST_NS = 4000000000000000000;  /* the year 2096 */
+static const uint64_t ANSWER_GRAIN_NS = 1000000000;
 
 static const struct event_clock_answer *best_of(const struct event_clock *clock)
 {
@@ -56,11 +59,15 @@ static bool read_time(const char *text, size_t len, int64_t *unix_ns, uint64_t *
 {
     enum event_time_unit unit = event_time_guess(text, len);
     int64_t read_ns;
+    uint64_t read_grain_ns;
 
-    if (!event_time_read(text, len, unit, &read_ns) || read_ns < YEAR_2001_NS)
+    if (!event_time_read(text, len, unit, &read_ns))
+        return false;
+    read_grain_ns = event_time_grain_ns(text, len, unit);
+    if (read_ns < ANSWER_LEAST_NS || read_ns > ANSWER_MOST_NS || read_grain_ns > ANSWER_GRAIN_NS)
         return false;
     *unix_ns = read_ns;
-    *grain_ns = event_time_grain_ns(text, len, unit);
+    *grain_ns = read_grain_ns;
     return true;
 }
 

@@ -53,8 +53,9 @@ struct event_clock_reading {
 void event_clock_add(struct event_clock *clock, const struct event_clock_reading *reading);
 /*
  * Reads the time out of the body of an answer: a bare number or a timestamp of RFC 3339, in quotes
- * or not, or the first value of a JSON object that is a time after 2001, in the unit that its size
- * suggests. False, and nothing set, where there is none.
+ * or not, or the first value of a JSON object that is a time of the years 2001 to 2096, written to
+ * the second at least, in the unit that its size suggests. False, and nothing set, where there is
+ * none.
  */
 bool event_clock_read_answer(const char *text, size_t len, int64_t *unix_ns, uint64_t *grain_ns);
 

@@ -321,6 +321,8 @@ enum event_time_unit event_time_guess(const char *text, size_t len)
     if (!read_number(text, len, &number))
         return EVENT_TIME_GUESSED;
     digits = whole_digits(&number);
+    if (digits <= 9)
+        return EVENT_TIME_GUESSED;
     if (digits <= 11)
         return EVENT_TIME_S;
     if (digits <= 14)

@@ -43,9 +43,10 @@ const char *event_time_find(const struct event_time_source *source, const struct
 const char *event_time_unit_name(enum event_time_unit unit);
 
 /*
- * What a value seems to be: RFC3339 for a text of that form, else by the size of its number: below
- * 1e11 seconds (the year 5138), below 1e14 milliseconds, below 1e17 microseconds, else nanoseconds.
- * EVENT_TIME_GUESSED for what is no time at all.
+ * What a value seems to be: RFC3339 for a text of that form, else by the size of its number: from
+ * 1e9 (2001-09-09) and below 1e11 seconds (the year 5138), below 1e14 milliseconds, below 1e17
+ * microseconds, else nanoseconds. EVENT_TIME_GUESSED for what is no time at all: a counter, or the
+ * 0 of who does not know.
  */
 enum event_time_unit event_time_guess(const char *text, size_t len);
 

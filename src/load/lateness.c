@@ -10,15 +10,19 @@
 static bool read_time(struct lateness *lateness, const struct lateness_rules *rules,
                       const struct sse_event *event, int64_t *sent_unix_ns)
 {
+    enum event_time_unit unit =
+        lateness->unit != EVENT_TIME_GUESSED ? lateness->unit : rules->source.unit;
     size_t len;
     const char *text = event_time_find(&rules->source, event, &len);
 
     if (!text)
         return false;
-    if (lateness->unit == EVENT_TIME_GUESSED)
-        lateness->unit = rules->source.unit != EVENT_TIME_GUESSED ? rules->source.unit
-                                                                  : event_time_guess(text, len);
-    return event_time_read(text, len, lateness->unit, sent_unix_ns);
+    if (unit == EVENT_TIME_GUESSED)
+        unit = event_time_guess(text, len);
+    if (!event_time_read(text, len, unit, sent_unix_ns))
+        return false;
+    lateness->unit = unit;
+    return true;
 }
 
 /* Without a common clock the differences hold all the same. */

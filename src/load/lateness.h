@@ -25,7 +25,7 @@ struct lateness_rules {
 
 /* Of an endpoint, embedded; zero is new. */
 struct lateness {
-    enum event_time_unit unit; /* as told, or as the first value looked */
+    enum event_time_unit unit; /* as told, or as the first time looked */
     bool has_fastest;
     int64_t fastest_ns; /* the least latency of a live event so far, which may be negative */
     uint64_t timed_count, untimed_count; /* since lateness_flush */

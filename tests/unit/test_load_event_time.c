@@ -104,6 +104,10 @@ static void units_are_guessed_by_size_and_form(void **state)
         const char *text;
         enum event_time_unit unit;
     } rows[] = {
+        {"0", EVENT_TIME_GUESSED},
+        {"1", EVENT_TIME_GUESSED},
+        {"999999999.9", EVENT_TIME_GUESSED},
+        {"1000000000", EVENT_TIME_S},
         {"1700000000", EVENT_TIME_S},
         {"1700000000.123456789", EVENT_TIME_S},
         {"99999999999", EVENT_TIME_S},

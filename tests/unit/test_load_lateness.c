@@ -149,6 +149,8 @@ static void events_without_a_time_are_counted(void **state)
     (void)state;
     judge_data("{\"t\":\"soon\"}", 100, 507, true);
     judge_data("{}", 100, 507, true);
+    judge_data("{\"t\":0}", 100, 507, true);
+    judge_data("{\"t\":9999999999999999999}", 100, 507, true);
     judge(500, 100, 507, true); /* the first that can be read says the unit */
     judge_data("{\"t\":\"2023-11-14T22:13:20Z\"}", 100, 507, true);
     assert_int_equal(stat_get_count(place.set, METRIC_SSE_TIMED, NULL), 0);
@@ -156,7 +158,7 @@ static void events_without_a_time_are_counted(void **state)
     lateness_flush(&place.lateness, place.set);
     assert_int_equal(stat_get_count(place.set, METRIC_SSE_TIMED, NULL), 1);
     assert_int_equal(stat_get_count(place.set, METRIC_SSE_TIMED, "unit:ms"), 1);
-    assert_int_equal(stat_get_count(place.set, METRIC_SSE_UNTIMED, NULL), 3);
+    assert_int_equal(stat_get_count(place.set, METRIC_SSE_UNTIMED, NULL), 5);
     assert_int_equal(samples(NULL), 1);
 }
 
