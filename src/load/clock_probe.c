@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/excerpt.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rng.h"
@@ -19,9 +20,8 @@
 enum {
     PROBE_QUICK_MS = 50,  /* between the first answers */
     PROBE_PATIENCE_S = 4, /* with one answer */
-    PROBE_TRY_S = 10,
     PROBE_ANSWER_LIMIT_BYTES = 64 * 1024,
-    PROBE_REASON_BYTES = 160
+    PROBE_REASON_BYTES = EXCERPT_CAP_BYTES + 32
 };
 
 static char get[] = "GET";
@@ -105,10 +105,10 @@ static void on_body(struct fetch *fetch, const uint8_t *bytes, size_t len, uint6
 
 static void describe_answer(struct clock_probe *probe, char reason[static PROBE_REASON_BYTES])
 {
-    (void)snprintf(reason, PROBE_REASON_BYTES, "its answer is no time: '%.60s'",
-                   buf_text(&probe->answer));
-    for (char *at = reason; *at; at++)
-        *at = (unsigned char)*at < ' ' || *at == 0x7f ? ' ' : *at;
+    char text[EXCERPT_CAP_BYTES];
+
+    excerpt_write(text, probe->answer.bytes, probe->answer.len);
+    (void)snprintf(reason, PROBE_REASON_BYTES, "its answer is no time: '%s'", text);
 }
 
 static void on_end(struct fetch *fetch, const struct http_end *end, uint64_t now_ns)
@@ -247,7 +247,6 @@ bool clock_probe_is_same_host(const struct clock_probe *probe, const struct http
 
 struct trial {
     struct loop *loop;
-    struct timer timer;
     struct err *err;
     int result;
 };
@@ -259,15 +258,6 @@ static void on_tried(struct clock_probe *probe, const char *reason)
     trial->result = reason ? -1 : 0;
     if (reason)
         err_set(trial->err, ERR_USAGE, "%s", reason);
-    loop_stop(trial->loop);
-}
-
-static void on_trial_over(struct timer *timer, uint64_t now_ns)
-{
-    struct trial *trial = CONTAINER_OF(timer, struct trial, timer);
-
-    (void)now_ns;
-    err_set(trial->err, ERR_USAGE, "no answer within %d s", PROBE_TRY_S);
     loop_stop(trial->loop);
 }
 
@@ -284,11 +274,7 @@ static int run_trial(const char *url, struct network *network, struct trial *tri
         return -1;
     probe->on_asked = on_tried;
     probe->ctx = trial;
-    loop_set_timer(trial->loop, &trial->timer,
-                   clock_add_ns(loop_now_ns(trial->loop), PROBE_TRY_S * CLOCK_NS_PER_S),
-                   on_trial_over);
-    loop_run(trial->loop);
-    loop_cancel_timer(trial->loop, &trial->timer);
+    loop_run(trial->loop); /* until on_tried: patience has its end */
     clock_probe_free(probe);
     return trial->result;
 }

@@ -48,7 +48,7 @@ bool clock_probe_is_same_host(const struct clock_probe *probe,
                               const struct http_exchange *exchange);
 
 /* Asks `url` once over a network as the plan has it: 0 when it answers with a time, else -1 with a
- * sentence. Blocks for at most 10 s. */
+ * sentence. Blocks for at most 4 s. */
 int clock_probe_try(const char *url, const struct plan_network *network, struct err *err);
 
 #endif

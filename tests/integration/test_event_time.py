@@ -139,7 +139,9 @@ def a_clock_that_gives_no_time_is_told_before_the_start(t):
     words = ("run", service.url("/events"), "-t", "1s", "--event-time", "/sent_ms", "--clock")
     text = serve(t, lambda peer, _: peer.send(head_with("Content-Length: 3") + b"no\n"))
     contains(t.refused(*words, text.url("/t")), "'--clock': no time from .*/t': its answer is no "
-             "time: 'no '", "the sentence")
+             r"time: 'no\\n'", "the sentence")
+    codes = serve(t, lambda peer, _: peer.send(head_with("Content-Length: 6") + b"\x9b31m\x1b["))
+    contains(t.refused(*words, codes.url("/t")), r"is no time: '\\x9b31m\\x1b\['", "the sentence")
     gone = serve(t, lambda peer, _: peer.send(head_with("Content-Length: 0", status="404 No")))
     contains(t.refused(*words, gone.url("/t")), "'--clock': no time from .*status 404",
              "the sentence")
