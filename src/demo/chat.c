@@ -241,10 +241,10 @@ static void end_whole(struct chat *chat)
     struct chats *chats = chat->chats;
     struct http_request *request = chat->request;
     bool is_cut = is_faulty(&chat->ask) && chat->ask.fault == CHAT_FAULT_CUT;
-    bool has_failed = is_faulty(&chat->ask) && !is_cut;
+    int status = is_faulty(&chat->ask) ? 500 : 200;
     struct buf body = {0};
 
-    if (has_failed)
+    if (status != 200)
         chat_ask_append_error(&chats->out, CHAT_ERROR_SERVER, NULL,
                               "the answer failed on the way, as it was asked to");
     else
@@ -252,10 +252,12 @@ static void end_whole(struct chat *chat)
     forget(chat);
     (void)buf_append(&body, chats->out.bytes, chats->out.len);
     buf_clear(&chats->out);
-    if (is_cut)
+    if (is_cut) {
         http_abort(request, false);
-    else
-        http_respond(request, has_failed ? 500 : 200, "", JSON_TYPE, body.bytes, body.len);
+    } else {
+        counters_count_response(chats->own, status);
+        http_respond(request, status, "", JSON_TYPE, body.bytes, body.len);
+    }
     buf_fini(&body);
 }
 
@@ -354,11 +356,11 @@ void chats_answer(struct chats *chats, struct http_request *request, uint64_t no
     chat->serial = ++chats->serial;
     list_append(&chats->open, &chat->node);
     http_request_set_user(request, &chat->pending);
-    counters_count_response(chats->own, 200);
     counters_add(chats->own, COUNTER_CHAT_COMPLETIONS, 1);
     wait_for_next(chat);
     if (!chat->ask.is_stream)
         return;
+    counters_count_response(chats->own, 200);
     counters_add(chats->own, COUNTER_STREAMS_OPEN, 1);
     counters_add(chats->own, COUNTER_STREAMS_OPENED, 1);
     append_delta(chat, "assistant", "", false);

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Language models: completions of the demo service, and the figures of `run --profile openai`."""
 
+import contextlib
 import http.client
 import json
 import time
@@ -122,6 +123,20 @@ def texts_come_at_their_times_and_do_not_drift(t):
     # A busy machine makes some late: what drifts makes all of them late.
     between(min(off[:10]), -1, 5, "ms behind the truth at the start")
     between(min(off[30:]), -1, 5, "ms behind the truth at the end")
+
+
+@test
+def answers_are_counted_by_the_status_they_had(t):
+    service = Service(t, "--chat-ttft", 0, "--chat-interval", 0)
+    for query, changes in (("", {}), ("?fail_after=1", {}), ("?cut_after=1", {}), ("", {"n": 2}),
+                           ("?fail_after=1", {"stream": False})):
+        with contextlib.suppress(http.client.HTTPException):
+            service.ask(body_of(**changes), query)
+    with contextlib.suppress(http.client.HTTPException):
+        service.ask(body_of(stream=False), "?cut_after=1")
+    counters = service.counters()
+    same([counters[f'responses_total{{code="{code}"}}'] for code in (200, 400, 500)], [3, 1, 1],
+         "responses of 200, 400 and 500: one was cut before its head")
 
 
 @test
