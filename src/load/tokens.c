@@ -132,7 +132,7 @@ static void read_message(const struct sse_event *event, char out[static TOKENS_M
 
     for (size_t i = 0; document && !text && i < sizeof places / sizeof places[0]; i++)
         text = json_value_text(json_find(document, places[i]), &len);
-    if (text)
+    if (text && len > 0)
         copy_clean(out, text, len);
     else
         copy_clean(out, (const char *)event->data, event->data_bytes);

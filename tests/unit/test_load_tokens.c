@@ -177,6 +177,7 @@ static void an_error_is_found_with_its_message(void **state)
         {"", "{\"error\":\"no\"}", "no"},
         {"", "{\"error\":{\"code\":5}}", "{\"error\":{\"code\":5}}"},
         {"", "{\"message\":\"m\",\"error\":true}", "m"},
+        {"", "{\"error\":\"\"}", "{\"error\":\"\"}"},
         {"error", "{\"message\":\"busy\"}", "busy"},
         {"error", "plain\x01text", "plain text"},
         {"error", "", ""},
