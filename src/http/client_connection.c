@@ -385,7 +385,7 @@ static bool flush(struct http_conn *conn, uint64_t now_ns)
     }
     free_out(conn);
     if (h1_response_awaits_head(&conn->response)) {
-        conn->exchange->sent_ns = now_ns;
+        conn->exchange->sent_ns = conn->last_read_ns = now_ns;
         loop_set_timer(config->loop, &conn->timer, clock_add_ns(now_ns, config->headers_timeout_ns),
                        on_timeout);
     }

@@ -28,8 +28,8 @@ struct http_server_handlers {
     /* A whole request has come. Answer now or later. */
     void (*on_request)(void *ctx, struct http_request *request, uint64_t now_ns);
     /* The peer of an unfinished answer is gone, or did not read HTTP_SERVER_BACKLOG_LIMIT_BYTES
-     * that were queued for it: forget the request. Not called after http_respond or
-     * http_end_stream. */
+     * that were queued for it: forget the request. Called from the loop, never inside one of the
+     * calls below, and not after http_respond, http_end_stream or http_abort. */
     void (*on_gone)(void *ctx, struct http_request *request);
 };
 
@@ -68,8 +68,7 @@ void http_begin_stream(struct http_request *request, int status, const char *hea
                        const char *content_type);
 /*
  * Bytes of the open response as one chunk, written at once where the socket takes them, queued
- * else. Many streams can share one framed chunk: see http_frame_chunk. May call on_gone before it
- * returns.
+ * else. Many streams can share one framed chunk: see http_frame_chunk.
  */
 void http_send(struct http_request *request, const void *bytes, size_t len);
 /* The same bytes with their chunk framing already around them; unframed for HTTP/1.0 peers. */
