@@ -138,6 +138,14 @@ void order_add_time(struct order *order, bool is_backward)
     decide(order, &nothing);
 }
 
+/* On less than a single stream's proof: all there is, or nearly all of much. */
+static bool seems_dense(const struct order *order)
+{
+    return order->linked == order->steps ||
+           (is_proof(order->steps, order->linked) &&
+            has_share(order->linked, order->steps, CONCLUDE_DENSE_PCT));
+}
+
 void order_conclude(struct order *order)
 {
     if (order->kind != ORDER_UNKNOWN || count_all(order) < CONCLUDE_STEPS_MIN)
@@ -145,12 +153,8 @@ void order_conclude(struct order *order)
     if (!has_order(order))
         order->kind =
             order->texts > 0 || count_all(order) >= CONCLUDE_NONE_MIN ? ORDER_NONE : ORDER_UNKNOWN;
-    else if (order->times > order->steps)
+    else if (order->times > order->steps || !has_share(order->linked, order->steps, SPARSE_PCT))
         order->kind = ORDER_SPARSE;
-    else if (order->linked == order->steps ||
-             (is_proof(order->steps, order->linked) &&
-              has_share(order->linked, order->steps, CONCLUDE_DENSE_PCT)))
+    else if (seems_dense(order))
         order->kind = ORDER_DENSE;
-    else if (!has_share(order->linked, order->steps, SPARSE_PCT))
-        order->kind = ORDER_SPARSE;
 }
