@@ -47,8 +47,11 @@ void delivery_free(struct delivery *delivery)
 {
     if (!delivery)
         return;
-    for (size_t i = 0; i < delivery->place_count; i++)
+    for (size_t i = 0; i < delivery->place_count; i++) {
+        if (delivery->places[i])
+            free(delivery->places[i]->by_server);
         free(delivery->places[i]);
+    }
     free(delivery->places);
     sequence_source_fini(&delivery->sequence);
     pool_free(delivery->streams);
@@ -101,6 +104,54 @@ struct servers *delivery_servers(const struct delivery_place *place)
     return place->delivery->servers;
 }
 
+/* --- by server --- */
+
+static struct delivery_found found_so_far(const struct delivery_place *place)
+{
+    const struct audit_tally *tally = &place->sequence.tally;
+
+    return (struct delivery_found){
+        .missed = tally->missed[AUDIT_STREAM] + tally->missed[AUDIT_RESUME],
+        .duplicates = tally->duplicates[AUDIT_STREAM] + tally->duplicates[AUDIT_RESUME]};
+}
+
+/* What has been found since `before` was found on `stream`. */
+static void attribute(struct delivery_place *place, const struct delivery_stream *stream,
+                      const struct delivery_found *before)
+{
+    struct delivery_found now = found_so_far(place), *found;
+
+    if (stream->server == SERVERS_UNKNOWN ||
+        (now.missed == before->missed && now.duplicates == before->duplicates))
+        return;
+    if (!place->by_server)
+        place->by_server = x_calloc(SERVERS_COUNT, sizeof *place->by_server);
+    found = &place->by_server[stream->server];
+    found->missed += now.missed - before->missed;
+    found->duplicates += now.duplicates - before->duplicates;
+}
+
+static void flush_server(struct delivery_place *place, uint8_t index)
+{
+    struct delivery_found *found = &place->by_server[index];
+    const char *tag = servers_tag(place->delivery->servers, index);
+
+    if (found->missed > 0 && order_is_dense(place->sequence.order.kind))
+        stat_count(place->set, METRIC_SSE_MISSED, tag, found->missed);
+    if (found->duplicates > 0)
+        stat_count(place->set, METRIC_SSE_DUPLICATES, tag, found->duplicates);
+    *found = (struct delivery_found){0};
+}
+
+/* Behind the wholes: they too wait until the order of the ids is known. */
+static void flush_servers(struct delivery_place *place)
+{
+    if (!place->by_server || place->sequence.order.kind == ORDER_UNKNOWN)
+        return;
+    for (int i = SERVERS_UNKNOWN + 1; i < SERVERS_COUNT; i++)
+        flush_server(place, (uint8_t)i);
+}
+
 void delivery_flush(struct delivery *delivery, bool is_last)
 {
     for (size_t i = 0; i < delivery->place_count; i++) {
@@ -109,6 +160,7 @@ void delivery_flush(struct delivery *delivery, bool is_last)
         if (!place)
             continue;
         sequence_flush(place, place->set, is_last);
+        flush_servers(place);
         if (delivery->probe)
             lateness_flush(&place->lateness, place->set);
     }
@@ -118,6 +170,7 @@ void delivery_open(struct delivery_place *place, struct delivery_stream **stream
                    const struct delivery_opening *opening, uint64_t now_ns)
 {
     const struct delivery *delivery = place->delivery;
+    struct delivery_found before = found_so_far(place);
 
     if (!*stream)
         *stream = pool_take(delivery->streams);
@@ -127,13 +180,16 @@ void delivery_open(struct delivery_place *place, struct delivery_stream **stream
     (*stream)->is_same_host =
         delivery->probe && clock_probe_is_same_host(delivery->probe, opening->exchange);
     quality_open(&(*stream)->quality, opening->row, now_ns);
+    (*stream)->server = opening->server;
     sequence_reconnect(place, *stream, opening->is_resumed);
+    attribute(place, *stream, &before);
 }
 
 void delivery_event(struct delivery_place *place, struct delivery_stream **stream,
                     const struct sse_event *event, uint64_t now_ns)
 {
     const struct delivery *delivery = place->delivery;
+    struct delivery_found before;
     bool is_settled;
 
     if (delivery->quality)
@@ -142,11 +198,15 @@ void delivery_event(struct delivery_place *place, struct delivery_stream **strea
     if (!*stream)
         return;
     is_settled = now_ns - (*stream)->opened_ns > DELIVERY_REPLAY_MS * CLOCK_NS_PER_MS;
+    before = found_so_far(place);
     sequence_event(place, *stream, event, is_settled);
+    attribute(place, *stream, &before);
     if (delivery->probe) {
         struct lateness_receipt receipt = {.received_ns = now_ns,
                                            .opened_ns = (*stream)->opened_ns,
-                                           .is_same_host = (*stream)->is_same_host};
+                                           .is_same_host = (*stream)->is_same_host,
+                                           .server =
+                                               servers_tag(delivery->servers, (*stream)->server)};
 
         lateness_judge(&place->lateness, &delivery->lateness, place->set, event, &receipt);
     }
@@ -196,9 +256,12 @@ void delivery_interrupt(struct delivery_place *place, struct delivery_stream **s
 
 void delivery_end(struct delivery_place *place, struct delivery_stream **stream)
 {
+    struct delivery_found before = found_so_far(place);
+
     if (!*stream)
         return;
     sequence_end(place, *stream);
+    attribute(place, *stream, &before);
     pool_give(place->delivery->streams, *stream);
     *stream = NULL;
 }

@@ -52,6 +52,7 @@ void delivery_flush(struct delivery *delivery, bool is_last);
 struct delivery_opening {
     uint64_t key;    /* the same for all streams that should get the same events; 0: unknown */
     uint32_t row;    /* of the feed */
+    uint8_t server;  /* that answered, see load/servers; set by load/stream_stats */
     bool is_resumed; /* the request said Last-Event-ID */
     const struct http_exchange *exchange; /* under way; set by load/stream_stats */
 };

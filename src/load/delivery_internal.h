@@ -13,12 +13,18 @@
 /* A macro, as compilers check what goes into a bit-field by its constant value only. */
 #define DELIVERY_TIME_MASK (UINT64_MAX >> 1)
 
+/* What was found on the streams of one server, since it went into the metrics. */
+struct delivery_found {
+    uint64_t missed, duplicates;
+};
+
 struct delivery_place {
     struct delivery *delivery;
     struct stat_set *set;
     size_t endpoint;
     struct sequence_place sequence;
     struct lateness lateness;
+    struct delivery_found *by_server; /* owned, by index; NULL: nobody asks, or nothing is found */
 };
 
 struct delivery_stream {
@@ -26,6 +32,7 @@ struct delivery_stream {
     uint64_t is_same_host : 1; /* its server, where that was looked for */
     struct quality_stream quality;
     struct audit audit;
+    uint8_t server; /* of the latest connection, see load/servers */
 };
 
 _Static_assert(sizeof(struct delivery_stream) <= 200, "exists once a stream");

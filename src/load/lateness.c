@@ -37,13 +37,15 @@ static void record_above_fastest(struct lateness *lateness, struct stat_set *set
 }
 
 static void record_live(const struct lateness_rules *rules, struct stat_set *set,
-                        int64_t latency_ns)
+                        const char *server, int64_t latency_ns)
 {
     if (latency_ns < 0) {
         stat_time(set, METRIC_SSE_EVENT_LATENCY_NEGATIVE, NULL, (uint64_t)-latency_ns);
         return;
     }
     stat_time(set, METRIC_SSE_EVENT_LATENCY, NULL, (uint64_t)latency_ns);
+    if (server)
+        stat_time(set, METRIC_SSE_EVENT_LATENCY, server, (uint64_t)latency_ns);
     if ((uint64_t)latency_ns > rules->stale_ns)
         stat_count(set, METRIC_SSE_STALE, NULL, 1);
 }
@@ -68,7 +70,7 @@ void lateness_judge(struct lateness *lateness, const struct lateness_rules *rule
     }
     if (!event_clock_is_common(rules->clock, receipt->is_same_host))
         record_above_fastest(lateness, set, latency_ns);
-    record_live(rules, set, latency_ns);
+    record_live(rules, set, receipt->server, latency_ns);
 }
 
 void lateness_flush(struct lateness *lateness, struct stat_set *set)

@@ -36,6 +36,7 @@ struct lateness_receipt {
     uint64_t received_ns;
     uint64_t opened_ns; /* headers of its connection */
     bool is_same_host;  /* of the server */
+    const char *server; /* its tag; NULL: unknown */
 };
 
 void lateness_judge(struct lateness *lateness, const struct lateness_rules *rules,

@@ -31,11 +31,13 @@ void quality_free(struct quality *quality);
 
 /* Of one stream, embedded where it is judged; callers do not touch the fields. */
 struct quality_stream {
-    uint64_t last_byte_ns; /* of the open connection, its headers being the first */
-    uint32_t seen;         /* bits of expected events, on this connection */
-    uint32_t row;          /* of the feed */
-    bool was_silent;       /* and that has been counted */
+    uint64_t last_byte_ns : 63; /* of the open connection, its headers being the first */
+    uint64_t was_silent : 1;    /* since then, and that has been counted */
+    uint32_t seen;              /* bits of expected events, on this connection */
+    uint32_t row;               /* of the feed */
 };
+
+_Static_assert(sizeof(struct quality_stream) <= 16, "exists once a stream");
 
 /* A connection is open. */
 void quality_open(struct quality_stream *stream, uint32_t row, uint64_t now_ns);

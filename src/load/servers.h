@@ -14,9 +14,10 @@ struct http_head;
 struct servers;
 
 enum {
-    SERVERS_UNKNOWN = 0,     /* not asked for, or no answer said */
-    SERVERS_NAME_BYTES = 64, /* of a name; the rest is cut */
-    SERVERS_LIMIT = 50       /* different ones; the rest share "(other)" */
+    SERVERS_UNKNOWN = 0,              /* not asked for, or no answer said */
+    SERVERS_NAME_BYTES = 64,          /* of a name; the rest is cut */
+    SERVERS_LIMIT = 50,               /* different ones; the rest share "(other)" */
+    SERVERS_COUNT = SERVERS_LIMIT + 2 /* of numbers: theirs, "(other)" and unknown */
 };
 
 /* "header:NAME": where NAME stands, or NULL with a sentence. */

@@ -112,6 +112,7 @@ void stream_stats_connected(const struct stat_place *place, struct stream_record
         struct delivery_opening known = *opening;
 
         known.exchange = exchange;
+        known.server = record->server;
         delivery_open(place->delivery, &record->delivery, &known, now_ns);
     }
 }
