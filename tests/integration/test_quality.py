@@ -205,6 +205,18 @@ def each_connection_must_bring_its_events_whoever_ends_it(t):
     same((outcome.status, kinds(result)), (1, {"missing_event": 2}), "exit status and faults")
 
 
+@test
+def a_stream_that_reached_its_end_mark_must_have_brought_its_events_too(t):
+    server = serve(t, holding(b"event: a\ndata: x\n\ndata: [DONE]\n\n"))
+    words = ("--end-data", "[DONE]", "--iterations", 1, "--expect-event", "a")
+    outcome, result = load(t, server, *words, users=2)
+    same((outcome.status, result.count("sse_completed")), (0, 2), "all there")
+    same(result.rate("sse_stream_success"), 1, "success")
+    outcome, result = load(t, server, *words, "--expect-event", "b", users=2)
+    same((outcome.status, kinds(result)), (1, {"missing_event": 2}), "one is missing")
+    same((result.count("sse_completed"), result.rate("sse_stream_success")), (2, 0), "success")
+
+
 # --- signs of life ---
 
 @test
