@@ -24,14 +24,13 @@ enum {
     PROBE_REASON_BYTES = EXCERPT_CAP_BYTES + 32
 };
 
-static char get[] = "GET";
-
 struct clock_probe {
     struct clock_probe_config config;
     struct event_clock clock;
     struct own_addresses *own;
-    struct plan_message message;
-    struct request *request; /* NULL: nobody is asked */
+    char method[4];
+    struct plan_message message; /* its method stands above */
+    struct request *request;     /* NULL: nobody is asked */
     struct fetch_order order;
     struct fetch fetch;
     struct http_session session;
@@ -165,7 +164,8 @@ static int make_request(struct clock_probe *probe, struct err *err)
 {
     struct request_spec spec = {.url = probe->config.url, .message = &probe->message};
 
-    probe->message.method = get;
+    (void)memcpy(probe->method, "GET", sizeof probe->method);
+    probe->message.method = probe->method;
     probe->request = request_new(&spec, err);
     if (!probe->request)
         return -1;
