@@ -40,6 +40,7 @@ static:
 	@tools/check-text
 	@tools/check-layers
 	@tools/check-headers
+	@tools/check-metrics
 
 unit-and-integration:
 	@tools/build dev

@@ -118,6 +118,53 @@ class CheckLayers(unittest.TestCase):
         self.assert_breach({"src/net/loop.c": "\n" * 601}, "601 lines")
 
 
+METRICS = """const struct metric_info METRIC_INFOS[METRIC_COUNT] = {
+    [METRIC_USERS] = {"users", METRIC_GAUGE, METRIC_UNIT_COUNT, "running"},
+    [METRIC_SSE_MISSED] = {"sse_missed",
+                           METRIC_COUNTER, METRIC_UNIT_COUNT, "not got"},
+};
+"""
+METRICS_PAGE = """| metric | how |
+|---|---|
+| `users` | - |
+| `sse_missed` | `where:resume` too |
+"""
+
+
+class CheckMetrics(unittest.TestCase):
+    def check(self, page, code=METRICS):
+        return check("check-metrics", {"src/stats/metric.c": code, "docs/metrics.md": page})
+
+    def assert_breach(self, page, words, code=METRICS):
+        result = self.check(page, code)
+        self.assertEqual(result.returncode, 1, result.stdout)
+        self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+        self.assertIn(words, result.stderr)
+
+    def test_a_page_with_a_row_a_metric_passes(self):
+        result = self.check(METRICS_PAGE + "Tags: `sse_missed{where:stream}` of `some_text`.\n")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+
+    def test_a_metric_without_a_row_fails(self):
+        self.assert_breach(METRICS_PAGE.replace("| `users` | - |\n", ""), "users has 0 rows")
+
+    def test_a_metric_that_only_a_sentence_names_fails(self):
+        page = METRICS_PAGE.replace("| `users` |", "| people |")
+        self.assert_breach(page + "See `users`.\n", "users has 0 rows")
+
+    def test_a_metric_with_two_rows_fails(self):
+        self.assert_breach(METRICS_PAGE + "| `users` | again |\n", "users has 2 rows")
+
+    def test_a_row_of_no_metric_fails(self):
+        self.assert_breach(METRICS_PAGE + "| `sse_lost` | - |\n", ":5: there is no metric sse_lost")
+
+    def test_a_sentence_about_no_metric_fails(self):
+        self.assert_breach(METRICS_PAGE + "\nAs `sse_lost{x:y}`.\n", "no metric sse_lost")
+
+    def test_a_list_that_cannot_be_read_fails(self):
+        self.assert_breach("none\n", "no metric found", code="int metrics;\n")
+
+
 class CheckText(unittest.TestCase):
     def assert_breach(self, text, words):
         result = check("check-text", {"notes.md": text})
