@@ -155,6 +155,7 @@ void client_dial(struct http_client *client, struct http_exchange *exchange,
     }
     if (session && session->own)
         target.tickets = session->own->tickets;
+    target.receive_bytes = client->config.receive_bytes;
     target.peer_key = hash_origin(client, origin);
     conn->client = client;
     conn->session = session;

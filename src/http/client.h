@@ -33,6 +33,7 @@ struct http_client_config {
     struct dialer *dialer;       /* has the connect timeout */
     uint64_t headers_timeout_ns; /* request sent to head complete; CLOCK_NEVER_NS: none */
     uint64_t read_timeout_ns;    /* longest silence of a body; CLOCK_NEVER_NS: none */
+    uint32_t receive_bytes;      /* of each connection's receive buffer; 0: the system's choice */
     bool is_sharing; /* others wait for their turn: one read of TRANSPORT_READ_MIN_BYTES each */
 };
 

@@ -265,18 +265,21 @@ static void finish_by_errno(struct dial *dial)
 static int start_from_sources(struct dial *dial, const struct address *to, bool *in_progress)
 {
     struct source_pool *sources = dial->dialer->config.sources;
-    const struct address *source = source_pool_next(sources, to->as.any.sa_family);
+    struct tcp_options options = {.source = source_pool_next(sources, to->as.any.sa_family),
+                                  .receive_bytes = dial->target.receive_bytes};
     int fd;
 
     /* Who gave source addresses wants no others: an address of another family is passed over. */
-    if (sources && !source && to->as.any.sa_family != AF_UNIX) {
+    if (sources && !options.source && to->as.any.sa_family != AF_UNIX) {
         errno = EAFNOSUPPORT;
         return -1;
     }
-    fd = tcp_start_connect(to, source, in_progress);
-    for (int tries = 1; fd < 0 && source && errno == EADDRNOTAVAIL && tries < DIAL_SOURCE_TRIES;
-         tries++)
-        fd = tcp_start_connect(to, source_pool_next(sources, to->as.any.sa_family), in_progress);
+    fd = tcp_start_connect(to, &options, in_progress);
+    for (int tries = 1;
+         fd < 0 && options.source && errno == EADDRNOTAVAIL && tries < DIAL_SOURCE_TRIES; tries++) {
+        options.source = source_pool_next(sources, to->as.any.sa_family);
+        fd = tcp_start_connect(to, &options, in_progress);
+    }
     return fd;
 }
 

@@ -47,6 +47,7 @@ struct dial_target {
     const char *host;
     uint16_t port;
     bool is_tls;
+    uint32_t receive_bytes;            /* as in struct tcp_options */
     const struct tls_tickets *tickets; /* NULL: none yet */
     uint64_t peer_key;                 /* of the peer among them */
 };

@@ -223,14 +223,25 @@ static int bind_source(int fd, const struct address *source)
     return bind(fd, &source->as.any, source->len);
 }
 
-int tcp_start_connect(const struct address *to, const struct address *source, bool *in_progress)
+/* Before the connection stands, or the window that was offered in it would not shrink with it. */
+static int apply_options(int fd, const struct tcp_options *options)
+{
+    int bytes = (int)options->receive_bytes;
+
+    if (bytes > 0 && setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes) < 0)
+        return -1;
+    return options->source ? bind_source(fd, options->source) : 0;
+}
+
+int tcp_start_connect(const struct address *to, const struct tcp_options *options,
+                      bool *in_progress)
 {
     int fd = socket(to->as.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int error_number;
 
     if (fd < 0)
         return -1;
-    if (source && bind_source(fd, source) < 0)
+    if (options && apply_options(fd, options) < 0)
         goto failed;
     if (connect(fd, &to->as.any, to->len) == 0) {
         *in_progress = false;

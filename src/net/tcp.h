@@ -44,11 +44,18 @@ bool address_is_loopback(const struct address *address);
 /* Loopback, private, link-local or Unix: not the public Internet. */
 bool address_is_local(const struct address *address);
 
+/* Zero is the system's choice. */
+struct tcp_options {
+    const struct address *source; /* its port is 0; borrowed for the call */
+    uint32_t receive_bytes;       /* of the receive buffer, which the system may make larger */
+};
+
 /*
- * Starts a non-blocking connect from `source` (NULL: the system chooses; its port is 0). The
- * descriptor, with *in_progress telling whether to wait for writability, or -1 with errno.
+ * Starts a non-blocking connect; `options` may be NULL. The descriptor, with *in_progress telling
+ * whether to wait for writability, or -1 with errno.
  */
-int tcp_start_connect(const struct address *to, const struct address *source, bool *in_progress);
+int tcp_start_connect(const struct address *to, const struct tcp_options *options,
+                      bool *in_progress);
 /* After writability: 0 when connected, else the errno. */
 int tcp_finish_connect(int fd);
 

@@ -94,7 +94,7 @@ static void wait_for(int fd, short events)
 static int connect_to(const struct address *address, const struct address *source)
 {
     bool in_progress = false;
-    int fd = tcp_start_connect(address, source, &in_progress);
+    int fd = tcp_start_connect(address, &(struct tcp_options){.source = source}, &in_progress);
 
     assert_true(fd >= 0);
     if (in_progress)
