@@ -197,6 +197,17 @@ int request_settings_apply(const struct request_settings *settings, const struct
     return apply_method(settings->method, message, err);
 }
 
+char *request_split(const char *text, const char **url)
+{
+    size_t len = strcspn(text, " ");
+
+    *url = text;
+    if (text[len] == '\0' || memmem(text, len, "://", 3))
+        return x_strdup("POST");
+    *url = text + len + strspn(text + len, " ");
+    return x_strndup(text, len);
+}
+
 /* --- the connection --- */
 
 /* NULL for no path; *failed when it cannot be read. */

@@ -46,6 +46,10 @@ int request_settings_apply(const struct request_settings *settings, const struct
 int connection_settings_apply(const struct connection_settings *settings,
                               struct plan_network *network, struct err *err);
 
+/* "POST URL", or a URL alone for POST: the method, which the caller frees, and where the URL starts
+ * in `text`. */
+char *request_split(const char *text, const char **url);
+
 /* Rows of a table for `struct type` with a struct request_settings called `request`. */
 #define REQUEST_ROWS(type)                                                                         \
     {.name = "form",                                                                               \

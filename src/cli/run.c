@@ -128,7 +128,8 @@ static int make_plan(const struct command_input *input, struct plan *plan, size_
     if (run_profile_fill(settings, plan, err) == 0 &&
         run_request_fill(settings, plan, &feed, err) == 0 &&
         run_targets_fill(input->operands, input->operand_count, feed, plan, err) == 0 &&
-        fill_connection(settings, plan, err) == 0 && run_targets_check(plan, feed, err) == 0) {
+        fill_connection(settings, plan, err) == 0 && run_targets_check(plan, feed, err) == 0 &&
+        run_readers_fill(settings, plan, err) == 0) {
         fill_streams(input, plan);
         *feed_rows = feed ? feed_row_count(feed) : 0;
         result = 0;

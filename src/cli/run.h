@@ -8,6 +8,7 @@
 #include "cli/check_options.h"
 #include "cli/quality_options.h"
 #include "cli/options.h"
+#include "cli/publish_options.h"
 #include "cli/request_options.h"
 
 #include <stdbool.h>
@@ -52,6 +53,8 @@ struct run_settings {
     uint64_t profile; /* index in run_profile_choices */
     char *end_data;   /* NULL: not given */
     struct quality_settings quality;
+    struct publish_settings publish;
+    char *read_rate, *abort; /* NULL: not given */
     char *local_address;
     uint64_t process_count; /* 0: not given */
     char *json;
@@ -84,6 +87,9 @@ int run_profile_fill(const struct run_settings *settings, struct plan *plan, str
  * ask for the usage too. */
 int run_profile_prepare_body(struct plan *plan, struct err *err);
 
+/* --- cli/run_readers.c --- slow readers and leavers into the plan. */
+int run_readers_fill(const struct run_settings *settings, struct plan *plan, struct err *err);
+
 /* --- cli/run_redact.c --- what of a command line may stand in a result. The caller frees it. */
 /*
  * The command line as a shell would take it, without the values of --auth, --login-data and headers
@@ -104,7 +110,7 @@ int run_targets_fill(const char *const *operands, size_t count, const struct fee
 /* Makes each request as a worker will, the login's too: what is wrong with one shows before the
  * start. */
 int run_targets_check(const struct plan *plan, const struct feed *feed, struct err *err);
-/* Resolves each host once. */
+/* Resolves each host once; of a Locust file's run, which has no targets, that of --publish. */
 int run_targets_resolve(const struct plan *plan, struct run_reach *reach, struct err *err);
 
 struct command_input;

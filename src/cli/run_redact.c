@@ -9,8 +9,9 @@
 
 #include <string.h>
 
-static const char secret_options[][16] = {"--auth", "--login-data"};
-static const char header_options[][16] = {"--header", "--login-header"};
+static const char secret_options[][20] = {"--auth", "--login-data"};
+static const char header_options[][20] = {"--header", "--login-header", "--publish-header"};
+
 static void append_quoted(struct buf *out, const char *word)
 {
     if (*word != '\0' && word[strcspn(word, " \t\n'\"\\$&;|<>()*?[]{}#~`!")] == '\0') {
@@ -27,7 +28,7 @@ static void append_quoted(struct buf *out, const char *word)
  * Is `word` one of `options`? `*value` is set to what stands behind a "=", or to NULL when the next
  * word is the value.
  */
-static bool is_option(const char *word, const char (*options)[16], size_t count, const char **value)
+static bool is_option(const char *word, const char (*options)[20], size_t count, const char **value)
 {
     for (size_t i = 0; i < count; i++) {
         size_t len = strlen(options[i]);

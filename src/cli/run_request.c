@@ -37,18 +37,6 @@ out:
     return result;
 }
 
-/* "POST URL", or a URL alone: the method, which the caller frees, and where the URL starts. */
-static char *split_login(const char *text, const char **url)
-{
-    size_t len = strcspn(text, " ");
-
-    *url = text;
-    if (text[len] == '\0' || memmem(text, len, "://", 3))
-        return x_strdup("POST");
-    *url = text + len + strspn(text + len, " ");
-    return x_strndup(text, len);
-}
-
 static bool has_authorization(const struct text_list *headers)
 {
     for (size_t i = 0; i < headers->count; i++) {
@@ -103,7 +91,7 @@ static int fill_login(const struct run_settings *settings, const struct feed *fe
         return -1;
     if (!settings->login)
         return 0;
-    login.method = split_login(settings->login, &url);
+    login.method = request_split(settings->login, &url);
     plan->login_url = x_strdup(url);
     plan->token_pointer = settings->token ? x_strdup(settings->token) : NULL;
     result = request_settings_apply(&login, feed, &plan->login, err);
@@ -124,7 +112,8 @@ int run_request_fill(const struct run_settings *settings, struct plan *plan, str
         request_settings_apply(&request, *feed, &plan->request, err) < 0 ||
         run_profile_prepare_body(plan, err) < 0 ||
         check_settings_apply(&settings->checks, &plan->checks, err) < 0 ||
-        quality_settings_apply(&settings->quality, *feed, &plan->checks, err) < 0)
+        quality_settings_apply(&settings->quality, *feed, &plan->checks, err) < 0 ||
+        publish_settings_apply(&settings->publish, &plan->checks.publish, err) < 0)
         return -1;
     return fill_login(settings, *feed, plan, err);
 }

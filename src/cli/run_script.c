@@ -61,6 +61,7 @@ static int fill_plan(const struct command_input *input, const struct run_setting
                      struct plan *plan, struct err *err)
 {
     struct connection_settings connection = settings->connection;
+    struct run_reach reach;
 
     if (!was_given(input->options, "connect-timeout"))
         connection.connect_timeout_ns = CLOCK_NEVER_NS;
@@ -76,9 +77,12 @@ static int fill_plan(const struct command_input *input, const struct run_setting
         plan->seed = clock_now_ns();
     if (check_settings_apply(&settings->checks, &plan->checks, err) < 0 ||
         quality_settings_apply_script(&settings->quality, &plan->checks, err) < 0 ||
+        publish_settings_apply(&settings->publish, &plan->checks.publish, err) < 0 ||
         run_profile_fill(settings, plan, err) < 0)
         return -1;
-    return connection_settings_apply(&connection, &plan->network, err);
+    if (connection_settings_apply(&connection, &plan->network, err) < 0)
+        return -1;
+    return run_targets_resolve(plan, &reach, err);
 }
 
 static void warn_of_shape(const struct command_input *input, const struct script *script)

@@ -256,7 +256,11 @@ static int resolve_all(const struct plan *plan, const struct route_table *routes
         if (resolve_target(target->url, target->weight / weights, routes, hosts, all, err) < 0)
             return -1;
     }
-    return plan->login_url ? resolve_target(plan->login_url, 0, routes, hosts, all, err) : 0;
+    if (plan->login_url && resolve_target(plan->login_url, 0, routes, hosts, all, err) < 0)
+        return -1;
+    if (!plan->checks.publish.url)
+        return 0;
+    return resolve_target(plan->checks.publish.url, 0, routes, hosts, all, err);
 }
 
 int run_targets_resolve(const struct plan *plan, struct run_reach *reach, struct err *err)

@@ -231,10 +231,26 @@ const struct option run_table[] = {
              "stream_options asks for include_usage",
      .parse = option_parse_choice,
      AT(profile)},
+    {.name = "read-rate",
+     .scope = SCOPE_URL,
+     .value_name = "SIZE[:RATIO]",
+     .help = "users, or this share of them, read at most SIZE bytes a second, through a small "
+             "receive buffer; their figures stand in endpoints of their own",
+     .parse = option_parse_text,
+     AT(read_rate)},
+    {.name = "abort",
+     .scope = SCOPE_URL,
+     .value_name = "RATIO@D",
+     .help = "this share of the streams leaves by reset D after it opened; its user opens the next "
+             "at once, or after --wait",
+     .parse = option_parse_text,
+     AT(abort)},
 
     CHECK_ROWS(struct run_settings),
 
     QUALITY_ROWS(struct run_settings),
+
+    PUBLISH_ROWS(struct run_settings),
 
     TLS_ROWS(struct run_settings, 0),
 

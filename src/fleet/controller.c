@@ -405,6 +405,7 @@ static void send_plan(struct controller_worker *member)
 
     plan->worker_index = member->is_lead ? 0 : (uint32_t)member->index;
     plan->worker_count = (uint32_t)controller->worker_count;
+    plan->checks.publish.is_ours = member->index == 0 && !member->is_lead;
     if (controller->config->script) {
         free(plan->script);
         plan->script = script_compose(controller, member);

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "load/clock_probe.h"
 #include "load/delivery_internal.h"
+#include "load/mark_audit.h"
 #include "load/plan.h"
 #include "load/quality.h"
 #include "load/servers.h"
@@ -20,11 +21,13 @@ struct delivery {
     struct servers *servers;       /* NULL: not asked for */
     struct sequence_source sequence;
     struct pool *streams;
+    struct pool *marks; /* of struct mark_audit; NULL: nothing is published */
     bool keeps_tallies;
     struct delivery_place **places; /* by endpoint; NULL: none yet */
     size_t place_count;
     struct lateness_rules lateness;
-    struct clock_probe *probe; /* borrowed; NULL: no latencies are taken */
+    struct lateness_rules slow_lateness; /* the same, but nothing is stale; borrows its source */
+    struct clock_probe *probe;           /* borrowed; NULL: no latencies are taken */
 };
 
 struct delivery *delivery_new(const struct plan_checks *checks, bool keeps_tallies)
@@ -40,6 +43,8 @@ struct delivery *delivery_new(const struct plan_checks *checks, bool keeps_talli
     if (keeps_tallies)
         stream_bytes += sizeof(struct audit_tally);
     delivery->streams = pool_new(stream_bytes, 0);
+    if (checks->publish.url)
+        delivery->marks = pool_new(sizeof(struct mark_audit), 0);
     return delivery;
 }
 
@@ -55,6 +60,7 @@ void delivery_free(struct delivery *delivery)
     free(delivery->places);
     sequence_source_fini(&delivery->sequence);
     pool_free(delivery->streams);
+    pool_free(delivery->marks);
     event_time_source_fini(&delivery->lateness.source);
     servers_free(delivery->servers);
     free(delivery);
@@ -70,6 +76,8 @@ void delivery_use_clock(struct delivery *delivery, struct clock_probe *probe)
     if (event_time_parse(delivery->checks->event_time, &delivery->lateness.source, &err) < 0)
         return;
     delivery->lateness.clock = clock_probe_clock(probe);
+    delivery->slow_lateness = delivery->lateness;
+    delivery->slow_lateness.stale_ns = CLOCK_NEVER_NS;
     delivery->probe = probe;
 }
 
@@ -92,6 +100,11 @@ struct delivery_place *delivery_place_of(struct delivery *delivery, size_t endpo
         (*place)->endpoint = endpoint;
     }
     return *place;
+}
+
+void delivery_set_slow(struct delivery_place *place)
+{
+    place->is_slow = true;
 }
 
 void delivery_use_quality(struct delivery *delivery, const struct quality *quality)
@@ -166,6 +179,26 @@ void delivery_flush(struct delivery *delivery, bool is_last)
     }
 }
 
+/* Without memory for it the stream is not held to what is published. */
+static void open_marks(struct delivery_place *place, struct delivery_stream *stream,
+                       bool is_resumed)
+{
+    if (!place->delivery->marks)
+        return;
+    if (!stream->marks)
+        stream->marks = pool_take(place->delivery->marks);
+    if (stream->marks)
+        mark_audit_open(stream->marks, is_resumed, place->set);
+}
+
+static void close_marks(struct delivery_place *place, struct delivery_stream *stream)
+{
+    if (!stream->marks)
+        return;
+    mark_audit_close(stream->marks, place->set);
+    pool_give(place->delivery->marks, stream->marks);
+}
+
 void delivery_open(struct delivery_place *place, struct delivery_stream **stream,
                    const struct delivery_opening *opening, uint64_t now_ns)
 {
@@ -180,9 +213,11 @@ void delivery_open(struct delivery_place *place, struct delivery_stream **stream
     (*stream)->is_same_host =
         delivery->probe && clock_probe_is_same_host(delivery->probe, opening->exchange);
     quality_open(&(*stream)->quality, opening->row, now_ns);
+    (*stream)->quality.was_silent = place->is_slow; /* once is all that is counted */
     (*stream)->server = opening->server;
     sequence_reconnect(place, *stream, opening->is_resumed);
     attribute(place, *stream, &before);
+    open_marks(place, *stream, opening->is_resumed);
 }
 
 void delivery_event(struct delivery_place *place, struct delivery_stream **stream,
@@ -201,6 +236,9 @@ void delivery_event(struct delivery_place *place, struct delivery_stream **strea
     before = found_so_far(place);
     sequence_event(place, *stream, event, is_settled);
     attribute(place, *stream, &before);
+    if ((*stream)->marks)
+        mark_audit_event((*stream)->marks, delivery->checks->publish.run, event->data,
+                         event->data_bytes, (*stream)->opened_ns, now_ns, place->set);
     if (delivery->probe) {
         struct lateness_receipt receipt = {.received_ns = now_ns,
                                            .opened_ns = (*stream)->opened_ns,
@@ -208,13 +246,15 @@ void delivery_event(struct delivery_place *place, struct delivery_stream **strea
                                            .server =
                                                servers_tag(delivery->servers, (*stream)->server)};
 
-        lateness_judge(&place->lateness, &delivery->lateness, place->set, event, &receipt);
+        lateness_judge(&place->lateness,
+                       place->is_slow ? &delivery->slow_lateness : &delivery->lateness, place->set,
+                       event, &receipt);
     }
 }
 
 void delivery_bytes(struct delivery_place *place, struct delivery_stream **stream, uint64_t now_ns)
 {
-    if (place->delivery->quality && *stream)
+    if (place->delivery->quality && *stream && !place->is_slow)
         quality_bytes(place->delivery->quality, place->endpoint, &(*stream)->quality, now_ns);
 }
 
@@ -262,6 +302,7 @@ void delivery_end(struct delivery_place *place, struct delivery_stream **stream)
         return;
     sequence_end(place, *stream);
     attribute(place, *stream, &before);
+    close_marks(place, *stream);
     pool_give(place->delivery->streams, *stream);
     *stream = NULL;
 }

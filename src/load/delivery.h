@@ -40,6 +40,9 @@ void delivery_use_clock(struct delivery *delivery, struct clock_probe *probe);
  * borrowed. Lives as long as `delivery`. */
 struct delivery_place *delivery_place_of(struct delivery *delivery, size_t endpoint,
                                          struct stat_set *set);
+/* Streams of this endpoint are read slowly by our choice: neither silence nor lateness is held
+ * against the service. */
+void delivery_set_slow(struct delivery_place *place);
 /* Before the first stream: events are judged by `quality`, which is borrowed. */
 void delivery_use_quality(struct delivery *delivery, const struct quality *quality);
 /* Which servers answered; NULL where nobody asked. Borrowed. */

@@ -10,6 +10,8 @@
 #include "load/quality.h"
 #include "load/sequence.h"
 
+struct mark_audit;
+
 /* A macro, as compilers check what goes into a bit-field by its constant value only. */
 #define DELIVERY_TIME_MASK (UINT64_MAX >> 1)
 
@@ -22,6 +24,7 @@ struct delivery_place {
     struct delivery *delivery;
     struct stat_set *set;
     size_t endpoint;
+    bool is_slow; /* read slowly by our choice: silence and lateness are ours too */
     struct sequence_place sequence;
     struct lateness lateness;
     struct delivery_found *by_server; /* owned, by index; NULL: nobody asks, or nothing is found */
@@ -31,6 +34,7 @@ struct delivery_stream {
     uint64_t opened_ns : 63;   /* of the latest connection */
     uint64_t is_same_host : 1; /* its server, where that was looked for */
     struct quality_stream quality;
+    struct mark_audit *marks; /* owned, pooled; NULL: nothing is published */
     struct audit audit;
     uint8_t server; /* of the latest connection, see load/servers */
 };

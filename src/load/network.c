@@ -1,6 +1,5 @@
 #include "load/network.h"
 
-#include "http/client.h"
 #include "net/dialer.h"
 #include "net/resolver.h"
 #include "net/route.h"
@@ -68,12 +67,22 @@ int network_open(struct network *network, struct loop *loop, const struct plan_n
     if (!network->dialer)
         return -1;
     client.dialer = network->dialer;
+    network->config = client;
     network->client = http_client_new(&client);
     return 0;
 }
 
+void network_add_slow_client(struct network *network, uint32_t receive_bytes)
+{
+    struct http_client_config config = network->config;
+
+    config.receive_bytes = receive_bytes;
+    network->slow_client = http_client_new(&config);
+}
+
 void network_close(struct network *network)
 {
+    http_client_free(network->slow_client);
     http_client_free(network->client);
     dialer_free(network->dialer);
     resolver_free(network->resolver);

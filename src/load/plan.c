@@ -77,6 +77,10 @@ void plan_encode(const struct plan *plan, struct buf *out)
     pack_uint(out, plan->retry_wait_ns);
     pack_uint(out, plan->retry_max_ns);
     pack_double(out, plan->jitter_ratio);
+    pack_uint(out, plan->readers.slow_bytes_per_s);
+    pack_double(out, plan->readers.slow_ratio);
+    pack_double(out, plan->readers.abort_ratio);
+    pack_uint(out, plan->readers.abort_ns);
     pack_uint(out, plan->worker_index);
     pack_uint(out, plan->worker_count);
     pack_uint(out, plan->seed);
@@ -92,6 +96,16 @@ static uint64_t unpack_bounded(struct unpack *unpack, uint64_t min, uint64_t max
         return value;
     unpack->failed = true;
     return min;
+}
+
+static double unpack_ratio(struct unpack *unpack)
+{
+    double value = unpack_double(unpack);
+
+    if (value >= 0 && value <= 1)
+        return value;
+    unpack->failed = true;
+    return 0;
 }
 
 /* A text that must be there. */
@@ -142,9 +156,11 @@ static void decode_rest(struct plan *plan, struct unpack *unpack)
         (enum plan_reconnect)unpack_bounded(unpack, PLAN_RECONNECT_AUTO, PLAN_RECONNECT_NEVER);
     plan->retry_wait_ns = unpack_uint(unpack);
     plan->retry_max_ns = unpack_uint(unpack);
-    plan->jitter_ratio = unpack_double(unpack);
-    if (!(plan->jitter_ratio >= 0 && plan->jitter_ratio <= 1))
-        unpack->failed = true;
+    plan->jitter_ratio = unpack_ratio(unpack);
+    plan->readers.slow_bytes_per_s = unpack_uint(unpack);
+    plan->readers.slow_ratio = unpack_ratio(unpack);
+    plan->readers.abort_ratio = unpack_ratio(unpack);
+    plan->readers.abort_ns = unpack_uint(unpack);
     plan->worker_index = (uint32_t)unpack_bounded(unpack, 0, UINT32_MAX);
     plan->worker_count = (uint32_t)unpack_bounded(unpack, 1, UINT32_MAX);
     if (plan->worker_index >= plan->worker_count)

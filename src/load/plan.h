@@ -19,6 +19,8 @@ enum plan_reconnect {
     PLAN_RECONNECT_NEVER
 };
 
+enum { PLAN_PUBLISH_RATE_MAX = 10000 };
+
 struct plan_list {
     char **items; /* owned */
     size_t count;
@@ -60,6 +62,23 @@ struct plan_network {
     uint64_t connect_timeout_ns, headers_timeout_ns, read_timeout_ns; /* CLOCK_NEVER_NS: none */
 };
 
+/* Marked messages that a worker sends, so that streams can be held to them. */
+struct plan_publish {
+    char *url;                   /* NULL: none are sent */
+    struct plan_message message; /* {{mark}} stands in its body */
+    double rate_per_s;
+    uint64_t run; /* in every mark: those of other runs are none of ours */
+    bool is_ours; /* this worker is the one that sends */
+};
+
+/* Users that read slowly, and streams that leave by RST, both by our choice. */
+struct plan_readers {
+    uint64_t slow_bytes_per_s; /* 0: all read as fast as they can */
+    double slow_ratio;         /* of the users */
+    double abort_ratio;        /* of the streams */
+    uint64_t abort_ns;         /* after the opening */
+};
+
 /* What is checked of every event, and how. */
 struct plan_checks {
     char
@@ -72,6 +91,7 @@ struct plan_checks {
     bool expects_json;
     uint64_t heartbeat_ns; /* 0: none is awaited */
     char *server_header;   /* names the server that answers; NULL: nobody asks */
+    struct plan_publish publish;
 };
 
 struct plan {
@@ -99,6 +119,7 @@ struct plan {
     uint64_t retry_wait_ns;
     uint64_t retry_max_ns;
     double jitter_ratio;
+    struct plan_readers readers;
 
     uint32_t worker_index, worker_count;
     uint64_t seed;

@@ -7,6 +7,37 @@
 
 #include <stdlib.h>
 
+static void publish_fini(struct plan_publish *publish)
+{
+    free(publish->url);
+    plan_message_fini(&publish->message);
+    *publish = (struct plan_publish){0};
+}
+
+static void publish_encode(const struct plan_publish *publish, struct buf *out)
+{
+    pack_text(out, publish->url);
+    if (!publish->url)
+        return;
+    plan_message_encode(&publish->message, out);
+    pack_double(out, publish->rate_per_s);
+    pack_uint(out, publish->run);
+    pack_bool(out, publish->is_ours);
+}
+
+static void publish_decode(struct plan_publish *publish, struct unpack *unpack)
+{
+    publish->url = unpack_text(unpack);
+    if (!publish->url)
+        return;
+    plan_message_decode(&publish->message, unpack);
+    publish->rate_per_s = unpack_double(unpack);
+    if (!(publish->rate_per_s > 0 && publish->rate_per_s <= PLAN_PUBLISH_RATE_MAX))
+        unpack->failed = true;
+    publish->run = unpack_uint(unpack);
+    publish->is_ours = unpack_bool(unpack);
+}
+
 void plan_checks_fini(struct plan_checks *checks)
 {
     free(checks->event_seq);
@@ -15,6 +46,7 @@ void plan_checks_fini(struct plan_checks *checks)
     plan_list_fini(&checks->expect_events);
     plan_list_fini(&checks->expect_data);
     free(checks->server_header);
+    publish_fini(&checks->publish);
     *checks = (struct plan_checks){0};
 }
 
@@ -29,6 +61,7 @@ void plan_checks_encode(const struct plan_checks *checks, struct buf *out)
     pack_bool(out, checks->expects_json);
     pack_uint(out, checks->heartbeat_ns);
     pack_text(out, checks->server_header);
+    publish_encode(&checks->publish, out);
 }
 
 void plan_checks_decode(struct plan_checks *checks, struct unpack *unpack)
@@ -43,4 +76,5 @@ void plan_checks_decode(struct plan_checks *checks, struct unpack *unpack)
     checks->expects_json = unpack_bool(unpack);
     checks->heartbeat_ns = unpack_uint(unpack);
     checks->server_header = unpack_text(unpack);
+    publish_decode(&checks->publish, unpack);
 }

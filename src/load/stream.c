@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "load/answer.h"
 #include "load/exchange_stats.h"
+#include "load/read_rate.h"
 #include "load/stream_end.h"
 #include "load/stream_stats.h"
 
@@ -26,34 +27,59 @@ static void refuse(struct stream *stream, enum error_class error_class, const ch
     stream_fail_attempt(stream, error_class, message, may_retry, asked_ns, now_ns);
 }
 
-static void on_stream_time(struct timer *timer, uint64_t now_ns)
+static void end_by_us(struct stream *stream, uint64_t now_ns)
+{
+    const struct stream_observer *observer = stream->target->engine->config.observer;
+
+    stream_close(stream, false, now_ns);
+    if (observer->on_ended)
+        observer->on_ended(stream, STREAM_ENDED_BY_US, now_ns);
+}
+
+static bool leaves_early(const struct stream *stream)
+{
+    const struct plan *plan = stream->target->engine->config.plan;
+
+    return stream->will_abort && plan->readers.abort_ns < plan->stream_time_ns;
+}
+
+static void on_open_due(struct timer *timer, uint64_t now_ns)
 {
     struct stream *stream = CONTAINER_OF(timer, struct stream, timer);
 
-    stream_close(stream, false, now_ns);
-    if (stream->target->engine->config.observer->on_ended)
-        stream->target->engine->config.observer->on_ended(stream, STREAM_ENDED_BY_US, now_ns);
+    if (now_ns < stream->closes_ns) {
+        read_rate_go_on(stream, on_open_due, now_ns);
+        return;
+    }
+    if (leaves_early(stream))
+        stat_count(stream->target->place.set, METRIC_SSE_ABORTED, NULL, 1);
+    end_by_us(stream, now_ns);
 }
 
 static void open_stream(struct stream *stream, uint64_t now_ns)
 {
-    const struct plan *plan = stream->target->engine->config.plan;
+    const struct stream_target *target = stream->target;
+    const struct plan *plan = target->engine->config.plan;
     struct delivery_opening opening = {0};
     size_t last_id_bytes;
 
     (void)sse_parser_last_id(&stream->parser, &last_id_bytes);
     opening.is_resumed = last_id_bytes > 0;
     opening.row = stream->row;
-    stream_stats_connected(&stream->target->place, &stream->record, &stream->fetch.exchange,
-                           &opening, now_ns);
+    stream_stats_connected(&target->place, &stream->record, &stream->fetch.exchange, &opening,
+                           now_ns);
     stream_enter(stream, STREAM_OPEN);
     stream->cut = CUT_NONE;
     stream->sampled_ns = now_ns;
     stream->sampled_count = 0;
     if (stream->closes_ns == 0)
-        stream->closes_ns = clock_add_ns(now_ns, plan->stream_time_ns);
-    loop_set_timer(stream->target->engine->config.loop, &stream->timer, stream->closes_ns,
-                   on_stream_time);
+        stream->closes_ns = clock_add_ns(now_ns, leaves_early(stream) ? plan->readers.abort_ns
+                                                                      : plan->stream_time_ns);
+    stream->is_slow = false;
+    stream->late_us = 0;
+    if (target->read_bytes_per_s > 0)
+        stat_count(target->place.set, METRIC_SSE_SLOW_READERS, NULL, 1);
+    loop_set_timer(target->engine->config.loop, &stream->timer, stream->closes_ns, on_open_due);
 }
 
 /* 204 tells an EventSource to stop: no error, but no stream either. */
@@ -199,12 +225,12 @@ static void on_body(struct fetch *fetch, const uint8_t *bytes, size_t len, uint6
         fetch_cancel(fetch, true);
         stream_disconnect(stream, CLASS_CLOSED_EARLY, stream->failure, now_ns);
     } else if (stream->cut == CUT_BY_US) {
-        stream_close(stream, false, now_ns);
-        if (stream->target->engine->config.observer->on_ended)
-            stream->target->engine->config.observer->on_ended(stream, STREAM_ENDED_BY_US, now_ns);
+        end_by_us(stream, now_ns);
     } else if (status == SSE_TOO_LARGE) {
         fetch_cancel(fetch, true);
         stream_disconnect(stream, CLASS_TOO_LARGE, "a line or an event over the limit", now_ns);
+    } else if (stream->target->read_bytes_per_s > 0) {
+        read_rate_spend(stream, len, on_open_due, now_ns);
     }
 }
 
@@ -427,6 +453,7 @@ void stream_start(struct stream *stream, const struct stream_target *target, uin
     stream->total_count = 0;
     stream->closes_ns = 0;
     stream->cut = CUT_NONE;
+    stream->will_abort = false;
     stream->retry_ms =
         (uint32_t)(stream->target->engine->config.plan->retry_wait_ns / CLOCK_NS_PER_MS);
     stream_begin_attempt(stream, now_ns);

@@ -81,6 +81,7 @@ struct stream_target {
     const struct request *request;
     struct fetch_order order;
     struct stat_place place;
+    uint64_t read_bytes_per_s; /* its streams read no faster; 0: as fast as they can */
 };
 /* Fills request and order; `rng` serves authentication. */
 void stream_target_init(struct stream_target *target, const struct request *request,
@@ -90,7 +91,7 @@ void stream_target_init(struct stream_target *target, const struct request *requ
 struct stream {
     struct fetch fetch;
     struct sse_parser parser;
-    struct timer timer; /* WAITING: the retry; OPEN: --stream-time, or the end of a whole one */
+    struct timer timer;                 /* WAITING: the retry; OPEN: its end, or the next read */
     const struct stream_target *target; /* NULL: never started */
     struct http_session session;
     struct stream_record record;
@@ -99,15 +100,18 @@ struct stream {
         const char *failure;         /* OPEN, cut so: what the service says of itself; borrowed */
         struct login_attempt *login; /* LOGGING_IN: owned */
     };
-    uint64_t closes_ns;   /* --stream-time after the first opening; 0: not opened yet */
+    uint64_t closes_ns;   /* our end, counted from the first opening; 0: not opened yet */
     uint32_t total_count; /* since stream_start, over reconnects */
     uint32_t sampled_count;
     uint32_t retry_ms;      /* as the server set it, or --retry-wait */
     uint32_t row;           /* of the feed */
+    uint32_t late_us;       /* OPEN: the timer let a read wait for so much too long */
     uint8_t state;          /* enum stream_state */
     bool has_logged_in : 1; /* as far as is known, the token or the cookies still hold */
     bool had_login : 1;     /* a login has succeeded before */
     bool has_renewed : 1;   /* logged in again in this attempt */
+    bool is_slow : 1;       /* OPEN: reading waits for the timer */
+    bool will_abort : 1;    /* leaves early, by reset; set by its owner after stream_start */
     uint8_t cut : 2;        /* enum stream_cut in stream_end.h: an end found inside a handler */
 };
 

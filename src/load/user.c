@@ -7,6 +7,27 @@
 
 enum { USER_ITERATION_MAX = INT32_MAX };
 
+/*
+ * Steps of 2^64 divided by the golden ratio, and of the fraction of the square root of 2: places
+ * that are spread evenly however many there are, so that a share is met as closely as it can be,
+ * and that do not go along with the turn of the targets.
+ */
+static const uint64_t SHARE_STEP = 0x9e3779b97f4a7c15;
+static const uint64_t SHARE_STREAM_STEP = 0x6a09e667f3bcc909;
+
+static bool is_in_share(uint64_t place, double ratio)
+{
+    return (double)(place >> 11) < ratio * 0x1p53;
+}
+
+static bool is_slow(const struct user *user)
+{
+    /* Upside down, so that slow readers are not the ones that leave early. */
+    return user->shared->slow_targets &&
+           is_in_share(~(user->shared->plan->seed + user->index * SHARE_STEP),
+                       user->shared->plan->readers.slow_ratio);
+}
+
 /* The targets in turn, each as often in a row as its weight says. */
 static const struct stream_target *pick_target(const struct user *user)
 {
@@ -18,12 +39,20 @@ static const struct stream_target *pick_target(const struct user *user)
         place -= shared->plan->targets[at].weight;
         at++;
     }
-    return &shared->targets[at];
+    return is_slow(user) ? &shared->slow_targets[at] : &shared->targets[at];
+}
+
+static bool will_abort(const struct user *user)
+{
+    return is_in_share(user->shared->plan->seed + user->index * SHARE_STEP +
+                           user->iteration_count * SHARE_STREAM_STEP,
+                       user->shared->plan->readers.abort_ratio);
 }
 
 static void open_next(struct user *user, uint64_t now_ns)
 {
     stream_start(&user->stream, pick_target(user), user->index, now_ns);
+    user->stream.will_abort = will_abort(user);
 }
 
 static void on_wait_over(struct timer *timer, uint64_t now_ns)
@@ -42,7 +71,9 @@ static void on_ended(struct stream *stream, enum stream_ending ending, uint64_t 
 
     if (user->iteration_count < USER_ITERATION_MAX)
         user->iteration_count++;
-    if (!plan->has_loop || (plan->iterations > 0 && user->iteration_count >= plan->iterations)) {
+    /* Without a loop only a stream that left early has a next one. */
+    if ((!plan->has_loop && ending != STREAM_ENDED_BY_US) ||
+        (plan->iterations > 0 && user->iteration_count >= plan->iterations)) {
         user->is_finished = 1;
         shared->finished_count++;
         return;

@@ -25,7 +25,8 @@ struct user {
 struct user_plan {
     struct stream_engine *engine;
     const struct plan *plan;
-    const struct stream_target *targets; /* one a plan target */
+    const struct stream_target *targets;      /* one a plan target */
+    const struct stream_target *slow_targets; /* the same, read slowly; NULL: none are */
     uint32_t weight_sum;
     struct loop *loop;
     uint32_t finished_count; /* users with is_finished */

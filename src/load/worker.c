@@ -6,7 +6,9 @@
 #include "load/clock_probe.h"
 #include "load/feed.h"
 #include "load/network.h"
+#include "load/publisher.h"
 #include "load/quality.h"
+#include "load/read_rate.h"
 #include "load/reporter.h"
 #include "load/tokens.h"
 #include "load/user.h"
@@ -44,10 +46,12 @@ struct worker {
     struct quality *quality;   /* by which delivery judges */
     struct stream_engine *engine;
     struct request_body body, login_body;
-    struct request *login_request; /* NULL: users do not log in */
-    struct login *login;           /* the same */
-    struct request **requests;     /* one a target */
-    struct stream_target *targets; /* one a target */
+    struct request *login_request;      /* NULL: users do not log in */
+    struct login *login;                /* the same */
+    struct publisher *publisher;        /* NULL: this worker publishes nothing */
+    struct request **requests;          /* one a target */
+    struct stream_target *targets;      /* one a target */
+    struct stream_target *slow_targets; /* the same; NULL: none read slowly */
     struct user_plan shared;
     struct pool *user_pool;
     struct user **users; /* in the order they were started */
@@ -160,10 +164,33 @@ static void take_users(struct worker *worker, const struct frame *frame)
     worker->pace.to = order.users;
     worker->pace.over_ns = order.over_ms * CLOCK_NS_PER_MS;
     worker->pace.began_ns = loop_now_ns(worker->loop);
+    publisher_start(worker->publisher);
     on_pace(&worker->pace.timer, worker->pace.began_ns);
 }
 
 /* --- setup --- */
+
+/* Slow readers stand apart: their figures say nothing about the others' service. */
+static void fill_target(struct worker *worker, size_t index, bool is_slow)
+{
+    struct stream_target *target = is_slow ? &worker->slow_targets[index] : &worker->targets[index];
+    const char *url = worker->plan->targets[index].url;
+    char *name = url_hide_userinfo(url, strlen(url));
+    struct buf text = {0};
+
+    stream_target_init(target, worker->requests[index],
+                       is_slow ? worker->network.slow_client : worker->network.client, worker->loop,
+                       &worker->rng);
+    target->read_bytes_per_s = is_slow ? worker->plan->readers.slow_bytes_per_s : 0;
+    (void)buf_appendf(&text, "%s%s", name, is_slow ? " (slow readers)" : "");
+    target->place = stat_place_of(worker->stats, worker->delivery, worker->plan->request.method,
+                                  buf_text(&text));
+    target->place.tokens = worker->tokens;
+    if (is_slow)
+        delivery_set_slow(target->place.delivery);
+    buf_fini(&text);
+    free(name);
+}
 
 static int make_requests(struct worker *worker, struct err *err)
 {
@@ -178,20 +205,21 @@ static int make_requests(struct worker *worker, struct err *err)
         return -1;
     worker->requests = x_calloc(plan->target_count, sizeof *worker->requests);
     worker->targets = x_calloc(plan->target_count, sizeof *worker->targets);
+    if (plan->readers.slow_bytes_per_s > 0) {
+        network_add_slow_client(&worker->network,
+                                read_rate_receive_bytes(plan->readers.slow_bytes_per_s));
+        worker->slow_targets = x_calloc(plan->target_count, sizeof *worker->slow_targets);
+    }
     for (size_t i = 0; i < plan->target_count; i++) {
-        struct stream_target *target = &worker->targets[i];
-        char *name;
-
         spec.url = plan->targets[i].url;
         worker->requests[i] = request_new(&spec, err);
         if (!worker->requests[i])
             return -1;
-        stream_target_init(target, worker->requests[i], worker->network.client, worker->loop,
-                           &worker->rng);
-        name = url_hide_userinfo(spec.url, strlen(spec.url));
-        target->place = stat_place_of(worker->stats, worker->delivery, plan->request.method, name);
-        target->place.tokens = worker->tokens;
-        free(name);
+        /* Who all read slowly leave no row of others, empty beside theirs. */
+        if (!worker->slow_targets || plan->readers.slow_ratio < 1)
+            fill_target(worker, i, false);
+        if (worker->slow_targets)
+            fill_target(worker, i, true);
         worker->shared.weight_sum += plan->targets[i].weight;
     }
     return 0;
@@ -222,6 +250,20 @@ static int make_login(struct worker *worker, struct err *err)
     return 0;
 }
 
+static int make_publisher(struct worker *worker, struct err *err)
+{
+    struct publisher_config config = {.loop = worker->loop,
+                                      .client = worker->network.client,
+                                      .rng = &worker->rng,
+                                      .stats = worker->stats,
+                                      .publish = &worker->plan->checks.publish};
+
+    if (!config.publish->url || !config.publish->is_ours)
+        return 0;
+    worker->publisher = publisher_new(&config, err);
+    return worker->publisher ? 0 : -1;
+}
+
 static void make_engine(struct worker *worker)
 {
     struct stream_engine_config config = {
@@ -233,12 +275,16 @@ static void make_engine(struct worker *worker)
     };
 
     worker->engine = stream_engine_new(&config);
-    for (size_t i = 0; i < worker->plan->target_count; i++)
+    for (size_t i = 0; i < worker->plan->target_count; i++) {
         worker->targets[i].engine = worker->engine;
+        if (worker->slow_targets)
+            worker->slow_targets[i].engine = worker->engine;
+    }
     worker->user_pool = pool_new(sizeof(struct user), 0);
     worker->shared.engine = worker->engine;
     worker->shared.plan = worker->plan;
     worker->shared.targets = worker->targets;
+    worker->shared.slow_targets = worker->slow_targets;
     worker->shared.loop = worker->loop;
 }
 
@@ -289,7 +335,7 @@ static int set_up(struct worker *worker, const struct frame *frame, struct err *
     rng_init(&worker->rng, ~(worker->plan->seed + worker->plan->worker_index));
     if (network_open(&worker->network, worker->loop, &worker->plan->network, false, err) < 0 ||
         make_clock(worker, err) < 0 || make_requests(worker, err) < 0 ||
-        make_login(worker, err) < 0)
+        make_login(worker, err) < 0 || make_publisher(worker, err) < 0)
         return -1;
     make_engine(worker);
     return 0;
@@ -348,6 +394,7 @@ static void take_stop(struct worker *worker, const struct frame *frame)
     gauges = read_gauges(worker);
     gauges.connecting = 0;
     reporter_stop(&worker->reporter);
+    publisher_stop(worker->publisher);
     /* For a controller that does not read, well after it would have ended this process itself. */
     loop_set_timer(
         worker->loop, &worker->stop_timer,
@@ -417,11 +464,13 @@ static void fini(struct worker *worker)
     pool_free(worker->user_pool);
     stream_engine_free(worker->engine);
     login_free(worker->login);
+    publisher_free(worker->publisher);
     request_free(worker->login_request);
     for (size_t i = 0; worker->requests && i < worker->plan->target_count; i++)
         request_free(worker->requests[i]);
     free(worker->requests);
     free(worker->targets);
+    free(worker->slow_targets);
     request_body_fini(&worker->body);
     request_body_fini(&worker->login_body);
     clock_probe_free(worker->clock);

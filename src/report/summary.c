@@ -193,6 +193,8 @@ static void put_streams(struct buf *out, const struct run *run, bool has_colour)
                         figures_causes(run->total, causes));
     put_reconnects(out, run);
     put_handshakes(out, run);
+    put_count_row_if_any(out, run, "slow readers", METRIC_SSE_SLOW_READERS, "streams");
+    put_count_row_if_any(out, run, "left by reset", METRIC_SSE_ABORTED, "as chosen");
     put_count_row_if_any(out, run, "completed", METRIC_SSE_COMPLETED, "");
     put_count_row_if_any(out, run, "gave up", METRIC_SSE_GAVE_UP,
                          "users that stopped reconnecting");
@@ -288,6 +290,52 @@ static void put_events(struct buf *out, const struct run *run, bool has_colour)
     summary_quality(out, run);
 }
 
+static uint64_t count_of_trend(const struct run *run, enum metric metric, const char *tag)
+{
+    const struct hist *hist = stat_get_trend(run->total, metric, tag);
+
+    return hist ? hist_count(hist) : 0;
+}
+
+static void put_where(struct buf *out, const struct run *run, const char *label, enum metric metric)
+{
+    char resumed[UNITS_TEXT_BYTES];
+    struct buf note = {0};
+    uint64_t count = stat_get_count(run->total, metric, "where:resume");
+
+    if (count > 0)
+        (void)buf_appendf(&note, "%s of them across a reconnect",
+                          units_format_count(count, resumed));
+    (void)put_count_row(out, run, label, metric, buf_text(&note));
+    buf_fini(&note);
+}
+
+/* What cicada itself published, and what streams got of it. */
+static void put_published(struct buf *out, const struct run *run, bool has_colour)
+{
+    uint64_t failed = stat_get_count(run->total, METRIC_SSE_PUBLISH_FAILED, NULL);
+    uint64_t replayed = count_of_trend(run, METRIC_SSE_PUBLISH_LATENCY, "delivery:replay");
+    uint64_t live = count_of_trend(run, METRIC_SSE_PUBLISH_LATENCY, NULL);
+    char first[UNITS_TEXT_BYTES];
+    struct buf note = {0};
+
+    if (stat_get_count(run->total, METRIC_SSE_PUBLISHED, NULL) + failed == 0)
+        return;
+    summary_title(out, "Published", has_colour);
+    if (failed > 0)
+        (void)buf_appendf(&note, "%s attempt%s failed", units_format_count(failed, first),
+                          failed == 1 ? "" : "s");
+    (void)put_count_row(out, run, "published", METRIC_SSE_PUBLISHED, buf_text(&note));
+    buf_clear(&note);
+    if (replayed > 0)
+        (void)buf_appendf(&note, "%s of them published before the stream opened",
+                          units_format_count(replayed, first));
+    summary_row(out, "received", units_format_count(live + replayed, first), buf_text(&note));
+    put_where(out, run, "missed", METRIC_SSE_PUBLISH_MISSED);
+    put_where(out, run, "duplicates", METRIC_SSE_PUBLISH_DUPLICATES);
+    buf_fini(&note);
+}
+
 static void put_findings(struct buf *out, const struct outcome *outcome, bool has_colour)
 {
     if (outcome->finding_count == 0)
@@ -355,6 +403,7 @@ void summary_write(struct buf *out, const struct run *run, const struct outcome 
         put_events(out, run, has_colour);
         summary_delivery(out, run, has_colour);
         summary_servers(out, run, has_colour);
+        put_published(out, run, has_colour);
         summary_endpoints(out, run, has_colour);
     }
     /* A script's requests stand in its own table. */

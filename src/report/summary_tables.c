@@ -85,6 +85,7 @@ static const struct time_row time_rows[] = {
     {"  below zero by", METRIC_SSE_EVENT_LATENCY_NEGATIVE, NULL},
     {"  of replayed events", METRIC_SSE_EVENT_LATENCY, "delivery:replay"},
     {"our delay in reading", METRIC_WORKER_RECEIVE_DELAY, NULL},
+    {"published to received", METRIC_SSE_PUBLISH_LATENCY, NULL},
     {"recovery", METRIC_SSE_RECOVERY, NULL},
     {"life of ended streams", METRIC_SSE_DURATION, NULL},
     {"age of open streams", METRIC_SSE_OPEN_AGE, NULL},

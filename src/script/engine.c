@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "load/clock_probe.h"
 #include "load/plan.h"
+#include "load/publisher.h"
 #include "load/reporter.h"
 #include "net/loop.h"
 #include "script/networks.h"
@@ -27,6 +28,7 @@ struct engine {
     struct stats *stats;
     struct rows *rows;
     struct exchange_host host;
+    struct publisher *publisher; /* NULL: this worker publishes nothing */
     struct reporter reporter;
     struct reporter_gauges last; /* when the end began */
     uint64_t order_sequence;     /* of the last order taken */
@@ -61,6 +63,20 @@ static int make_clock(struct engine *engine, struct err *err)
     return 0;
 }
 
+static int make_publisher(struct engine *engine, struct err *err)
+{
+    struct publisher_config config = {.loop = engine->loop,
+                                      .rng = &engine->host.rng,
+                                      .stats = engine->stats,
+                                      .publish = &engine->plan->checks.publish};
+
+    if (!config.publish->url || !config.publish->is_ours)
+        return 0;
+    config.client = networks_find(engine->networks, &(struct networks_choice){0}, err);
+    engine->publisher = config.client ? publisher_new(&config, err) : NULL;
+    return engine->publisher ? 0 : -1;
+}
+
 static int set_up(struct engine *engine, struct err *err)
 {
     engine->networks = networks_new(engine->loop, &engine->plan->network, err);
@@ -68,7 +84,7 @@ static int set_up(struct engine *engine, struct err *err)
         return -1;
     if (exchange_host_init(&engine->host, engine->loop, engine->stats, engine->plan, err) < 0)
         return -1;
-    return make_clock(engine, err);
+    return make_clock(engine, err) < 0 ? -1 : make_publisher(engine, err);
 }
 
 static void fail(struct engine *engine, const struct err *err)
@@ -102,6 +118,7 @@ static void take_users(struct engine *engine, const struct frame *frame)
     if (frame_get_users(frame, &users, &err) < 0 || users.sequence <= engine->order_sequence)
         return;
     engine->order_sequence = users.sequence;
+    publisher_start(engine->publisher);
     engine->handlers->on_users(engine->ctx, &users);
 }
 
@@ -110,8 +127,10 @@ static void take_stop(struct engine *engine, const struct frame *frame)
     struct err err = {0};
     uint64_t timeout_ns;
 
-    if (frame_get_stop(frame, &timeout_ns, &err) == 0)
-        engine->handlers->on_stop(engine->ctx, timeout_ns);
+    if (frame_get_stop(frame, &timeout_ns, &err) < 0)
+        return;
+    publisher_stop(engine->publisher);
+    engine->handlers->on_stop(engine->ctx, timeout_ns);
 }
 
 static void take_message(struct engine *engine, const struct frame *frame)
@@ -208,6 +227,7 @@ void engine_free(struct engine *engine)
         return;
     reporter_stop(&engine->reporter);
     clock_probe_free(engine->clock);
+    publisher_free(engine->publisher);
     networks_free(engine->networks);
     exchange_host_fini(&engine->host);
     if (engine->channel)
@@ -383,6 +403,7 @@ void engine_end_streams(struct engine *engine)
         return;
     engine->is_ending = true;
     engine->host.is_ending = true;
+    publisher_stop(engine->publisher);
     read_gauges(engine, &engine->last, loop_refresh_ns(engine->loop));
     engine->last.connecting = 0;
 }

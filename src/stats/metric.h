@@ -72,6 +72,13 @@ enum metric {
     METRIC_SSE_MALFORMED, /* tag kind */
     METRIC_SSE_MISSED_HEARTBEATS,
     METRIC_SSE_RESUMED_ELSEWHERE,
+    METRIC_SSE_PUBLISHED,          /* in the row of the publisher's endpoint */
+    METRIC_SSE_PUBLISH_FAILED,     /* the same */
+    METRIC_SSE_PUBLISH_MISSED,     /* tag where:stream|resume */
+    METRIC_SSE_PUBLISH_DUPLICATES, /* the same */
+    METRIC_SSE_PUBLISH_LATENCY,    /* tag delivery:replay, which is not in the whole */
+    METRIC_SSE_SLOW_READERS,
+    METRIC_SSE_ABORTED,
     METRIC_HTTP_REQS,
     METRIC_HTTP_REQ_FAILED,
     METRIC_HTTP_REQ_DURATION,

@@ -63,6 +63,16 @@ static void add_unmet(struct buf *reason, const struct run *run)
     }
 }
 
+/* A run that was to be judged by what it published, and could not be. */
+static void add_unpublished(struct buf *reason, const struct run *run)
+{
+    uint64_t failed = stat_get_count(run->total, METRIC_SSE_PUBLISH_FAILED, NULL);
+
+    if (failed > 0 && stat_get_count(run->total, METRIC_SSE_PUBLISHED, NULL) == 0)
+        add_clause(reason, "none of %" PRIu64 " attempt%s to publish a message succeeded", failed,
+                   plural(failed));
+}
+
 /* What INTERFACE calls a failure in URL mode. A disconnect that recovers is none. */
 static void add_failures(struct buf *reason, const struct run *run)
 {
@@ -85,6 +95,7 @@ static void add_failures(struct buf *reason, const struct run *run)
         add_clause(reason, "%" PRIu64 " stream%s ended before the end mark", incomplete,
                    plural(incomplete));
     add_unmet(reason, run);
+    add_unpublished(reason, run);
     add_lost_workers(reason, run);
     if (reason->len > 0)
         return;
@@ -114,6 +125,7 @@ static void add_script_failures(struct buf *reason, const struct run *run)
         add_clause(reason, "no event arrived on any stream");
     row_free(total);
     add_unmet(reason, run);
+    add_unpublished(reason, run);
     add_lost_workers(reason, run);
     if (run->info.was_refused)
         add_clause(reason, "the script asked for users that it could not have");

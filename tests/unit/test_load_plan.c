@@ -74,6 +74,13 @@ static struct plan *make_full_plan(void)
     plan->retry_wait_ns = 12;
     plan->retry_max_ns = 13;
     plan->jitter_ratio = 0.25;
+    plan->readers = (struct plan_readers){
+        .slow_bytes_per_s = 17, .slow_ratio = 0.5, .abort_ratio = 0.75, .abort_ns = 18};
+    plan->checks.publish.url = x_strdup("http://h/pub");
+    plan->checks.publish.message.method = x_strdup("PUT");
+    plan->checks.publish.rate_per_s = 2.5;
+    plan->checks.publish.run = 19;
+    plan->checks.publish.is_ours = true;
     plan->network.connect_timeout_ns = 14;
     plan->network.headers_timeout_ns = 15;
     plan->network.read_timeout_ns = 16;
@@ -133,6 +140,15 @@ static void a_plan_survives_the_frame(void **state)
     assert_true(got->has_loop);
     assert_int_equal(got->reconnect, PLAN_RECONNECT_ALWAYS);
     assert_true(got->jitter_ratio == 0.25);
+    assert_int_equal(got->readers.slow_bytes_per_s, 17);
+    assert_true(got->readers.slow_ratio == 0.5);
+    assert_true(got->readers.abort_ratio == 0.75);
+    assert_int_equal(got->readers.abort_ns, 18);
+    assert_string_equal(got->checks.publish.url, "http://h/pub");
+    assert_string_equal(got->checks.publish.message.method, "PUT");
+    assert_true(got->checks.publish.rate_per_s == 2.5);
+    assert_int_equal(got->checks.publish.run, 19);
+    assert_true(got->checks.publish.is_ours);
     assert_int_equal(got->network.read_timeout_ns, 16);
     assert_int_equal(got->worker_count, 3);
     assert_true(got->seed == UINT64_MAX);
@@ -222,6 +238,8 @@ enum broken {
     WAIT,
     RECONNECT,
     JITTER,
+    SLOW_RATIO,
+    PUBLISH_RATE,
     WORKER,
     LEVEL,
     BROKEN_COUNT
@@ -254,6 +272,12 @@ static void break_plan(struct plan *plan, enum broken what)
         break;
     case JITTER:
         plan->jitter_ratio = 1.5;
+        break;
+    case SLOW_RATIO:
+        plan->readers.slow_ratio = -1;
+        break;
+    case PUBLISH_RATE:
+        plan->checks.publish.rate_per_s = 0;
         break;
     case WORKER:
         plan->worker_index = plan->worker_count;
