@@ -55,6 +55,12 @@ static bool has_many_negative(const struct latencies *latencies)
     return (double)latencies->negative * 100.0 > (double)latencies->live * FIND_CLOCK_NEGATIVE_PCT;
 }
 
+/* A value of the answer that is no present time, an expiry for one, makes all events look old. */
+static bool has_replays_alone(const struct latencies *latencies)
+{
+    return latencies->clock.source == CLOCK_ASKED && latencies->live == 0;
+}
+
 static char *describe(const struct latencies *latencies)
 {
     struct buf text = {0};
@@ -90,6 +96,9 @@ static const char *advice_for(const struct latencies *latencies)
                "both clocks together with chrony or PTP; until then read "
                "sse_event_latency{above:fastest}, which needs no common clock";
     case CLOCK_ASKED:
+        if (has_replays_alone(latencies))
+            return "Look at what --clock answers: the first value of it that can be a time is "
+                   "taken. Where streams bring nothing but what was there before, this is no fault";
         return "Ask a clock nearer to this machine, and one that answers with milliseconds or "
                "finer at once; or keep both clocks together with chrony or PTP";
     case CLOCK_SAME_HOST:
@@ -115,6 +124,9 @@ bool find_clock_uncertain(const struct run *run, struct finding *finding)
         finding->title =
             x_strdup("Events came before they were sent: the clocks, or the times in the events, "
                      "do not fit");
+    else if (has_replays_alone(&latencies))
+        finding->title =
+            x_strdup("By the clock that was asked every event is older than its connection");
     else if (has_large_error(&latencies))
         finding->title = x_asprintf("The clock's error is more than %d%% of the median latency",
                                     FIND_CLOCK_ERROR_PCT);

@@ -14,8 +14,8 @@ enum { FIND_CLOCK_ERROR_PCT = 10, FIND_CLOCK_NEGATIVE_PCT = 1 };
 
 /*
  * No clock was compared; or the error is over FIND_CLOCK_ERROR_PCT of the median latency; or more
- * than FIND_CLOCK_NEGATIVE_PCT of the live events came before they were sent. Fills the finding
- * then.
+ * than FIND_CLOCK_NEGATIVE_PCT of the live events came before they were sent; or by a clock that
+ * was asked none was live. Fills the finding then.
  */
 bool find_clock_uncertain(const struct run *run, struct finding *finding);
 

@@ -105,6 +105,21 @@ static void more_than_one_in_a_hundred_below_zero_is_told(void **state)
     assert_true(is_raised(&figures, "set 1 time during the run"));
 }
 
+static void a_clock_by_which_nothing_is_live_is_told(void **state)
+{
+    struct figures figures = {
+        .clock = {.source = CLOCK_ASKED, .offset_ns = 3600000 * MS, .error_ns = 2 * MS},
+        .replayed = 7};
+
+    (void)state;
+    assert_true(is_raised(&figures, "7 seem older than their connection; offset +3600000.000 ms"));
+    figures.live = 1;
+    assert_false(is_raised(&figures, NULL));
+    figures.live = 0;
+    figures.clock.source = CLOCK_SAME_HOST; /* a history and nothing else */
+    assert_false(is_raised(&figures, NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -112,6 +127,7 @@ int main(void)
         cmocka_unit_test(clocks_that_nobody_compared_are_told),
         cmocka_unit_test(an_error_above_a_tenth_of_the_median_is_told),
         cmocka_unit_test(more_than_one_in_a_hundred_below_zero_is_told),
+        cmocka_unit_test(a_clock_by_which_nothing_is_live_is_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
