@@ -39,6 +39,7 @@ struct disturbed {
     bool holds_back, has_sent;
     bool is_swapped; /* the latest event sent is not the highest */
     bool drops;
+    bool is_overdue; /* it ends behind the next event that is sent in order */
 };
 _Static_assert(sizeof(struct disturbed) <= 232, "exists once per stream that faults look at");
 
@@ -90,7 +91,7 @@ static enum fault_fate choose_fate(struct disturbed *disturbed)
     enum fault_fate fate =
         faults_decide(&feeds->faults, feeds->config.seed, disturbed->serial, ++disturbed->ordinal);
 
-    if (!disturbed->has_sent || disturbed->holds_back || left == 1)
+    if (!disturbed->has_sent || disturbed->holds_back || disturbed->is_overdue || left == 1)
         return FATE_SENT;
     return fate == FATE_HELD_BACK && left == 2 ? FATE_SENT : fate;
 }
@@ -263,7 +264,8 @@ static void set_life(struct disturbed *disturbed, uint64_t now_ns)
         earlier(drop_ns(disturbed), earlier(age_cut_ns(disturbed), idle_cut_ns(disturbed)));
     uint64_t due_ns;
 
-    if (disturbed->is_swapped && end_ns <= now_ns)
+    disturbed->is_overdue = disturbed->is_swapped && end_ns <= now_ns;
+    if (disturbed->is_overdue)
         end_ns = clock_add_ns(now_ns, disturbed->subscriber->feed->key.interval_ns);
     due_ns = earlier(end_ns, disturbed->stall_at_ns);
     if (due_ns == CLOCK_NEVER_NS)

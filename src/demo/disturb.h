@@ -10,7 +10,8 @@
  * - A loss counts once a later event of its stream has gone out: what is lost at the very end of a
  *   stream is no gap, and comes when the client resumes. So do events that no-replay withholds.
  * - An event held back when its stream ends is forgotten: a resume brings it. A stream does not end
- *   right behind a swap, whose later number a resume would bring twice.
+ *   right behind a swap, whose later number a resume would bring twice: the event that follows the
+ *   swap is spared then.
  * - Before a stream is cut, what it holds back goes out. A drop falls silent 50 ms before the reset
  *   (half its age where that is shorter), which would take along what the client has not read.
  * - A stream that resumes is another stream: replayed events have fates of their own.

@@ -60,6 +60,15 @@ def swapped_events_never_stand_at_the_end_of_a_cut_stream(t):
 
 
 @test
+def a_stream_that_only_swaps_is_cut_all_the_same(t):
+    service = Service(t, "--fault", "reorder=1,age-cut=50ms")
+    reader = Reader(service, "interval=5ms").read_to_end()
+    numbers = reader.numbers()
+    same((reader.end, max(numbers)), ("closed", numbers[-1]), "the end, and its last number")
+    same(service.metrics()["fault_reordered_total"], reader.audit()["reordered"], "swaps")
+
+
+@test
 def a_share_of_the_streams_is_dropped(t):
     service = Service(t, "--fault", "drop=0.5@100ms")
     readers = [Reader(service, FAST + "&count=80") for _ in range(40)]
