@@ -63,17 +63,13 @@ def audit_of(result):
             if name.partition("{")[0] in COUNTS and value["count"] > 0}
 
 
-def expected(**counts):
-    """The same of what must have been found; `sse_missed=(3, "where:stream")` stands for the whole
-    and its one part."""
+def check_audit(result, **counts):
+    """What must have been found, all else being 0: `sse_missed=(3, "where:stream")` stands for the
+    whole and its one part, a further dict for parts that differ."""
     found = {}
     for name, value in counts.items():
-        count, *tags = value if isinstance(value, tuple) else (value,)
-        for each in (name, *(f"{name}{{{tag}}}" for tag in tags)):
-            if count:
-                found[each] = count
-    return found
-
-
-def check_audit(result, what="the audit", **counts):
-    same(audit_of(result), expected(**counts), what)
+        count, parts = value if isinstance(value, tuple) else (value, {})
+        parts = {parts: count} if isinstance(parts, str) else parts
+        found[name] = count
+        found.update({f"{name}{{{tag}}}": part for tag, part in parts.items()})
+    same(audit_of(result), {name: count for name, count in found.items() if count}, "the audit")

@@ -8,7 +8,7 @@ import re
 
 import harness
 from audit_run import AuditRun, check_audit
-from harness import check, same, test, wait_until
+from harness import between, check, same, test, wait_until
 from nginx_server import Nginx, ask, nchan_locations
 from relay import Relay
 
@@ -30,6 +30,9 @@ class Nchan:
 
     def status(self):
         return ask(self.nginx.url("/nchan"))
+
+    def published_count(self):
+        return int(re.search(r"total published messages: (\d+)", self.status()).group(1))
 
     def wait_for(self, subscribers):
         wait_until(lambda: int(re.search(r"subscribers: (\d+)", self.status()).group(1)) ==
@@ -104,6 +107,48 @@ def nchan_that_drops_half_loses_nothing_by_peers(t):
 def nchan_with_a_short_history_loses_what_it_forgot_by_sequence(t):
     result, lost = absences(t, SHORT, 1, "--event-seq", "/seq")
     check_audit(result, sse_missed=(lost, "where:resume"))
+
+
+def published(t, history):
+    """Every subscriber is away while cicada publishes more than a short history keeps. The result,
+    and how many messages were lost: each went to every subscriber that was there."""
+    nchan = Nchan(t, history)
+    publisher = Relay(t, nchan.nginx.port)
+    run = nchan.run(t, "--publish", f"POST http://127.0.0.1:{publisher.port}/pub?id=x",
+                    "--publish-rate", 400, "--publish-data", '{"text":"{{mark}}"}')
+
+    def wait_for(more):
+        end = nchan.published_count() + more
+        run.wait_until(lambda: nchan.published_count() >= end, f"{more} messages")
+    for _ in range(3):
+        wait_for(BETWEEN)
+        nchan.relay.hold()
+        same(nchan.relay.drop(), STREAMS, "subscribers dropped")
+        wait_for(AWAY)
+        nchan.wait_for(0)
+        nchan.relay.release()
+        nchan.wait_for(STREAMS)
+    wait_for(BETWEEN)
+    publisher.hold()
+    publisher.drop()
+    nchan.wait_until_read(run)
+    result = nchan.stop(run)
+    check_drops(result, 3 * STREAMS)
+    return result, STREAMS * nchan.published_count() - result.count("sse_events")
+
+
+@test
+def nchan_loses_nothing_by_publishing(t):
+    result, lost = published(t, LONG)
+    same(lost, 0, "messages lost")
+    check_audit(result)
+
+
+@test
+def nchan_with_a_short_history_loses_what_it_forgot_by_publishing(t):
+    result, lost = published(t, SHORT)
+    between(lost, 3 * STREAMS, 3 * STREAMS * AWAY * 4, "messages lost")
+    check_audit(result, sse_publish_missed=(lost, "where:resume"))
 
 
 @test
