@@ -21,6 +21,7 @@ enum { STREAMS = 10000, EVENTS = 200, ROUNDS = 7, MEMORY_STREAMS = 100000, TEXT_
 struct kind {
     const char *name, *event_seq;
     void (*put_id)(char text[static TEXT_BYTES], uint64_t number);
+    uint64_t key; /* all streams are peers; 0: they are not compared */
 };
 
 static void put_plain(char text[static TEXT_BYTES], uint64_t number)
@@ -49,11 +50,17 @@ static void put_data(char text[static TEXT_BYTES], uint64_t number)
                    number);
 }
 
-static const struct kind kinds[] = {{"off", "none", put_plain},
-                                    {"dense", NULL, put_plain},
-                                    {"sparse", NULL, put_redis},
-                                    {"no_order", NULL, put_random},
-                                    {"pointer", "/seq", put_data}};
+static const struct kind kinds[] = {
+    {"off", "none", put_plain, 0},      {"dense", NULL, put_plain, 0},
+    {"sparse", NULL, put_redis, 0},     {"no_order", NULL, put_random, 0},
+    {"pointer", "/seq", put_data, 0},   {"peers", "none", put_data, 1},
+    {"dense_peers", NULL, put_plain, 1}};
+
+static struct delivery_place *make_place(struct delivery *delivery, struct stat_set *set)
+{
+    return delivery_place_of(
+        delivery, &(struct delivery_endpoint){.method = "GET", .name = "/a", .set = set});
+}
 
 /* The event that all streams get, as id and as data. */
 static struct sse_event make_event(const char *text)
@@ -73,9 +80,9 @@ static double measure(const struct kind *kind, bool *is_sound)
     struct plan_checks checks = {.event_seq = kind->event_seq ? x_strdup(kind->event_seq) : NULL};
     struct delivery *delivery = delivery_new(&checks, false);
     struct stat_set *set = stat_set_new();
-    struct delivery_place *place = delivery_place_of(delivery, 0, set);
+    struct delivery_place *place = make_place(delivery, set);
     struct delivery_stream **streams = x_calloc(STREAMS, sizeof(struct delivery_stream *));
-    struct delivery_opening opening = {0};
+    struct delivery_opening opening = {.key = kind->key};
     uint64_t started_ns, spent_ns = 0, judged;
     char text[TEXT_BYTES];
 
@@ -95,7 +102,9 @@ static double measure(const struct kind *kind, bool *is_sound)
         delivery_end(place, &streams[i]);
     delivery_flush(delivery, true);
     judged = stat_get_count(set, METRIC_SSE_SEQUENCED, NULL);
-    if (judged != (strcmp(kind->name, "off") == 0 ? 0 : (uint64_t)STREAMS * EVENTS) ||
+    if (judged != (kind->event_seq && strcmp(kind->event_seq, "none") == 0
+                       ? 0
+                       : (uint64_t)STREAMS * EVENTS) ||
         stat_get_count(set, METRIC_SSE_MISSED, NULL) > 0 ||
         stat_get_count(set, METRIC_SSE_DUPLICATES, NULL) > 0)
         *is_sound = false;
@@ -136,7 +145,7 @@ static double measure_memory(void)
     struct plan_checks checks = {0};
     struct delivery *delivery = delivery_new(&checks, false);
     struct stat_set *set = stat_set_new();
-    struct delivery_place *place = delivery_place_of(delivery, 0, set);
+    struct delivery_place *place = make_place(delivery, set);
     struct delivery_stream **streams = x_calloc(MEMORY_STREAMS, sizeof(struct delivery_stream *));
     struct delivery_opening opening = {0};
     size_t before = heap_bytes(), after;

@@ -23,11 +23,12 @@ static bool pass_on(const uint8_t *body, size_t len, struct buf *out)
     struct frame_done done;
     struct frame_message message;
     struct frame_target target;
+    struct peer_digest digest;
     struct stats *stats;
     const uint8_t *plan;
     char *line;
     size_t plan_bytes;
-    uint64_t timeout_ns;
+    uint64_t timeout_ns, sequence;
     bool is_sound = false;
 
     if (frame_open(body, len, &frame, &err) < 0)
@@ -93,6 +94,13 @@ static bool pass_on(const uint8_t *body, size_t len, struct buf *out)
         if (is_sound) {
             frame_put_target(out, &target);
             frame_target_fini(&target);
+        }
+        break;
+    case FRAME_PEERS:
+        is_sound = frame_get_peers(&frame, &sequence, &digest, &err) == 0;
+        if (is_sound) {
+            frame_put_peers(out, sequence, &digest);
+            peer_digest_fini(&digest);
         }
         break;
     case FRAME_QUIT:

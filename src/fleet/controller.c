@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "fleet/controller_internal.h"
+#include "fleet/peer_merge.h"
 #include "http/url.h"
 #include "load/plan.h"
 #include "report/live.h"
@@ -101,6 +102,15 @@ void controller_on_pace(struct timer *timer, uint64_t now_ns)
 
 /* --- the course of the run --- */
 
+/* What can be said by now about events that streams had in common. */
+static void add_found(struct controller *controller, bool is_last)
+{
+    struct stats *found = peer_merge_judge(controller->peers, is_last);
+
+    run_add_found(controller->run, found);
+    stats_clear(found);
+}
+
 static void on_second(struct timer *timer, uint64_t now_ns)
 {
     struct controller *controller = CONTAINER_OF(timer, struct controller, second_timer);
@@ -108,6 +118,8 @@ static void on_second(struct timer *timer, uint64_t now_ns)
     loop_set_timer(controller->loop, timer, timer->deadline_ns + CLOCK_NS_PER_S, on_second);
     if (controller->state == CONTROLLER_STOPPING && controller->config->script)
         script_kill_silent(controller, now_ns);
+    if (controller->state == CONTROLLER_RUNNING)
+        add_found(controller, false);
     if (controller->state == CONTROLLER_RUNNING)
         run_close_second(controller->run, ++controller->second_count * CLOCK_NS_PER_S);
     if (controller->config->on_second && controller->state == CONTROLLER_RUNNING)
@@ -300,6 +312,23 @@ static void take_tick(struct controller_worker *worker, const struct frame *fram
     }
 }
 
+static void take_peers(struct controller_worker *worker, const struct frame *frame)
+{
+    struct peer_digest digest;
+    uint64_t sequence;
+    struct err err = {0};
+
+    if (frame_get_peers(frame, &sequence, &digest, &err) < 0) {
+        log_error("worker %zu sent a report that cannot be read: %s", worker->index, err.text);
+        return;
+    }
+    if (!worker->is_lead && sequence > worker->peers_sequence) {
+        worker->peers_sequence = sequence;
+        peer_merge_add(worker->controller->peers, worker->index, &digest);
+    }
+    peer_digest_fini(&digest);
+}
+
 static void take_done(struct controller_worker *worker, const struct frame *frame)
 {
     struct frame_done done;
@@ -326,6 +355,9 @@ static void on_frame(void *ctx, const struct frame *frame)
         break;
     case FRAME_TICK:
         take_tick(worker, frame);
+        break;
+    case FRAME_PEERS:
+        take_peers(worker, frame);
         break;
     case FRAME_LOG:
         controller_take_log(worker->controller, frame);
@@ -474,6 +506,7 @@ static void fini(struct controller *controller)
     }
     free(controller->members);
     script_fini(controller);
+    peer_merge_free(controller->peers);
     if (controller->live)
         log_set_sink(NULL, NULL);
     live_free(controller->live);
@@ -498,6 +531,7 @@ struct run *controller_run(const struct controller_config *config, struct err *e
         controller.worker_count + (config->script && config->process_count > 1);
     controller.members = x_calloc(controller.member_count, sizeof *controller.members);
     controller.run = describe_run(config);
+    controller.peers = peer_merge_new(controller.worker_count);
     if (config->script)
         script_init(&controller);
     if (config->wants_live) {
@@ -513,6 +547,7 @@ struct run *controller_run(const struct controller_config *config, struct err *e
         if (!controller.stopped_ns)
             controller.stopped_ns = loop_refresh_ns(controller.loop);
         run->info.ended_unix_ms = clock_unix_ms();
+        add_found(&controller, true);
         run_finish(run, elapsed_ns(&controller));
         if (config->script)
             script_tell_dropped(&controller);

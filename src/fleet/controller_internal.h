@@ -16,6 +16,7 @@
 
 struct classes;
 struct live;
+struct peer_merge;
 
 enum { CONTROLLER_HOW_BYTES = 96, CONTROLLER_NAME_BYTES = 40 };
 
@@ -26,9 +27,10 @@ struct controller_worker {
     size_t index; /* in `members` */
     struct local_worker process;
     struct channel *channel;
-    uint64_t tick_sequence; /* of the last tick taken */
-    uint64_t heard_ns;      /* when its last frame came */
-    uint32_t finished;      /* users that have run all their iterations */
+    uint64_t tick_sequence;  /* of the last tick taken */
+    uint64_t peers_sequence; /* likewise of what stands in front of it */
+    uint64_t heard_ns;       /* when its last frame came */
+    uint32_t finished;       /* users that have run all their iterations */
     bool is_ready, is_done, is_lost;
     const char *why_killed; /* by us; NULL: it was not */
     bool is_lead;           /* of a Locust file: no users, so not among the workers of the run */
@@ -56,6 +58,7 @@ struct controller {
     const struct controller_config *config;
     struct loop *loop;
     struct run *run;
+    struct peer_merge *peers;
     struct live *live;                 /* NULL: none */
     struct controller_worker *members; /* the workers, and behind them the lead if there is one */
     size_t worker_count, member_count;

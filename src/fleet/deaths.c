@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "fleet/controller_internal.h"
+#include "fleet/peer_merge.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -117,6 +118,7 @@ void controller_on_closed(void *ctx, const char *reason)
         script_lose_lead(controller, how);
     } else {
         run_lose_worker(controller->run, member->index);
+        peer_merge_lose(controller->peers, member->index);
         if (controller->config->script)
             script_tell_lost(member);
         log_error("worker %zu was lost: %s; its streams are counted as lost, the run %s",

@@ -1,6 +1,7 @@
 #include "load/delivery.h"
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "load/clock_probe.h"
 #include "load/delivery_internal.h"
@@ -11,6 +12,7 @@
 #include "stats/set.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Older connections replay nothing any more. */
 enum { DELIVERY_REPLAY_MS = 5000 };
@@ -20,6 +22,7 @@ struct delivery {
     const struct quality *quality; /* borrowed; NULL: not judged */
     struct servers *servers;       /* NULL: not asked for */
     struct sequence_source sequence;
+    struct peers *peers;
     struct pool *streams;
     struct pool *marks; /* of struct mark_audit; NULL: nothing is published */
     bool keeps_tallies;
@@ -40,6 +43,7 @@ struct delivery *delivery_new(const struct plan_checks *checks, bool keeps_talli
     delivery->keeps_tallies = keeps_tallies;
     delivery->servers = checks->server_header ? servers_new(checks->server_header) : NULL;
     sequence_source_init(&delivery->sequence, checks->event_seq);
+    delivery->peers = peers_new();
     if (keeps_tallies)
         stream_bytes += sizeof(struct audit_tally);
     delivery->streams = pool_new(stream_bytes, 0);
@@ -59,6 +63,7 @@ void delivery_free(struct delivery *delivery)
     }
     free(delivery->places);
     sequence_source_fini(&delivery->sequence);
+    peers_free(delivery->peers);
     pool_free(delivery->streams);
     pool_free(delivery->marks);
     event_time_source_fini(&delivery->lateness.source);
@@ -81,23 +86,28 @@ void delivery_use_clock(struct delivery *delivery, struct clock_probe *probe)
     delivery->probe = probe;
 }
 
-struct delivery_place *delivery_place_of(struct delivery *delivery, size_t endpoint,
-                                         struct stat_set *set)
+struct delivery_place *delivery_place_of(struct delivery *delivery,
+                                         const struct delivery_endpoint *endpoint)
 {
+    size_t index = endpoint->index;
     struct delivery_place **place;
 
-    if (endpoint >= delivery->place_count) {
-        delivery->places = x_realloc(delivery->places, (endpoint + 1) * sizeof *delivery->places);
-        while (delivery->place_count <= endpoint)
+    if (index >= delivery->place_count) {
+        delivery->places = x_realloc(delivery->places, (index + 1) * sizeof *delivery->places);
+        while (delivery->place_count <= index)
             delivery->places[delivery->place_count++] = NULL;
     }
-    place = &delivery->places[endpoint];
+    place = &delivery->places[index];
     if (!*place) {
         *place = x_calloc(1, sizeof **place);
         (*place)->delivery = delivery;
-        (*place)->set = set;
+        (*place)->endpoint = index;
+        (*place)->method = endpoint->method;
+        (*place)->name = endpoint->name;
+        (*place)->set = endpoint->set;
+        (*place)->key_seed = hash_bytes(endpoint->name, strlen(endpoint->name),
+                                        hash_bytes(endpoint->method, strlen(endpoint->method), 0));
         sequence_place_init(&(*place)->sequence, &delivery->sequence);
-        (*place)->endpoint = endpoint;
     }
     return *place;
 }
@@ -199,6 +209,33 @@ static void close_marks(struct delivery_place *place, struct delivery_stream *st
     pool_give(place->delivery->marks, stream->marks);
 }
 
+void delivery_set_only(struct delivery *delivery)
+{
+    peers_set_only(delivery->peers);
+}
+
+const struct peer_digest *delivery_digest(struct delivery *delivery, bool is_last, uint64_t now_ns)
+{
+    return peers_digest(delivery->peers, is_last, now_ns);
+}
+
+void delivery_told(struct delivery *delivery)
+{
+    peers_told(delivery->peers);
+}
+
+static void open_peers(struct delivery_place *place, struct delivery_stream *stream,
+                       const struct delivery_opening *opening, uint64_t now_ns)
+{
+    struct peers_request request = {
+        .key = opening->key ^ place->key_seed, .method = place->method, .name = place->name};
+
+    /* What is read slowly is late by our choice. */
+    if (opening->key != 0 && !place->is_slow &&
+        !peers_open(place->delivery->peers, &stream->peers, &request, opening->is_resumed, now_ns))
+        stat_count(place->set, METRIC_SSE_UNCOMPARED, NULL, 1);
+}
+
 void delivery_open(struct delivery_place *place, struct delivery_stream **stream,
                    const struct delivery_opening *opening, uint64_t now_ns)
 {
@@ -218,6 +255,7 @@ void delivery_open(struct delivery_place *place, struct delivery_stream **stream
     sequence_reconnect(place, *stream, opening->is_resumed);
     attribute(place, *stream, &before);
     open_marks(place, *stream, opening->is_resumed);
+    open_peers(place, *stream, opening, now_ns);
 }
 
 void delivery_event(struct delivery_place *place, struct delivery_stream **stream,
@@ -225,23 +263,25 @@ void delivery_event(struct delivery_place *place, struct delivery_stream **strea
 {
     const struct delivery *delivery = place->delivery;
     struct delivery_found before;
-    bool is_settled;
+    uint64_t opened_ns, number;
 
     if (delivery->quality)
         quality_event(delivery->quality, place->endpoint, *stream ? &(*stream)->quality : NULL,
                       event);
     if (!*stream)
         return;
-    is_settled = now_ns - (*stream)->opened_ns > DELIVERY_REPLAY_MS * CLOCK_NS_PER_MS;
+    opened_ns = (*stream)->opened_ns;
     before = found_so_far(place);
-    sequence_event(place, *stream, event, is_settled);
+    number = sequence_event(place, *stream, event,
+                            now_ns - opened_ns > DELIVERY_REPLAY_MS * CLOCK_NS_PER_MS);
     attribute(place, *stream, &before);
     if ((*stream)->marks)
         mark_audit_event((*stream)->marks, delivery->checks->publish.run, event->data,
                          event->data_bytes, (*stream)->opened_ns, now_ns, place->set);
+    peers_event(delivery->peers, &(*stream)->peers, event, number, opened_ns, now_ns);
     if (delivery->probe) {
         struct lateness_receipt receipt = {.received_ns = now_ns,
-                                           .opened_ns = (*stream)->opened_ns,
+                                           .opened_ns = opened_ns,
                                            .is_same_host = (*stream)->is_same_host,
                                            .server =
                                                servers_tag(delivery->servers, (*stream)->server)};
@@ -303,6 +343,8 @@ void delivery_end(struct delivery_place *place, struct delivery_stream **stream)
     sequence_end(place, *stream);
     attribute(place, *stream, &before);
     close_marks(place, *stream);
+    if (!peers_end(place->delivery->peers, &(*stream)->peers))
+        stat_count(place->set, METRIC_SSE_UNCOMPARED, NULL, 1);
     pool_give(place->delivery->streams, *stream);
     *stream = NULL;
 }
@@ -325,9 +367,16 @@ struct audit_tally *delivery_own_tally(const struct delivery_place *place,
     return place->delivery->keeps_tallies ? (struct audit_tally *)(void *)(stream + 1) : NULL;
 }
 
-void delivery_hole(struct delivery_place *place, struct delivery_stream *stream, uint64_t from,
-                   uint64_t to, enum audit_where where)
+void delivery_hole(struct delivery_place *place, const struct sequence_hole *hole)
 {
-    (void)stream;
-    place->sequence.tally.missed[where] += to - from + 1;
+    struct peers_numbers numbers = {.key = hole->key,
+                                    .from = hole->from,
+                                    .count = hole->to - hole->from + 1,
+                                    .on_resume = hole->where == AUDIT_RESUME,
+                                    .is_alone = hole->is_alone};
+
+    peers_ask(place->delivery->peers, &numbers);
+    place->sequence.tally.missed[hole->where] += numbers.missed;
+    if (numbers.skipped > 0)
+        stat_count(place->set, METRIC_SSE_SKIPPED, NULL, numbers.skipped);
 }

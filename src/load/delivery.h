@@ -19,6 +19,7 @@
 
 struct clock_probe;
 struct http_exchange;
+struct peer_digest;
 struct plan_checks;
 struct quality;
 struct servers;
@@ -36,10 +37,15 @@ void delivery_free(struct delivery *delivery);
 /* Before the first stream: where checks->event_time is given, latencies are by this clock, which is
  * borrowed. Without it none are taken. */
 void delivery_use_clock(struct delivery *delivery, struct clock_probe *probe);
-/* The place of the endpoint with this index, made when new; its findings go into `set`, which is
- * borrowed. Lives as long as `delivery`. */
-struct delivery_place *delivery_place_of(struct delivery *delivery, size_t endpoint,
-                                         struct stat_set *set);
+/* An endpoint of the figures; all is borrowed for the life of what is made for it. */
+struct delivery_endpoint {
+    size_t index;
+    const char *method, *name;
+    struct stat_set *set; /* findings go there */
+};
+/* The place of the endpoint with this index, made when new. Lives as long as `delivery`. */
+struct delivery_place *delivery_place_of(struct delivery *delivery,
+                                         const struct delivery_endpoint *endpoint);
 /* Streams of this endpoint are read slowly by our choice: neither silence nor lateness is held
  * against the service. */
 void delivery_set_slow(struct delivery_place *place);
@@ -50,6 +56,13 @@ struct servers *delivery_servers(const struct delivery_place *place);
 /* Before a tick is made: what has been decided since the last one goes into the metrics. At the
  * last one, with every stream over, so does all that was still open. */
 void delivery_flush(struct delivery *delivery, bool is_last);
+
+/* No other process takes part in the run. Before the first stream. */
+void delivery_set_only(struct delivery *delivery);
+/* What other processes have to hear before events can be compared (sse/peers.h); borrowed until
+ * delivery_told, which must follow once it is sent. `is_last` as above, and behind that call. */
+const struct peer_digest *delivery_digest(struct delivery *delivery, bool is_last, uint64_t now_ns);
+void delivery_told(struct delivery *delivery);
 
 /* How a stream came to be open. */
 struct delivery_opening {

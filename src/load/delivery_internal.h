@@ -9,6 +9,7 @@
 #include "load/lateness.h"
 #include "load/quality.h"
 #include "load/sequence.h"
+#include "sse/peers.h"
 
 struct mark_audit;
 
@@ -22,9 +23,11 @@ struct delivery_found {
 
 struct delivery_place {
     struct delivery *delivery;
-    struct stat_set *set;
     size_t endpoint;
     bool is_slow; /* read slowly by our choice: silence and lateness are ours too */
+    const char *method, *name;
+    struct stat_set *set;
+    uint64_t key_seed; /* requests of another endpoint are other peers */
     struct sequence_place sequence;
     struct lateness lateness;
     struct delivery_found *by_server; /* owned, by index; NULL: nobody asks, or nothing is found */
@@ -36,6 +39,7 @@ struct delivery_stream {
     struct quality_stream quality;
     struct mark_audit *marks; /* owned, pooled; NULL: nothing is published */
     struct audit audit;
+    struct peers_stream peers;
     uint8_t server; /* of the latest connection, see load/servers */
 };
 
@@ -45,10 +49,10 @@ _Static_assert(sizeof(struct delivery_stream) <= 200, "exists once a stream");
 struct audit_tally *delivery_own_tally(const struct delivery_place *place,
                                        struct delivery_stream *stream);
 /*
- * The numbers from `from` to `to` of a dense sequence did not reach `stream`, which may be over
- * (NULL). The one place where it is decided what that means.
+ * Numbers of a dense sequence did not reach a stream, which may be over by now. The one place where
+ * it is decided what that means: what others got, or what no other could have got, was missed; the
+ * rest is for the controller to say.
  */
-void delivery_hole(struct delivery_place *place, struct delivery_stream *stream, uint64_t from,
-                   uint64_t to, enum audit_where where);
+void delivery_hole(struct delivery_place *place, const struct sequence_hole *hole);
 
 #endif

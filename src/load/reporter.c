@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "load/delivery.h"
 #include "net/loop.h"
 #include "net/tls.h"
 #include "stats/stats.h"
@@ -44,6 +45,9 @@ static void send_tick(struct reporter *reporter, const struct reporter_gauges *g
 
     if (span_ns > 0)
         tick.cpu_ratio = (double)(cpu_ns - reporter->cpu_ns) / (double)span_ns;
+    frame_put_peers(channel_out(reporter->config.channel), tick.sequence,
+                    delivery_digest(reporter->config.delivery, is_last, now_ns));
+    delivery_told(reporter->config.delivery);
     frame_put_tick(channel_out(reporter->config.channel), &tick, reporter->config.stats);
     channel_flush(reporter->config.channel);
     stats_clear(reporter->config.stats);

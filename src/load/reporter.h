@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 struct channel;
+struct delivery;
 struct loop;
 struct stats;
 
@@ -28,6 +29,7 @@ struct reporter_config {
     struct loop *loop; /* borrowed, as all here */
     struct channel *channel;
     struct stats *stats;
+    struct delivery *delivery;
     /* Before a tick is made; may also record what is sampled once a second. */
     void (*read)(void *ctx, struct reporter_gauges *gauges, uint64_t now_ns);
     void *ctx;

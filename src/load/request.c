@@ -1,6 +1,7 @@
 #include "load/request.h"
 
 #include "base/ascii.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "http/auth.h"
 #include "http/body.h"
@@ -428,4 +429,42 @@ void request_write(const struct request *request, const struct request_variant *
         (void)buf_append(out, request->fixed.bytes, request->fixed.len);
     else
         write_all(request, variant, out, body);
+}
+
+/* Of "Authorization: Digest …" who asks; all of any other line but Last-Event-ID. */
+static uint64_t add_line(uint64_t key, const uint8_t *line, size_t len)
+{
+    static const char LAST_ID[] = "last-event-id:", DIGEST[] = "authorization: digest ",
+                      USER[] = "username=\"";
+    const uint8_t *user, *end;
+
+    if (len >= sizeof LAST_ID - 1 &&
+        strncasecmp((const char *)line, LAST_ID, sizeof LAST_ID - 1) == 0)
+        return key;
+    if (len < sizeof DIGEST - 1 || strncasecmp((const char *)line, DIGEST, sizeof DIGEST - 1) != 0)
+        return hash_bytes(line, len, key);
+    user = memmem(line, len, USER, sizeof USER - 1);
+    if (!user)
+        return key;
+    user += sizeof USER - 1;
+    end = memchr(user, '"', len - (size_t)(user - line));
+    return hash_bytes(user, end ? (size_t)(end - user) : len - (size_t)(user - line), key);
+}
+
+uint64_t request_key(const uint8_t *bytes, size_t len)
+{
+    uint64_t key = 0;
+    size_t at = 0;
+
+    while (at < len) {
+        const uint8_t *end = memchr(bytes + at, '\n', len - at);
+        size_t line = end ? (size_t)(end - bytes) - at + 1 : len - at;
+
+        if (line <= 2) /* the end of the head */
+            break;
+        key = add_line(key, bytes + at, line);
+        at += line;
+    }
+    key = hash_bytes(bytes + at, len - at, key);
+    return key != 0 ? key : 1;
 }

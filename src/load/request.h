@@ -63,4 +63,10 @@ struct request_variant {
 void request_write(const struct request *request, const struct request_variant *variant,
                    struct buf *out, const struct http_body **body);
 
+/*
+ * A request as it is sent, head and body, as one number, never 0: the same for all that ask for the
+ * same as the same. Last-Event-ID does not count, nor what differs in a digest for each request.
+ */
+uint64_t request_key(const uint8_t *bytes, size_t len);
+
 #endif

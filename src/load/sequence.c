@@ -47,16 +47,28 @@ struct step {
     uint64_t missed[AUDIT_WHERE_COUNT];
 };
 
+/* Numbers of different groups are kept apart, those of one stay side by side. */
+static uint64_t place_in_all(uint64_t group, uint64_t number)
+{
+    return group * 0x9e3779b97f4a7c15 + number;
+}
+
 static void on_hole(void *ctx, uint64_t from, uint64_t to, enum audit_where where)
 {
     struct step *step = ctx;
     struct sequence_place *sequence = &step->place->sequence;
+    uint64_t group = audit_group(&step->stream->audit);
+    struct sequence_hole hole = {.from = place_in_all(group, from),
+                                 .to = place_in_all(group, to),
+                                 .key = peers_key_of(&step->stream->peers),
+                                 .where = where,
+                                 .is_alone = peers_is_alone(&step->stream->peers)};
 
     step->missed[where] += to - from + 1;
     if (order_is_dense(sequence->order.kind))
-        delivery_hole(step->place, step->stream, from, to, where);
+        delivery_hole(step->place, &hole);
     else if (sequence->order.kind == ORDER_UNKNOWN && sequence->held_count < SEQUENCE_HELD_LIMIT)
-        sequence->held[sequence->held_count++] = (struct sequence_hole){from, to, where};
+        sequence->held[sequence->held_count++] = hole;
 }
 
 static struct audit_sink sink_of(struct step *step)
@@ -97,38 +109,50 @@ static void add(struct step *step, const uint8_t *text, size_t len, bool is_sett
         step->place->sequence.unnumbered_count++;
 }
 
-static void judge(struct delivery_place *place, struct delivery_stream *stream, const uint8_t *text,
-                  size_t len, bool is_settled)
+static uint64_t number_of(const struct delivery_place *place, const uint8_t *text, size_t len)
+{
+    enum order_kind kind = place->sequence.order.kind;
+    struct event_id id;
+
+    if (!order_is_dense(kind) && kind != ORDER_UNKNOWN)
+        return PEER_NO_NUMBER;
+    id = event_id_read(text, len);
+    return id.shape == EVENT_ID_TEXT ? PEER_NO_NUMBER : place_in_all(id.group, id.number);
+}
+
+static uint64_t judge(struct delivery_place *place, struct delivery_stream *stream,
+                      const uint8_t *text, size_t len, bool is_settled)
 {
     struct step step = step_of(place, stream);
     struct audit_tally before;
 
     if (!step.own) {
         add(&step, text, len, is_settled);
-        return;
+    } else {
+        before = place->sequence.tally;
+        add(&step, text, len, is_settled);
+        share(&step, &before);
     }
-    before = place->sequence.tally;
-    add(&step, text, len, is_settled);
-    share(&step, &before);
+    return number_of(place, text, len);
 }
 
-void sequence_event(struct delivery_place *place, struct delivery_stream *stream,
-                    const struct sse_event *event, bool is_settled)
+uint64_t sequence_event(struct delivery_place *place, struct delivery_stream *stream,
+                        const struct sse_event *event, bool is_settled)
 {
     const struct sequence_source *source = place->sequence.source;
     struct json_peek value;
 
     if (source->is_off)
-        return;
-    if (!source->pointer) {
-        if (event->has_id && event->id_bytes > 0)
-            judge(place, stream, event->id, event->id_bytes, is_settled);
-    } else if (json_peek(event->data, event->data_bytes, source->pointer, &value) &&
-               (value.kind == JSON_KIND_NUMBER || value.kind == JSON_KIND_TEXT)) {
-        judge(place, stream, value.bytes, value.len, is_settled);
-    } else {
-        place->sequence.unnumbered_count++;
-    }
+        return PEER_NO_NUMBER;
+    if (!source->pointer)
+        return event->has_id && event->id_bytes > 0
+                   ? judge(place, stream, event->id, event->id_bytes, is_settled)
+                   : PEER_NO_NUMBER;
+    if (json_peek(event->data, event->data_bytes, source->pointer, &value) &&
+        (value.kind == JSON_KIND_NUMBER || value.kind == JSON_KIND_TEXT))
+        return judge(place, stream, value.bytes, value.len, is_settled);
+    place->sequence.unnumbered_count++;
+    return PEER_NO_NUMBER;
 }
 
 void sequence_reconnect(struct delivery_place *place, struct delivery_stream *stream,
@@ -186,11 +210,8 @@ static void release_held(struct delivery_place *place)
 {
     struct sequence_place *sequence = &place->sequence;
 
-    for (uint32_t i = 0; i < sequence->held_count && order_is_dense(sequence->order.kind); i++) {
-        const struct sequence_hole *hole = &sequence->held[i];
-
-        delivery_hole(place, NULL, hole->from, hole->to, hole->where);
-    }
+    for (uint32_t i = 0; i < sequence->held_count && order_is_dense(sequence->order.kind); i++)
+        delivery_hole(place, &sequence->held[i]);
     sequence->held_count = 0;
 }
 

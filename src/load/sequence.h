@@ -32,8 +32,10 @@ void sequence_source_init(struct sequence_source *source, const char *event_seq)
 void sequence_source_fini(struct sequence_source *source);
 
 struct sequence_hole {
-    uint64_t from, to;
+    uint64_t from, to; /* as sequence_event gives them */
+    uint64_t key;      /* of the stream and its peers */
     enum audit_where where;
+    bool is_alone; /* it had none at that time */
 };
 
 /* Of an endpoint; embedded, callers read it. */
@@ -53,8 +55,10 @@ void sequence_place_init(struct sequence_place *sequence, const struct sequence_
  * Each judges one step of `stream`. Gaps go to delivery_hole, or are held until the order is known:
  * up to SEQUENCE_HELD_LIMIT of them, and what is beyond is not missed by anybody.
  */
-void sequence_event(struct delivery_place *place, struct delivery_stream *stream,
-                    const struct sse_event *event, bool is_settled);
+/* Gives the event's place in a sequence that has, or may have, no gaps: the same for all streams;
+ * PEER_NO_NUMBER without one. */
+uint64_t sequence_event(struct delivery_place *place, struct delivery_stream *stream,
+                        const struct sse_event *event, bool is_settled);
 void sequence_reconnect(struct delivery_place *place, struct delivery_stream *stream,
                         bool is_resumed);
 void sequence_end(struct delivery_place *place, struct delivery_stream *stream);

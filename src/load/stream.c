@@ -60,7 +60,7 @@ static void open_stream(struct stream *stream, uint64_t now_ns)
 {
     const struct stream_target *target = stream->target;
     const struct plan *plan = target->engine->config.plan;
-    struct delivery_opening opening = {0};
+    struct delivery_opening opening = {.key = stream->request_key};
     size_t last_id_bytes;
 
     (void)sse_parser_last_id(&stream->parser, &last_id_bytes);
@@ -262,9 +262,12 @@ static void write_request(struct fetch *fetch, const struct fetch_hop *hop, stru
 {
     struct stream *stream = stream_of(fetch);
     struct request_variant variant = {.row = stream->row, .hop = hop};
+    size_t start = out->len;
 
     variant.last_id = sse_parser_last_id(&stream->parser, &variant.last_id_bytes);
     request_write(stream->target->request, &variant, out, body);
+    if (!hop->effect.is_redirected)
+        stream->request_key = request_key(out->bytes + start, out->len - start);
 }
 
 static const struct fetch_handlers fetch_handlers = {.write = write_request,

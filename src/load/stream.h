@@ -99,6 +99,7 @@ struct stream {
         uint64_t sampled_ns;         /* OPEN */
         const char *failure;         /* OPEN, cut so: what the service says of itself; borrowed */
         struct login_attempt *login; /* LOGGING_IN: owned */
+        uint64_t request_key;        /* REQUESTING */
     };
     uint64_t closes_ns;   /* our end, counted from the first opening; 0: not opened yet */
     uint32_t total_count; /* since stream_start, over reconnects */

@@ -14,12 +14,16 @@ struct stat_place stat_place_of(struct stats *stats, struct delivery *delivery, 
 {
     size_t endpoint = stats_add_endpoint(stats, method, name);
     struct stat_set *set = stats_endpoint_set(stats, endpoint);
+    struct delivery_endpoint described = {.index = endpoint,
+                                          .method = stats_endpoint_method(stats, endpoint),
+                                          .name = stats_endpoint_name(stats, endpoint),
+                                          .set = set};
 
     return (struct stat_place){
         .stats = stats,
         .set = set,
         .endpoint = endpoint,
-        .delivery = delivery ? delivery_place_of(delivery, endpoint, set) : NULL,
+        .delivery = delivery ? delivery_place_of(delivery, &described) : NULL,
     };
 }
 
@@ -113,6 +117,8 @@ void stream_stats_connected(const struct stat_place *place, struct stream_record
 
         known.exchange = exchange;
         known.server = record->server;
+        if (place->tokens) /* each answer is its own, though the question be the same */
+            known.key = 0;
         delivery_open(place->delivery, &record->delivery, &known, now_ns);
     }
 }

@@ -330,6 +330,8 @@ static int set_up(struct worker *worker, const struct frame *frame, struct err *
     if (!worker->quality)
         return -1;
     worker->delivery = delivery_new(&worker->plan->checks, false);
+    if (worker->plan->worker_count == 1)
+        delivery_set_only(worker->delivery);
     worker->tokens = tokens_new(worker->plan);
     delivery_use_quality(worker->delivery, worker->quality);
     rng_init(&worker->rng, ~(worker->plan->seed + worker->plan->worker_index));
@@ -359,6 +361,7 @@ static void take_plan(struct worker *worker, const struct frame *frame)
     reporter_start(&worker->reporter, &(struct reporter_config){.loop = worker->loop,
                                                                 .channel = worker->channel,
                                                                 .stats = worker->stats,
+                                                                .delivery = worker->delivery,
                                                                 .read = on_second,
                                                                 .ctx = worker});
     frame_put_ready(channel_out(worker->channel), &ready);
@@ -435,6 +438,7 @@ static void on_frame(void *ctx, const struct frame *frame)
     case FRAME_TARGET:
     case FRAME_QUIT:
     case FRAME_FAIL:
+    case FRAME_PEERS:
         break;
     }
 }

@@ -187,11 +187,33 @@ static void put_sequences(struct buf *out, const struct stat_set *set)
     buf_fini(&note);
 }
 
+/* What streams with the same request had in common. */
+static void put_peers(struct buf *out, const struct stat_set *set)
+{
+    const struct hist *spread = stat_get_trend(set, METRIC_SSE_FANOUT_SPREAD, NULL);
+    char share[UNITS_TEXT_BYTES], p50[UNITS_TEXT_BYTES], p99[UNITS_TEXT_BYTES];
+    struct buf note = {0};
+    uint64_t passes, fails;
+
+    stat_get_rate(set, METRIC_SSE_PEER_COMPLETENESS, NULL, &passes, &fails);
+    if (passes + fails == 0)
+        return;
+    if (spread)
+        (void)buf_appendf(&note, "last receipt behind the first: p50 %s ms, p99 %s ms",
+                          figures_number((double)hist_percentile(spread, 50) / 1000, p50),
+                          figures_number((double)hist_percentile(spread, 99) / 1000, p99));
+    summary_row(out, "reached all peers", figures_share(passes, fails, share), buf_text(&note));
+    if (fails > 0)
+        put_where(out, set, "missed by peers", METRIC_SSE_PEER_MISSED, "");
+    buf_fini(&note);
+}
+
 void summary_delivery(struct buf *out, const struct run *run, bool has_colour)
 {
     struct buf rows = {0};
 
     put_sequences(&rows, run->total);
+    put_peers(&rows, run->total);
     if (rows.len > 0) {
         summary_title(out, "Delivery", has_colour);
         (void)buf_append(out, rows.bytes, rows.len);

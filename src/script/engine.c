@@ -168,6 +168,7 @@ static void on_frame(void *ctx, const struct frame *frame)
     case FRAME_TARGET:
     case FRAME_QUIT:
     case FRAME_FAIL:
+    case FRAME_PEERS:
         break;
     }
 }
@@ -342,6 +343,7 @@ void engine_ready(struct engine *engine)
     reporter_start(&engine->reporter, &(struct reporter_config){.loop = engine->loop,
                                                                 .channel = engine->channel,
                                                                 .stats = engine->stats,
+                                                                .delivery = engine->host.delivery,
                                                                 .read = read_gauges,
                                                                 .ctx = engine});
     frame_put_ready(channel_out(engine->channel), &ready);

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "load/answer.h"
 #include "load/exchange_stats.h"
+#include "load/request.h"
 #include "script/exchange_stream.h"
 
 #include <assert.h>
@@ -88,6 +89,7 @@ static void write_request(struct fetch *fetch, const struct fetch_hop *hop, stru
     const char *method = fetch_current_method(fetch);
     const struct url *url = fetch_current_url(fetch);
     bool has_body = !hop->effect.is_turned_to_get && (message->body || expects_body(method));
+    size_t start = out->len;
 
     (void)body;
     (void)buf_appendf(out, "%s %s HTTP/1.1\r\n", method, url->target);
@@ -106,6 +108,8 @@ static void write_request(struct fetch *fetch, const struct fetch_hop *hop, stru
     (void)buf_append_text(out, "\r\n");
     if (has_body)
         (void)buf_append(out, message->body, message->body_bytes);
+    if (!hop->effect.is_redirected)
+        exchange->request_key = request_key(out->bytes + start, out->len - start);
     exchange->is_connected = true;
     loop_cancel_timer(exchange->host->loop, &exchange->timer);
     watch_silence(exchange, exchange->order.read_timeout_ns, loop_now_ns(exchange->host->loop));

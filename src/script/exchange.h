@@ -154,7 +154,11 @@ struct exchange {
     struct exchange_mark *marks;  /* owned: where later reads begin, rising; NULL: nowhere */
     uint32_t mark_at, mark_count; /* those in front of mark_at are behind us */
     double started_unix_ms;
-    uint64_t began_ns, answered_ns, ended_ns;
+    uint64_t began_ns, answered_ns;
+    union {
+        uint64_t ended_ns;    /* DONE */
+        uint64_t request_key; /* before that: of the request as first sent (load/request.h) */
+    };
     uint64_t moved_ns;            /* the silence that a timeout measures began */
     enum error_class error_class; /* why it ended; CLASS_NONE: whole, or not ended */
     char *message;                /* owned; of the error */

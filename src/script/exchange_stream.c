@@ -96,7 +96,8 @@ static void remember(struct exchange_host *host, struct exchange_user *user,
 static void open_stream(struct exchange *exchange, uint64_t now_ns)
 {
     struct exchange_stream *stream = exchange->stream;
-    struct delivery_opening opening = {.is_resumed = exchange->order.is_resuming};
+    struct delivery_opening opening = {.key = exchange->request_key,
+                                       .is_resumed = exchange->order.is_resuming};
 
     exchange->host->asking_count--;
     exchange->host->open_count++;
@@ -166,6 +167,8 @@ int exchange_host_init(struct exchange_host *host, struct loop *loop, struct sta
     if (!host->quality)
         return -1;
     host->delivery = delivery_new(&plan->checks, true);
+    if (plan->worker_count == 1)
+        delivery_set_only(host->delivery);
     host->tokens = tokens_new(plan);
     delivery_use_quality(host->delivery, host->quality);
     host->parsers = sse_shared_new(&parser_handlers, SSE_LIMIT_DEFAULT_BYTES);

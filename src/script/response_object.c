@@ -338,10 +338,15 @@ static double seconds_between(uint64_t from_ns, uint64_t to_ns)
     return to_ns > from_ns ? (double)(to_ns - from_ns) / 1e9 : 0;
 }
 
+static uint64_t ended_ns(const struct exchange *exchange)
+{
+    return exchange_is_done(exchange) ? exchange->ended_ns : 0;
+}
+
 static PyObject *get_elapsed(PyObject *object, void *closure)
 {
     const struct exchange *exchange = response_exchange(object);
-    uint64_t until_ns = exchange->answered_ns ? exchange->answered_ns : exchange->ended_ns;
+    uint64_t until_ns = exchange->answered_ns ? exchange->answered_ns : ended_ns(exchange);
 
     (void)closure;
     return PyFloat_FromDouble(seconds_between(exchange->began_ns, until_ns));
@@ -352,7 +357,7 @@ static PyObject *get_total(PyObject *object, void *closure)
     const struct exchange *exchange = response_exchange(object);
 
     (void)closure;
-    return PyFloat_FromDouble(seconds_between(exchange->began_ns, exchange->ended_ns));
+    return PyFloat_FromDouble(seconds_between(exchange->began_ns, ended_ns(exchange)));
 }
 
 static PyObject *get_started(PyObject *object, void *closure)

@@ -455,3 +455,8 @@ void audit_end(struct audit *audit, const struct audit_sink *sink)
         end_numbers(audit, sink);
     *audit = (struct audit){0};
 }
+
+uint64_t audit_group(const struct audit *audit)
+{
+    return audit->numbers.group;
+}

@@ -95,5 +95,7 @@ void audit_reconnect(struct audit *audit, const struct audit_sink *sink, bool is
 /* The stream is over for good: all that is open is decided, and `audit` has seen nothing. On a copy
  * it tells what would be found if the stream ended now. */
 void audit_end(struct audit *audit, const struct audit_sink *sink);
+/* Within `on_hole`: the group of the ids with those numbers (struct event_id). */
+uint64_t audit_group(const struct audit *audit);
 
 #endif

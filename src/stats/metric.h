@@ -79,6 +79,11 @@ enum metric {
     METRIC_SSE_PUBLISH_LATENCY,    /* tag delivery:replay, which is not in the whole */
     METRIC_SSE_SLOW_READERS,
     METRIC_SSE_ABORTED,
+    METRIC_SSE_PEER_MISSED,       /* tag where:stream|resume */
+    METRIC_SSE_PEER_COMPLETENESS, /* of an event and a stream that should get it */
+    METRIC_SSE_FANOUT_SPREAD,
+    METRIC_SSE_UNSHARED,
+    METRIC_SSE_UNCOMPARED,
     METRIC_HTTP_REQS,
     METRIC_HTTP_REQ_FAILED,
     METRIC_HTTP_REQ_DURATION,

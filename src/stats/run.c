@@ -281,6 +281,12 @@ void run_add_lead_rows(struct run *run, const struct rows *delta)
     add_rows(run, run->worker_count, delta);
 }
 
+void run_add_found(struct run *run, const struct stats *delta)
+{
+    stats_merge(run->stats, delta);
+    stats_total(delta, run->pending->set);
+}
+
 void run_add_tick(struct run *run, size_t worker_index, const struct run_tick *tick,
                   const struct stats *delta)
 {

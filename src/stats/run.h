@@ -112,6 +112,8 @@ struct run_tick {
 /* A worker's delta, known to be new to the caller: goes to the worker and the second under way. */
 void run_add_tick(struct run *run, size_t worker, const struct run_tick *tick,
                   const struct stats *delta);
+/* What was found by putting together what workers told: goes to the second under way. */
+void run_add_found(struct run *run, const struct stats *delta);
 /* What a process counted that leads the workers and has no users of its own. */
 void run_add_lead_rows(struct run *run, const struct rows *delta);
 /* Of all workers together. */

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "wire/pack.h"
+#include "wire/pack_peers.h"
 #include "wire/pack_stats.h"
 
 #include <assert.h>
@@ -13,9 +14,10 @@ enum { FRAME_EXIT_CODE_MAX = 255 };
 
 /* Members of each frame's array, the kind included. */
 static const size_t FIELD_COUNTS[] = {
-    [FRAME_NONE] = 0,   [FRAME_PLAN] = 2,  [FRAME_USERS] = 6, [FRAME_STOP] = 2, [FRAME_PING] = 1,
-    [FRAME_READY] = 3,  [FRAME_TICK] = 15, [FRAME_LOG] = 3,   [FRAME_DONE] = 3, [FRAME_MESSAGE] = 5,
-    [FRAME_TARGET] = 4, [FRAME_QUIT] = 1,  [FRAME_FAIL] = 2,
+    [FRAME_NONE] = 0, [FRAME_PLAN] = 2,    [FRAME_USERS] = 6,  [FRAME_STOP] = 2,
+    [FRAME_PING] = 1, [FRAME_READY] = 3,   [FRAME_TICK] = 15,  [FRAME_LOG] = 3,
+    [FRAME_DONE] = 3, [FRAME_MESSAGE] = 5, [FRAME_TARGET] = 4, [FRAME_QUIT] = 1,
+    [FRAME_FAIL] = 2, [FRAME_PEERS] = 4,
 };
 
 static const char *const NAMES[] = {
@@ -23,7 +25,7 @@ static const char *const NAMES[] = {
     [FRAME_STOP] = "stop",       [FRAME_PING] = "ping",     [FRAME_READY] = "ready",
     [FRAME_TICK] = "tick",       [FRAME_LOG] = "log",       [FRAME_DONE] = "done",
     [FRAME_MESSAGE] = "message", [FRAME_TARGET] = "target", [FRAME_QUIT] = "quit",
-    [FRAME_FAIL] = "fail",
+    [FRAME_FAIL] = "fail",       [FRAME_PEERS] = "peers",
 };
 
 /* Leaves room for the length; end_frame fills it in. Returns where the frame starts. */
@@ -111,6 +113,15 @@ void frame_put_tick(struct buf *out, const struct frame_tick *tick, const struct
     pack_uint(out, tick->clock.step_count);
     pack_bool(out, tick->is_last);
     pack_stats(out, delta);
+    end_frame(out, start);
+}
+
+void frame_put_peers(struct buf *out, uint64_t sequence, const struct peer_digest *digest)
+{
+    size_t start = begin_frame(out, FRAME_PEERS);
+
+    pack_uint(out, sequence);
+    pack_peers(out, digest);
     end_frame(out, start);
 }
 
@@ -202,7 +213,7 @@ int frame_open(const uint8_t *body, size_t body_bytes, struct frame *frame, stru
 
     unpack_init(&unpack, body, body_bytes);
     fields = unpack_array(&unpack);
-    kind = (enum frame_kind)unpack_uint_max(&unpack, FRAME_FAIL);
+    kind = (enum frame_kind)unpack_uint_max(&unpack, FRAME_PEERS);
     if (unpack.failed || kind == FRAME_NONE || fields != FIELD_COUNTS[kind] ||
         (fields == 1 && !unpack_finished(&unpack))) {
         err_set(err, ERR_SYSTEM, "%zu bytes came that are no frame", body_bytes);
@@ -330,6 +341,23 @@ int frame_get_tick_head(const struct frame *frame, struct frame_tick *tick, stru
     if (unpack.failed)
         return unsound(frame, err);
     *tick = head;
+    return 0;
+}
+
+int frame_get_peers(const struct frame *frame, uint64_t *sequence, struct peer_digest *digest,
+                    struct err *err)
+{
+    struct unpack unpack = fields_of(frame, FRAME_PEERS);
+    struct peer_digest result = {0};
+    uint64_t number = unpack_uint(&unpack);
+
+    unpack_peers(&unpack, &result);
+    if (!unpack_finished(&unpack)) {
+        peer_digest_fini(&result);
+        return unsound(frame, err);
+    }
+    *sequence = number;
+    *digest = result;
     return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "sse/peer_digest.h"
 #include "stats/clock.h"
 #include "stats/stats.h"
 
@@ -51,7 +52,9 @@ enum frame_kind {
     /* a script's worker or lead to the controller */
     FRAME_TARGET, /* how many users the script asks for */
     FRAME_QUIT,   /* it asks for the end of the run */
-    FRAME_FAIL    /* it cannot start */
+    FRAME_FAIL,   /* it cannot start */
+    /* worker to controller, in front of a tick: what its streams had in common */
+    FRAME_PEERS
 };
 
 /* Be at `users` virtual users (of this worker), moving there evenly within `over_ms`. */
@@ -118,6 +121,8 @@ void frame_put_stop(struct buf *out, uint64_t timeout_ns);
 void frame_put_ping(struct buf *out);
 void frame_put_ready(struct buf *out, const struct frame_ready *ready);
 void frame_put_tick(struct buf *out, const struct frame_tick *tick, const struct stats *delta);
+/* `sequence` is that of the tick which follows. */
+void frame_put_peers(struct buf *out, uint64_t sequence, const struct peer_digest *digest);
 void frame_put_log(struct buf *out, enum log_level level, const char *line);
 /* Of an exit code the lowest eight bits, as exit(3) does. */
 void frame_put_done(struct buf *out, const struct frame_done *done);
@@ -149,6 +154,9 @@ int frame_get_tick(const struct frame *frame, struct frame_tick *tick, struct st
                    struct err *err);
 /* Only the fixed part, to look at the sequence number before merging. */
 int frame_get_tick_head(const struct frame *frame, struct frame_tick *tick, struct err *err);
+/* peer_digest_fini when 0. */
+int frame_get_peers(const struct frame *frame, uint64_t *sequence, struct peer_digest *digest,
+                    struct err *err);
 int frame_get_log(const struct frame *frame, struct frame_log *log, struct err *err);
 int frame_get_done(const struct frame *frame, struct frame_done *done, struct err *err);
 int frame_get_message(const struct frame *frame, struct frame_message *message, struct err *err);

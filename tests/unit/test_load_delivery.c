@@ -28,7 +28,8 @@ static void open_all(const char *event_seq, bool keeps_tallies)
     checks = (struct plan_checks){.event_seq = event_seq ? x_strdup(event_seq) : NULL};
     set = stat_set_new();
     delivery = delivery_new(&checks, keeps_tallies);
-    place = delivery_place_of(delivery, 3, set);
+    place = delivery_place_of(delivery, &(struct delivery_endpoint){
+                                            .index = 3, .method = "GET", .name = "/a", .set = set});
     now_ns = 1000 * CLOCK_NS_PER_S;
 }
 

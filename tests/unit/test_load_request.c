@@ -454,6 +454,68 @@ static void a_row_with_credentials_that_cannot_be_sent_is_named_before_the_start
     feed_free(feed);
 }
 
+static uint64_t key_of(const char *text)
+{
+    return request_key((const uint8_t *)text, strlen(text));
+}
+
+static void a_key_tells_requests_apart_but_not_their_last_event_id(void **state)
+{
+    static const char *const others[] = {
+        "GET /b HTTP/1.1\r\nHost: a\r\n\r\n",
+        "POST /a HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET /a HTTP/1.1\r\nHost: b\r\n\r\n",
+        "GET /a HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer x\r\n\r\n",
+        "GET /a HTTP/1.1\r\nHost: a\r\nCookie: id=1\r\n\r\n",
+        "GET /a HTTP/1.1\r\nHost: a\r\n\r\nLast-Event-ID: 7\r\n",
+        "GET /a HTTP/1.1\r\nHost: a\r\n\r\nbody",
+        "",
+    };
+    uint64_t key = key_of("GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
+
+    (void)state;
+    assert_true(key != 0 && key_of("") != 0);
+    assert_true(key_of("GET /a HTTP/1.1\r\nHost: a\r\nLast-Event-ID: 7\r\n\r\n") == key);
+    assert_true(key_of("GET /a HTTP/1.1\r\nlast-event-id: 8\r\nHost: a\r\n\r\n") == key);
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        assert_true(key_of(others[i]) != key);
+        for (size_t k = 0; k < i; k++)
+            assert_true(key_of(others[i]) != key_of(others[k]));
+    }
+}
+
+static void of_a_digest_only_who_asks_is_in_the_key(void **state)
+{
+    (void)state;
+    assert_true(key_of("GET /a HTTP/1.1\r\nAuthorization: Digest username=\"a,b\", nc=1\r\n\r\n") ==
+                key_of("GET /a HTTP/1.1\r\nAuthorization: Digest username=\"a,b\", nc=2\r\n\r\n"));
+    assert_true(key_of("GET /a HTTP/1.1\r\nAuthorization: Digest username=\"a,b\", nc=1\r\n\r\n") !=
+                key_of("GET /a HTTP/1.1\r\nAuthorization: Digest username=\"a,c\", nc=1\r\n\r\n"));
+    assert_true(key_of("GET /a HTTP/1.1\r\nAuthorization: Digest") != 0);
+}
+
+static void a_key_is_that_of_the_request_as_sent(void **state)
+{
+    static const struct fetch_hop plain = {0};
+    struct plan *plan = make_plan("http://example.test/a");
+    struct err err;
+    struct request *request = make_request(plan, NULL, &err);
+    struct request_variant first = {.hop = &plain};
+    struct request_variant resumed = {.hop = &plain, .last_id = "17", .last_id_bytes = 2};
+    const struct http_body *body;
+    struct buf one = {0}, two = {0};
+
+    (void)state;
+    request_write(request, &first, &one, &body);
+    request_write(request, &resumed, &two, &body);
+    assert_true(one.len != two.len);
+    assert_true(request_key(one.bytes, one.len) == request_key(two.bytes, two.len));
+    buf_fini(&one);
+    buf_fini(&two);
+    request_free(request);
+    plan_free(plan);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -471,6 +533,9 @@ int main(void)
         cmocka_unit_test(values_of_the_feed_are_encoded_in_a_form_of_ours_alone),
         cmocka_unit_test(a_stored_body_is_left_to_the_connection),
         cmocka_unit_test(credentials_come_from_the_url_else_from_the_option),
+        cmocka_unit_test(a_key_tells_requests_apart_but_not_their_last_event_id),
+        cmocka_unit_test(of_a_digest_only_who_asks_is_in_the_key),
+        cmocka_unit_test(a_key_is_that_of_the_request_as_sent),
         cmocka_unit_test(a_row_with_credentials_that_cannot_be_sent_is_named_before_the_start),
     };
 
