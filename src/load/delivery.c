@@ -57,8 +57,10 @@ void delivery_free(struct delivery *delivery)
     if (!delivery)
         return;
     for (size_t i = 0; i < delivery->place_count; i++) {
-        if (delivery->places[i])
+        if (delivery->places[i]) {
             free(delivery->places[i]->by_server);
+            sequence_place_fini(&delivery->places[i]->sequence);
+        }
         free(delivery->places[i]);
     }
     free(delivery->places);

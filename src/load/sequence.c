@@ -2,14 +2,16 @@
 
 #include "base/err.h"
 #include "base/json_pointer.h"
+#include "base/mem.h"
 #include "load/delivery_internal.h"
 #include "stats/set.h"
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { TAG_BYTES = 32 };
+enum { TAG_BYTES = 32, SEQUENCE_HELD_FIRST = 64 };
 
 void sequence_source_init(struct sequence_source *source, const char *event_seq)
 {
@@ -38,6 +40,12 @@ void sequence_place_init(struct sequence_place *sequence, const struct sequence_
         sequence->order.kind = ORDER_DECLARED;
 }
 
+void sequence_place_fini(struct sequence_place *sequence)
+{
+    free(sequence->held);
+    *sequence = (struct sequence_place){0};
+}
+
 /* --- steps of a stream --- */
 
 struct step {
@@ -51,6 +59,19 @@ struct step {
 static uint64_t place_in_all(uint64_t group, uint64_t number)
 {
     return group * 0x9e3779b97f4a7c15 + number;
+}
+
+static void hold(struct sequence_place *sequence, const struct sequence_hole *hole)
+{
+    if (sequence->held_count == SEQUENCE_HELD_LIMIT) {
+        sequence->unheld[hole->where] += hole->to - hole->from + 1;
+        return;
+    }
+    if (sequence->held_count == sequence->held_cap) {
+        sequence->held_cap = sequence->held_cap > 0 ? 2 * sequence->held_cap : SEQUENCE_HELD_FIRST;
+        sequence->held = x_realloc(sequence->held, sequence->held_cap * sizeof *sequence->held);
+    }
+    sequence->held[sequence->held_count++] = *hole;
 }
 
 static void on_hole(void *ctx, uint64_t from, uint64_t to, enum audit_where where)
@@ -67,8 +88,8 @@ static void on_hole(void *ctx, uint64_t from, uint64_t to, enum audit_where wher
     step->missed[where] += to - from + 1;
     if (order_is_dense(sequence->order.kind))
         delivery_hole(step->place, &hole);
-    else if (sequence->order.kind == ORDER_UNKNOWN && sequence->held_count < SEQUENCE_HELD_LIMIT)
-        sequence->held[sequence->held_count++] = hole;
+    else if (sequence->order.kind == ORDER_UNKNOWN)
+        hold(sequence, &hole);
 }
 
 static struct audit_sink sink_of(struct step *step)
@@ -212,7 +233,12 @@ static void release_held(struct delivery_place *place)
 
     for (uint32_t i = 0; i < sequence->held_count && order_is_dense(sequence->order.kind); i++)
         delivery_hole(place, &sequence->held[i]);
-    sequence->held_count = 0;
+    for (int where = 0; where < AUDIT_WHERE_COUNT && order_is_dense(sequence->order.kind); where++)
+        sequence->tally.missed[where] += sequence->unheld[where];
+    free(sequence->held);
+    sequence->held = NULL;
+    sequence->held_count = sequence->held_cap = 0;
+    memset(sequence->unheld, 0, sizeof sequence->unheld);
 }
 
 static void put(struct stat_set *set, enum metric metric, const char *tag, uint64_t count)

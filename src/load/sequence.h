@@ -19,7 +19,7 @@ struct delivery_stream;
 struct json_pointer;
 struct stat_set;
 
-enum { SEQUENCE_HELD_LIMIT = 64 };
+enum { SEQUENCE_HELD_LIMIT = 16384 };
 
 /* Of a worker: where numbers stand. */
 struct sequence_source {
@@ -44,16 +44,18 @@ struct sequence_place {
     struct order order;
     struct audit_tally tally; /* since the last flush, or the start while the order is unknown */
     uint64_t repeated_due;    /* duplicates that sse_loss has still to take off what was received */
-    uint64_t unnumbered_count; /* since the last flush: events without a number where one is due */
-    struct sequence_hole held[SEQUENCE_HELD_LIMIT]; /* found while the order was unknown */
-    uint32_t held_count;
+    uint64_t unnumbered_count;  /* since the last flush: events without a number where one is due */
+    struct sequence_hole *held; /* owned: found while the order was unknown */
+    uint32_t held_count, held_cap;
+    uint64_t unheld[AUDIT_WHERE_COUNT]; /* numbers in holes beyond SEQUENCE_HELD_LIMIT */
 };
 
 void sequence_place_init(struct sequence_place *sequence, const struct sequence_source *source);
+void sequence_place_fini(struct sequence_place *sequence);
 
 /*
- * Each judges one step of `stream`. Gaps go to delivery_hole, or are held until the order is known:
- * up to SEQUENCE_HELD_LIMIT of them, and what is beyond is not missed by anybody.
+ * Each judges one step of `stream`. Gaps go to delivery_hole, or are held until the order is known;
+ * beyond SEQUENCE_HELD_LIMIT of them only their size is kept, and peers are not asked.
  */
 /* Gives the event's place in a sequence that has, or may have, no gaps: the same for all streams;
  * PEER_NO_NUMBER without one. */

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "load/delivery.h"
 #include "load/plan.h"
+#include "load/sequence.h"
 #include "stats/set.h"
 
 #include <setjmp.h>
@@ -138,6 +139,28 @@ static void nothing_is_said_before_the_order_is_known(void **state)
     assert_int_equal(count(METRIC_SSE_SEQUENCED, "order:dense"), 101);
     assert_int_equal(count(METRIC_SSE_MISSED, NULL), 999);
     delivery_end(place, &stream);
+    close_all();
+}
+
+/* Streams too short to prove anything by themselves: what they missed waits for the end. */
+static void gaps_of_many_short_streams_are_all_counted(void **state)
+{
+    enum { STREAM_COUNT = 2 * SEQUENCE_HELD_LIMIT + 20, EVENT_COUNT = 20 };
+
+    (void)state;
+    open_all(NULL, false);
+    for (int i = 0; i < STREAM_COUNT; i++) {
+        struct delivery_stream *stream = NULL;
+        int lost = i % 2 ? EVENT_COUNT / 2 : 0;
+
+        connect(&stream, false);
+        receive_numbers(&stream, 1, lost > 0 ? lost - 1 : EVENT_COUNT);
+        if (lost > 0)
+            receive_numbers(&stream, lost + 1, EVENT_COUNT);
+        delivery_end(place, &stream);
+    }
+    delivery_flush(delivery, true);
+    assert_int_equal(count(METRIC_SSE_MISSED, NULL), STREAM_COUNT / 2);
     close_all();
 }
 
@@ -320,6 +343,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(losses_of_dense_ids_become_metrics),
         cmocka_unit_test(nothing_is_said_before_the_order_is_known),
+        cmocka_unit_test(gaps_of_many_short_streams_are_all_counted),
         cmocka_unit_test(what_a_sparse_order_does_not_prove_is_dropped),
         cmocka_unit_test(a_stream_left_behind_by_a_sparse_order_misses_nothing),
         cmocka_unit_test(numbers_in_data_are_taken_as_dense),
