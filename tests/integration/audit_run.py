@@ -4,11 +4,11 @@ only when nothing is on its way any more."""
 import signal
 
 import harness
-from harness import same, wait_until
+from harness import between, same, wait_until
 
 # What the audit counts; each also by tag.
 COUNTS = ("sse_missed", "sse_duplicates", "sse_reordered", "sse_sequence_resets",
-          "sse_inclusive_replays", "sse_skipped", "sse_publish_missed",
+          "sse_inclusive_replays", "sse_peer_missed", "sse_skipped", "sse_publish_missed",
           "sse_publish_duplicates", "sse_malformed", "sse_stale", "sse_missed_heartbeats",
           "sse_event_latency_negative")
 RUN_LIMIT_S = 60
@@ -63,13 +63,24 @@ def audit_of(result):
             if name.partition("{")[0] in COUNTS and value["count"] > 0}
 
 
-def check_audit(result, **counts):
+def check_audit(result, peers=None, **counts):
     """What must have been found, all else being 0: `sse_missed=(3, "where:stream")` stands for the
-    whole and its one part, a further dict for parts that differ."""
-    found = {}
+    whole and its one part, a dict in that place for parts that differ. `peers` is the least and the
+    most that peers may have missed, where the order of receipts decides how much they can tell."""
+    found, wanted = audit_of(result), {}
     for name, value in counts.items():
         count, parts = value if isinstance(value, tuple) else (value, {})
         parts = {parts: count} if isinstance(parts, str) else parts
-        found[name] = count
-        found.update({f"{name}{{{tag}}}": part for tag, part in parts.items()})
-    same(audit_of(result), {name: count for name, count in found.items() if count}, "the audit")
+        wanted[name] = count
+        wanted.update({f"{name}{{{tag}}}": part for tag, part in parts.items()})
+    if peers:
+        between(take_sum(found, "sse_peer_missed"), *peers, "events missed by peers")
+    same(found, {name: count for name, count in wanted.items() if count}, "the audit")
+
+
+def take_sum(found, name):
+    """The whole of a count, which its parts add up to, taken out of `found`."""
+    whole = found.pop(name, 0)
+    parts = [found.pop(f"{name}{{where:{where}}}", 0) for where in ("stream", "resume")]
+    same(sum(parts), whole, f"{name} by where")
+    return whole
