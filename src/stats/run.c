@@ -353,6 +353,14 @@ void run_close_second(struct run *run, uint64_t elapsed_ns)
     rebuild_window(run);
 }
 
+const struct stat_set *run_last_second(const struct run *run)
+{
+    const struct run_pending *pending = run->pending;
+
+    return pending->closed_count > 0 ? pending->ring[(pending->closed_count - 1) % RUN_WINDOW_S].set
+                                     : NULL;
+}
+
 void run_lose_worker(struct run *run, size_t worker_index)
 {
     struct run_worker *worker = &run->workers[worker_index];

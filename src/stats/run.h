@@ -120,6 +120,8 @@ void run_add_lead_rows(struct run *run, const struct rows *delta);
 struct clock_state run_clock(const struct run *run);
 /* Closes the second that ends `elapsed_ns` after the start: total, window and series move on. */
 void run_close_second(struct run *run, uint64_t elapsed_ns);
+/* What the second that was closed last had, gauges left out. NULL before the first. Borrowed. */
+const struct stat_set *run_last_second(const struct run *run);
 /* The worker died: its streams count as sse_lost, it holds no users. */
 void run_lose_worker(struct run *run, size_t worker);
 /*
