@@ -1,7 +1,9 @@
 #include "verdict/outcome.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "verdict/findings.h"
+#include "verdict/threshold.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -105,6 +107,16 @@ static void add_failures(struct buf *reason, const struct run *run)
         add_clause(reason, "no event arrived in %" PRIu64 " attempt%s", attempts, plural(attempts));
 }
 
+/* What went wrong in the generator: no figure of the service makes up for it. */
+static void add_breakdowns(struct buf *reason, const struct run *run)
+{
+    add_lost_workers(reason, run);
+    if (run->info.was_refused)
+        add_clause(reason, "the script asked for users that it could not have");
+    if (run->info.has_lost_lead)
+        add_clause(reason, "the process of the script's hooks died");
+}
+
 /* Locust's rules, and two of ours: streams that never brought an event are no success, nor are
  * expectations that were given and not met. */
 static void add_script_failures(struct buf *reason, const struct run *run)
@@ -126,11 +138,7 @@ static void add_script_failures(struct buf *reason, const struct run *run)
     row_free(total);
     add_unmet(reason, run);
     add_unpublished(reason, run);
-    add_lost_workers(reason, run);
-    if (run->info.was_refused)
-        add_clause(reason, "the script asked for users that it could not have");
-    if (run->info.has_lost_lead)
-        add_clause(reason, "the process of the script's hooks died");
+    add_breakdowns(reason, run);
 }
 
 /* A Locust file that ended by itself. What its script set comes before everything. */
@@ -179,6 +187,67 @@ struct outcome *outcome_judge(const struct run *run, int exit_code_on_error)
         outcome->reason = x_strdup(buf_text(&reason));
     buf_fini(&reason);
     return outcome;
+}
+
+/* "1 of 3 thresholds did not hold"; of those not crossed but without samples: "was not measured".
+ */
+static void add_thresholds(struct buf *reason, const struct run *run,
+                           const struct thresholds *thresholds)
+{
+    size_t all = thresholds_count(thresholds);
+    size_t crossed = thresholds_count_in(thresholds, THRESHOLD_CROSSED);
+    size_t missing = thresholds_count_in(thresholds, THRESHOLD_NOT_MEASURED);
+    const struct threshold *end = thresholds_find_end(thresholds);
+
+    if (end)
+        add_clause(reason, "ended after %.0f s by a threshold",
+                   (double)run->info.duration_ns / (double)CLOCK_NS_PER_S);
+    if (crossed > 0)
+        add_clause(reason, "%zu of %zu threshold%s %s crossed", crossed, all, plural(all),
+                   crossed == 1 ? "was" : "were");
+    if (missing > 0)
+        add_clause(reason, "%zu of %zu threshold%s %s not measured", missing, all, plural(all),
+                   missing == 1 ? "was" : "were");
+    if (crossed + missing == 0)
+        add_clause(reason, all == 1 ? "the threshold held" : "all %zu thresholds held", all);
+}
+
+/* What `outcome_judge` found stands unless it was about failures of the service. */
+static void judge_thresholds(struct outcome *outcome, const struct run *run, bool has_crossed,
+                             int exit_code_on_error, struct buf *reason)
+{
+    add_breakdowns(reason, run);
+    if (run->info.is_script && run->info.had_unhandled) {
+        add_clause(reason, "an exception in a hook or in a greenlet of the script");
+        outcome->exit_status = EXIT_BAD_USAGE;
+    } else if (has_crossed) {
+        outcome->exit_status = EXIT_THRESHOLDS;
+    } else {
+        outcome->exit_status = reason->len > 0 ? exit_code_on_error : EXIT_PASS;
+    }
+    outcome->verdict = has_crossed || reason->len > 0 ? VERDICT_FAIL : VERDICT_PASS;
+}
+
+void outcome_add_thresholds(struct outcome *outcome, const struct run *run,
+                            const struct thresholds *thresholds, int exit_code_on_error)
+{
+    bool has_crossed =
+        thresholds_count_in(thresholds, THRESHOLD_HELD) < thresholds_count(thresholds);
+    bool is_settled =
+        run->info.interrupted_by != 0 || (run->info.is_script && run->info.script_exit_code >= 0);
+    struct buf reason = {0};
+
+    if (thresholds_count(thresholds) == 0)
+        return;
+    outcome->thresholds = thresholds;
+    if (is_settled && outcome->reason)
+        add_clause(&reason, "%s", outcome->reason);
+    else if (!is_settled)
+        judge_thresholds(outcome, run, has_crossed, exit_code_on_error, &reason);
+    add_thresholds(&reason, run, thresholds);
+    free(outcome->reason);
+    outcome->reason = x_strdup(buf_text(&reason));
+    buf_fini(&reason);
 }
 
 void outcome_free(struct outcome *outcome)

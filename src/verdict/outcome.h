@@ -10,8 +10,16 @@
 
 #include <stddef.h>
 
+struct thresholds;
+
 enum verdict { VERDICT_NONE = 0, VERDICT_PASS, VERDICT_FAIL, VERDICT_ABORTED };
-enum { EXIT_PASS = 0, EXIT_FAILURES = 1, EXIT_BAD_USAGE = 2, EXIT_SIGNAL_BASE = 128 };
+enum {
+    EXIT_PASS = 0,
+    EXIT_FAILURES = 1,
+    EXIT_BAD_USAGE = 2,
+    EXIT_THRESHOLDS = 99, /* as in k6 */
+    EXIT_SIGNAL_BASE = 128
+};
 
 enum finding_severity { FINDING_NONE = 0, FINDING_INFO, FINDING_WARNING, FINDING_CRITICAL };
 
@@ -26,13 +34,22 @@ struct finding {
 struct outcome {
     enum verdict verdict;
     int exit_status;
-    char *reason; /* why it failed or was aborted, one sentence; NULL for a pass */
+    char *reason; /* why, one sentence; NULL for a pass that needs none */
     struct finding *findings;
     size_t finding_count;
+    const struct thresholds *thresholds; /* borrowed; judged. NULL: none were given */
 };
 
 /* `exit_code_on_error` is what --exit-code-on-error says (1). The caller owns the result. */
 struct outcome *outcome_judge(const struct run *run, int exit_code_on_error);
+/*
+ * Where thresholds were given they alone say whether the service failed, as in k6. What stays as it
+ * was: an interrupted run, an exit status that a script set, a script with errors of its own, and
+ * that a run of which a part died, its figures being those of less load, is no pass. `thresholds`
+ * has been judged to the end and outlives the outcome; NULL or none change nothing.
+ */
+void outcome_add_thresholds(struct outcome *outcome, const struct run *run,
+                            const struct thresholds *thresholds, int exit_code_on_error);
 void outcome_free(struct outcome *outcome);
 const char *verdict_name(enum verdict verdict);
 const char *finding_severity_name(enum finding_severity severity);
