@@ -11,12 +11,13 @@ static const struct command *const commands[] = {
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
 const struct exit_meaning command_exit_meanings[] = {
-    {"0", "finished without failures"},
+    {"0", "finished without failures; where thresholds were given, all held"},
     {"1", "finished with failures (--exit-code-on-error changes it), or a worker was lost"},
     {"2",
      "bad usage, configuration, file or name: nothing was started; or an exception in a hook of "
      "a Locust file"},
     {"any", "what a Locust file sets as its process_exit_code"},
+    {"99", "a threshold did not hold, as in k6"},
     {"130, 143", "interrupted by SIGINT or SIGTERM; every report was written"},
     {NULL, NULL},
 };

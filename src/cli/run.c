@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/units.h"
 #include "cli/command.h"
+#include "cli/threshold_options.h"
 #include "fleet/controller.h"
 #include "http/url.h"
 #include "load/feed.h"
@@ -15,6 +16,7 @@
 #include "report/terminal.h"
 #include "stats/rows.h"
 #include "verdict/outcome.h"
+#include "verdict/threshold.h"
 
 #include <errno.h>
 #include <math.h>
@@ -214,13 +216,16 @@ void run_warn_of_shared_rows(const struct run *run)
 }
 
 /* The exit status. */
-int run_report(const struct run_settings *settings, const struct run *run)
+int run_report(const struct run_settings *settings, const struct run *run,
+               const struct thresholds *thresholds)
 {
     struct outcome *outcome = outcome_judge(run, (int)settings->exit_code_on_error);
     const char *json_path = settings->json;
     struct err err = {0};
-    int status = outcome->exit_status;
+    int status;
 
+    outcome_add_thresholds(outcome, run, thresholds, (int)settings->exit_code_on_error);
+    status = outcome->exit_status;
     run_warn_of_shared_rows(run);
     if (json_path && result_json_save(json_path, run, outcome, &err) < 0) {
         status = run_status_without_report(status, &err);
@@ -238,6 +243,8 @@ static int start(const struct command_input *input, struct plan *plan, size_t fe
     const struct run_settings *settings = input->settings;
     char *target = join_targets(input->operands, input->operand_count);
     char *command = run_redact_command(input->argc, input->argv);
+    struct thresholds *thresholds =
+        threshold_options_make(&settings->thresholds, settings->run_time_ns, err);
     struct controller_config config = {
         .plan = plan,
         .target = target,
@@ -247,19 +254,21 @@ static int start(const struct command_input *input, struct plan *plan, size_t fe
         .run_time_ns = settings->run_time_ns,
         .stop_timeout_ns = settings->stop_timeout_ns,
         .wants_live = !settings->is_quiet && !settings->has_no_progress,
+        .thresholds = thresholds,
     };
     struct run *run = NULL;
     int status = -1;
 
-    if (run_limits_choose_processes(settings, &config.process_count, err) == 0) {
+    if (thresholds && run_limits_choose_processes(settings, &config.process_count, err) == 0) {
         announce_feed(settings, feed_rows);
         run_announce_ramp(settings, config.spawn_rate_per_s,
                           (double)settings->users / config.spawn_rate_per_s);
         run = controller_run(&config, err);
     }
     if (run)
-        status = run_report(settings, run);
+        status = run_report(settings, run, thresholds);
     run_free(run);
+    thresholds_free(thresholds);
     free(target);
     free(command);
     return status;

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 struct plan;
+struct thresholds;
 struct feed;
 struct source_pool;
 
@@ -55,6 +56,7 @@ struct run_settings {
     struct quality_settings quality;
     struct publish_settings publish;
     char *read_rate, *abort; /* NULL: not given */
+    struct text_list thresholds;
     char *local_address;
     uint64_t process_count; /* 0: not given */
     char *json;
@@ -117,8 +119,9 @@ struct command_input;
 struct controller_config;
 struct run;
 /* --- cli/run.c --- for Locust files too */
-/* The exit status; writes result and summary. */
-int run_report(const struct run_settings *settings, const struct run *run);
+/* The exit status; writes result and summary. `thresholds` have been judged; NULL: none. */
+int run_report(const struct run_settings *settings, const struct run *run,
+               const struct thresholds *thresholds);
 /* More endpoints or rows than are told apart: said on the log. */
 void run_warn_of_shared_rows(const struct run *run);
 /* A report that could not be written is a failure, unless the run ended worse. Says why. */

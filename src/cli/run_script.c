@@ -6,12 +6,14 @@
 #include "base/mem.h"
 #include "cli/run.h"
 #include "cli/script.h"
+#include "cli/threshold_options.h"
 #include "fleet/controller.h"
 #include "fleet/local.h"
 #include "load/plan.h"
 #include "report/csv.h"
 #include "report/result_json.h"
 #include "stats/run.h"
+#include "verdict/threshold.h"
 
 #include <errno.h>
 #include <math.h>
@@ -159,6 +161,7 @@ static struct run *control(const struct script_source *source, const struct scri
         .process_count = run_limits_script_processes(settings),
         .wants_live = recorder->outputs->wants_live,
         .script = &part,
+        .thresholds = recorder->outputs->thresholds,
         .on_begin = on_begin,
         .on_second = on_second,
         .ctx = recorder,
@@ -229,16 +232,35 @@ static double ramp_s(const struct run_settings *settings)
     return settings->users > 0 ? floor(((double)settings->users - 1) / step) * step / rate : 0;
 }
 
+/* Of one run, until its reports are written. */
+struct reporter {
+    const struct run_settings *settings;
+    struct thresholds *thresholds;
+};
+
 static int report(void *ctx, struct run *run)
 {
-    return run_report(ctx, run);
+    struct reporter *reporter = ctx;
+
+    return run_report(reporter->settings, run, reporter->thresholds);
+}
+
+/* -1 with a sentence. A shape says itself how long it runs. */
+static int make_thresholds(const struct script *script, struct reporter *reporter, struct err *err)
+{
+    uint64_t run_time_ns = script->has_shape ? CLOCK_NEVER_NS : reporter->settings->run_time_ns;
+
+    reporter->thresholds =
+        threshold_options_make(&reporter->settings->thresholds, run_time_ns, err);
+    return reporter->thresholds ? 0 : -1;
 }
 
 int run_script_execute(const struct command_input *input, struct err *err)
 {
     struct run_settings *settings = input->settings;
     struct script_source source = {.input = input, .settings = settings, .file = input->script};
-    struct script_outputs outputs = {.report = report, .ctx = settings};
+    struct reporter reporter = {.settings = settings};
+    struct script_outputs outputs = {.report = report, .ctx = &reporter};
     struct script script = {0};
     int status = -1;
 
@@ -247,6 +269,9 @@ int run_script_execute(const struct command_input *input, struct err *err)
     if (options_check_scope(input->options, SCOPE_SCRIPT, err) == 0 &&
         check_file(input->script, settings, err) == 0)
         status = script_open(&script, &source, err);
+    if (status == 0)
+        status = make_thresholds(&script, &reporter, err);
+    outputs.thresholds = reporter.thresholds;
     outputs.wants_live =
         !settings->is_quiet && !settings->has_no_progress && !settings->script.has_only_summary;
     if (status == 0 && !script.has_shape)
@@ -256,5 +281,6 @@ int run_script_execute(const struct command_input *input, struct err *err)
     else if (status == 1)
         status = EXIT_SUCCESS; /* what was asked for has been shown */
     script_close(&script);
+    thresholds_free(reporter.thresholds);
     return status;
 }

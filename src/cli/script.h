@@ -17,6 +17,7 @@
 
 struct json_document;
 struct run_settings;
+struct thresholds;
 
 /* What to look at. All borrowed. */
 struct script_source {
@@ -56,6 +57,7 @@ struct script_outputs {
     void (*on_second)(void *ctx, const struct run *run); /* NULL: nothing each second */
     int (*report)(void *ctx, struct run *run);           /* at the end: the exit status */
     void *ctx;
+    struct thresholds *thresholds; /* borrowed; judged when `report` is called; NULL: none */
 };
 /* An opened script, from the start of its workers to its reports: the exit status, or -1. */
 int run_script_start(const struct script_source *source, const struct script *script,

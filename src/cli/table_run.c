@@ -2,6 +2,7 @@
 
 #include "base/units.h"
 #include "cli/command.h"
+#include "cli/threshold_options.h"
 
 #include <string.h>
 
@@ -363,6 +364,7 @@ const struct option run_table[] = {
      .help = "no live view, as in Locust",
      AT(script.has_only_summary)},
 
+    THRESHOLD_ROWS(struct run_settings),
     {.name = "json",
      .value_name = "FILE",
      .group = "Output",

@@ -8,6 +8,7 @@
 #include "http/url.h"
 #include "load/plan.h"
 #include "report/live.h"
+#include "verdict/threshold.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -114,18 +115,22 @@ static void add_found(struct controller *controller, bool is_last)
 static void on_second(struct timer *timer, uint64_t now_ns)
 {
     struct controller *controller = CONTAINER_OF(timer, struct controller, second_timer);
+    bool is_end = false;
 
     loop_set_timer(controller->loop, timer, timer->deadline_ns + CLOCK_NS_PER_S, on_second);
     if (controller->state == CONTROLLER_STOPPING && controller->config->script)
         script_kill_silent(controller, now_ns);
-    if (controller->state == CONTROLLER_RUNNING)
+    if (controller->state == CONTROLLER_RUNNING) {
         add_found(controller, false);
-    if (controller->state == CONTROLLER_RUNNING)
         run_close_second(controller->run, ++controller->second_count * CLOCK_NS_PER_S);
+        is_end = thresholds_judge_second(controller->config->thresholds, controller->run);
+    }
     if (controller->config->on_second && controller->state == CONTROLLER_RUNNING)
         controller->config->on_second(controller->config->ctx, controller->run);
     if (controller->live)
         live_draw(controller->live, controller->run);
+    if (is_end)
+        controller_begin_stop(controller);
 }
 
 static void on_run_time(struct timer *timer, uint64_t now_ns)
@@ -286,6 +291,7 @@ static void add_tick(struct controller_worker *worker, const struct frame_tick *
         run_add_lead_rows(run, stats_rows(delta));
     else
         run_add_tick(run, worker->index, &sample, delta);
+    thresholds_add(worker->controller->config->thresholds, delta);
 }
 
 static void take_tick(struct controller_worker *worker, const struct frame *frame)
@@ -535,7 +541,7 @@ struct run *controller_run(const struct controller_config *config, struct err *e
     if (config->script)
         script_init(&controller);
     if (config->wants_live) {
-        controller.live = live_new(STDERR_FILENO);
+        controller.live = live_new(STDERR_FILENO, config->thresholds);
         log_set_sink(controller_log_to_live, controller.live);
     }
     if (watch_signals(&controller, err) < 0 || start_members(&controller, err) < 0)
@@ -549,6 +555,7 @@ struct run *controller_run(const struct controller_config *config, struct err *e
         run->info.ended_unix_ms = clock_unix_ms();
         add_found(&controller, true);
         run_finish(run, elapsed_ns(&controller));
+        thresholds_finish(config->thresholds, run);
         if (config->script)
             script_tell_dropped(&controller);
     }

@@ -17,6 +17,7 @@
 struct class_spec;
 struct local_program;
 struct plan;
+struct thresholds;
 
 /* What a run of a Locust file has in addition. Everything is borrowed. */
 struct controller_script {
@@ -40,6 +41,7 @@ struct controller_config {
     uint32_t process_count;                 /* >= 1 */
     bool wants_live;                        /* the live view on standard error */
     const struct controller_script *script; /* NULL: URL mode */
+    struct thresholds *thresholds;          /* borrowed; judged to the end; NULL: none */
     /* All workers are ready; -1 with a sentence: the run does not begin. NULL: nobody. */
     int (*on_begin)(void *ctx, struct err *err);
     /* Each second, after the figures have moved on; NULL: nobody. */

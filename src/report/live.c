@@ -12,15 +12,17 @@ static const uint64_t LINE_EVERY_NS = 5000000000;
 
 struct live {
     struct terminal terminal;
-    struct buf picture;    /* the last one, to be put again below a line */
+    const struct thresholds *thresholds; /* borrowed; NULL: none */
+    struct buf picture;                  /* the last one, to be put again below a line */
     uint64_t next_line_ns; /* run time of the next line where nothing can be redrawn */
 };
 
-struct live *live_new(int fd)
+struct live *live_new(int fd, const struct thresholds *thresholds)
 {
     struct live *live = x_calloc(1, sizeof *live);
 
     terminal_init(&live->terminal, fd);
+    live->thresholds = thresholds;
     live->next_line_ns = LINE_EVERY_NS;
     return live;
 }
@@ -42,14 +44,15 @@ static void draw_line(struct live *live, const struct run *run)
         return;
     while (live->next_line_ns <= run->info.duration_ns + CLOCK_NS_PER_S / 2)
         live->next_line_ns += LINE_EVERY_NS;
-    live_view_render_line(&line, run);
+    live_view_render_line(&line, run, live->thresholds);
     terminal_write(&live->terminal, buf_text(&line), line.len);
     buf_fini(&line);
 }
 
 void live_draw(struct live *live, const struct run *run)
 {
-    struct live_view view = {.has_colour = live->terminal.has_colour};
+    struct live_view view = {.has_colour = live->terminal.has_colour,
+                             .thresholds = live->thresholds};
 
     if (!live->terminal.can_redraw) {
         draw_line(live, run);

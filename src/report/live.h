@@ -10,12 +10,13 @@
 #include <stdbool.h>
 
 struct live;
+struct thresholds;
 
 /*
  * Writes to descriptor `fd` (standard error), never blocks on it for long. NO_COLOR and TERM=dumb
- * are honoured. The caller owns the result.
+ * are honoured. `thresholds` (NULL: none) are borrowed. The caller owns the result.
  */
-struct live *live_new(int fd);
+struct live *live_new(int fd, const struct thresholds *thresholds);
 /* Leaves the last picture standing. NULL does nothing. */
 void live_free(struct live *live);
 /* At most once a second makes sense. */

@@ -3,7 +3,9 @@
 #include "base/clock.h"
 #include "report/figures.h"
 #include "report/live_rows.h"
+#include "report/threshold_view.h"
 #include "verdict/findings.h"
+#include "verdict/threshold.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -241,6 +243,23 @@ static void put_failures(struct buf *out, const struct run *run, const struct li
     buf_fini(&classes);
 }
 
+static void put_thresholds(struct buf *out, const struct live_view *view)
+{
+    bool has_crossed = thresholds_count_in(view->thresholds, THRESHOLD_CROSSED) > 0;
+    bool has_open = thresholds_count_in(view->thresholds, THRESHOLD_NOT_MEASURED) > 0;
+    struct buf lights = {0};
+
+    if (thresholds_count(view->thresholds) == 0)
+        return;
+    threshold_view_lights(&lights, view->thresholds);
+    put_line(out, view,
+             has_crossed ? colour_red
+             : has_open  ? colour_plain
+                         : colour_green,
+             "thresholds", "%s", buf_text(&lights));
+    buf_fini(&lights);
+}
+
 static void put_workers(struct buf *out, const struct run *run, const struct live_view *view)
 {
     size_t lost = 0, saturated = 0;
@@ -277,10 +296,12 @@ void live_view_render(struct buf *out, const struct run *run, const struct live_
     }
     put_latency(out, run, view);
     put_failures(out, run, view);
+    put_thresholds(out, view);
     put_workers(out, run, view);
 }
 
-void live_view_render_line(struct buf *out, const struct run *run)
+void live_view_render_line(struct buf *out, const struct run *run,
+                           const struct thresholds *thresholds)
 {
     char elapsed[UNITS_TEXT_BYTES], rate[UNITS_TEXT_BYTES], p95[UNITS_TEXT_BYTES];
     uint64_t recent = stat_get_count(run->window, METRIC_SSE_EVENTS, NULL);
@@ -300,6 +321,10 @@ void live_view_render_line(struct buf *out, const struct run *run)
     (void)buf_appendf(out, ", %" PRIu64 " disconnects, %" PRIu64 " errors%s%s%s",
                       stat_get_count(run->total, METRIC_SSE_DISCONNECTS, NULL), errors,
                       errors > 0 ? " (" : "", buf_text(&classes), errors > 0 ? ")" : "");
+    if (thresholds_count(thresholds) > 0) {
+        (void)buf_append_text(out, ", thresholds ");
+        threshold_view_lights(out, thresholds);
+    }
     for (size_t i = 0; i < run->worker_count; i++) {
         if (findings_is_saturated(&run->workers[i])) {
             (void)buf_append_text(out, ", workers saturated");

@@ -10,14 +10,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct thresholds;
+
 struct live_view {
     size_t columns; /* no line is wider */
     bool has_colour;
+    const struct thresholds *thresholds; /* borrowed; NULL: none */
 };
 
 /* Appends the picture for a terminal: a dozen lines, a few more where a script counts requests. */
 void live_view_render(struct buf *out, const struct run *run, const struct live_view *view);
-/* Appends one line of key figures, for logs. */
-void live_view_render_line(struct buf *out, const struct run *run);
+/* Appends one line of key figures, for logs. `thresholds` may be NULL. */
+void live_view_render_line(struct buf *out, const struct run *run,
+                           const struct thresholds *thresholds);
 
 #endif

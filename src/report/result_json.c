@@ -5,6 +5,7 @@
 #include "report/hdr.h"
 #include "report/result_rows.h"
 #include "report/result_save.h"
+#include "report/result_thresholds.h"
 
 #include <math.h>
 
@@ -381,7 +382,7 @@ void result_json_write(struct buf *out, const struct run *run, const struct outc
     result_rows_write(&json, run);
     put_errors(&json, run);
     put_examples(&json, run);
-    put_empty_array(&json, "thresholds");
+    result_thresholds_write(&json, outcome->thresholds);
     put_empty_array(&json, "storms");
     put_null(&json, "limit");
     put_clock(&json, run);

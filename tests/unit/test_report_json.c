@@ -2,6 +2,7 @@
 
 #include "report_sample.h"
 #include "rows_sample.h"
+#include "verdict/threshold.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,13 +20,14 @@
 #include <cmocka.h>
 
 /* Takes the run; the result as a tree, read by another library. */
-static json_t *result_of(struct run *run)
+static json_t *judged_result_of(struct run *run, const struct thresholds *thresholds)
 {
     struct outcome *outcome = outcome_judge(run, EXIT_FAILURES);
     struct buf text = {0};
     json_error_t error;
     json_t *result;
 
+    outcome_add_thresholds(outcome, run, thresholds, EXIT_FAILURES);
     result_json_write(&text, run, outcome);
     result = json_loadb((const char *)text.bytes, text.len, JSON_REJECT_DUPLICATES, &error);
     if (!result)
@@ -34,6 +36,11 @@ static json_t *result_of(struct run *run)
     outcome_free(outcome);
     run_free(run);
     return result;
+}
+
+static json_t *result_of(struct run *run)
+{
+    return judged_result_of(run, NULL);
 }
 
 static json_t *metric_of(json_t *result, const char *name)
@@ -225,6 +232,43 @@ static void what_a_script_counted_stands_apart(void **state)
     json_decref(result);
 }
 
+static void each_threshold_has_value_bound_and_verdict(void **state)
+{
+    static const char *const texts[] = {"sse_ttfe{phase:first}: p(50) < 13ms",
+                                        "sse_bytes: rate>1G abort", "sse_recovery: max<1"};
+    struct err err = {0};
+    struct thresholds *thresholds = thresholds_new(texts, 3, &err);
+    struct run *run = sample_pass();
+    json_t *result, *list, *each;
+
+    (void)state;
+    assert_non_null(thresholds);
+    assert_true(thresholds_judge_second(thresholds, run));
+    thresholds_finish(thresholds, run);
+    result = judged_result_of(run, thresholds);
+    assert_string_equal(text_of(json_object_get(result, "run"), "verdict"), "fail");
+    list = json_object_get(result, "thresholds");
+    assert_int_equal(json_array_size(list), 3);
+    each = json_array_get(list, 0);
+    assert_string_equal(text_of(each, "metric"), "sse_ttfe{phase:first}");
+    assert_string_equal(text_of(each, "expr"), "p(50) < 13ms");
+    assert_true(number_of(each, "bound") == 13);
+    assert_true(number_of(each, "value") > 12 && number_of(each, "value") < 13);
+    assert_string_equal(text_of(each, "unit"), "ms");
+    assert_true(json_is_true(json_object_get(each, "held")));
+    assert_true(json_is_null(json_object_get(each, "crossed_s")));
+    each = json_array_get(list, 1);
+    assert_string_equal(text_of(each, "unit"), "bytes/s");
+    assert_true(json_is_false(json_object_get(each, "held")));
+    assert_true(json_is_true(json_object_get(each, "ended_run")));
+    assert_true(number_of(each, "crossed_s") == 12.1);
+    each = json_array_get(list, 2);
+    assert_true(json_is_null(json_object_get(each, "value")));
+    assert_true(json_is_false(json_object_get(each, "held")));
+    json_decref(result);
+    thresholds_free(thresholds);
+}
+
 static void samples_are_written_for_the_schema(void **state)
 {
     static struct run *(*const samples[])(void) = {sample_pass, sample_trouble, sample_empty,
@@ -379,6 +423,7 @@ int main(void)
         cmocka_unit_test(the_clock_is_null_until_it_is_used),
         cmocka_unit_test(series_and_workers_are_whole),
         cmocka_unit_test(what_a_script_counted_stands_apart),
+        cmocka_unit_test(each_threshold_has_value_bound_and_verdict),
         cmocka_unit_test(samples_are_written_for_the_schema),
         cmocka_unit_test_setup_teardown(a_checked_path_is_left_as_it_was, make_place, drop_place),
         cmocka_unit_test_setup_teardown(a_file_is_replaced_whole, make_place, drop_place),

@@ -5,6 +5,7 @@
 #include "report/live_view.h"
 #include "report_sample.h"
 #include "rows_sample.h"
+#include "verdict/threshold.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -153,7 +154,7 @@ static void what_a_script_counts_is_shown(void **state)
         check_width(text, columns + strlen("\x1b[31m\x1b[0m"));
         free(text);
     }
-    live_view_render_line(&line, run);
+    live_view_render_line(&line, run, NULL);
     assert_non_null(strstr(buf_text(&line), ", 236 requests, 32 failed, 15.4/s"));
     buf_fini(&line);
     run_free(run);
@@ -208,7 +209,7 @@ static char *write_to_pipe(struct run *run, uint64_t draws)
     ssize_t len;
 
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-    live = live_new(ends[1]);
+    live = live_new(ends[1], NULL);
     for (uint64_t second = 1; second <= draws; second++) {
         run->info.duration_ns = second * CLOCK_NS_PER_S - CLOCK_NS_PER_MS;
         live_draw(live, run);
@@ -277,7 +278,7 @@ static void on_a_terminal_the_picture_is_drawn_over(void **state)
     assert_true(slave >= 0);
     assert_int_equal(setenv("TERM", "xterm", 1), 0);
     assert_int_equal(setenv("NO_COLOR", "1", 1), 0);
-    live = live_new(slave);
+    live = live_new(slave, NULL);
     live_draw(live, run);
     live_print_line(live, "a message");
     live_free(live);
@@ -319,6 +320,31 @@ static void wall_times_are_utc_with_milliseconds(void **state)
     assert_string_equal(figures_utc(0, text), "1970-01-01T00:00:00.000Z");
 }
 
+/* Lights of a run that goes on: one holds, one is crossed, one has no sample yet. */
+static void thresholds_are_lights_in_one_line(void **state)
+{
+    static const char *const texts[] = {"sse_events: count>0", "sse_ttfe: max<12",
+                                        "sse_recovery: max<1s"};
+    struct err err = {0};
+    struct thresholds *thresholds = thresholds_new(texts, 3, &err);
+    struct run *run = sample_pass();
+    struct live_view view = {.columns = 80, .has_colour = true, .thresholds = thresholds};
+    struct buf out = {0};
+
+    (void)state;
+    assert_non_null(thresholds);
+    (void)thresholds_judge_second(thresholds, run);
+    live_view_render(&out, run, &view);
+    assert_non_null(
+        strstr(buf_text(&out), "\x1b[31mthresholds    +x?  sse_ttfe: max<12 is 12.95 ms\x1b[0m\n"));
+    buf_clear(&out);
+    live_view_render_line(&out, run, thresholds);
+    assert_non_null(strstr(buf_text(&out), ", thresholds +x?  sse_ttfe: max<12 is 12.95 ms\n"));
+    buf_fini(&out);
+    thresholds_free(thresholds);
+    run_free(run);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -335,6 +361,7 @@ int main(void)
         cmocka_unit_test(on_a_terminal_the_picture_is_drawn_over),
         cmocka_unit_test(numbers_keep_three_digits),
         cmocka_unit_test(wall_times_are_utc_with_milliseconds),
+        cmocka_unit_test(thresholds_are_lights_in_one_line),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,8 +2,10 @@
 
 #include "base/clock.h"
 #include "report/summary_tables.h"
+#include "report/threshold_view.h"
 #include "report_sample.h"
 #include "rows_sample.h"
+#include "verdict/threshold.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -191,6 +193,49 @@ static void a_script_reads_as_locust_would_put_it(void **state)
     run_free(run);
 }
 
+/* Of each look one: held, missed by little, not measured, never counted, long, hostile. */
+static void thresholds_read_as_expected(void **state)
+{
+    static const char *const texts[] = {
+        "sse_ttfe: p(95)<500",
+        "sse_connect_success: rate>3.801%",
+        "sse_event_gap: p(99)<1s over 10s",
+        "sse_events: rate>1000 over 5s",
+        "sse_bytes: count>64M",
+        "sse_bytes: rate>1k",
+        "sse_events: rate<1 abort after 5s",
+        "sse_disconnects{cause:rest}: count==0",
+        "sse_ttfe{endpoint:http://127.0.0.1:8080/a/rather/long/path/that/will/not/fit}: max<1",
+        "sse_events{event:\x1b[31m\xff}: count==12345678901",
+        "sse_disconnects_per_stream_hour: value<=0.5",
+    };
+    struct err err = {0};
+    struct thresholds *thresholds = thresholds_new(texts, sizeof texts / sizeof texts[0], &err);
+    struct run *run = sample_trouble();
+    struct outcome *outcome = outcome_judge(run, EXIT_FAILURES);
+    struct buf table = {0}, text = {0};
+
+    (void)state;
+    assert_non_null(thresholds);
+    (void)thresholds_judge_second(thresholds, run);
+    thresholds_finish(thresholds, run);
+    outcome_add_thresholds(outcome, run, thresholds, EXIT_FAILURES);
+    summary_thresholds(&table, outcome, false);
+    check_golden("tests/golden/summary_thresholds.txt", &table);
+    summary_write(&text, run, outcome, NULL, false);
+    check_shape(&text);
+    assert_non_null(strstr(buf_text(&text), buf_text(&table)));
+    buf_clear(&text);
+    summary_thresholds(&text, outcome, true);
+    assert_non_null(strstr(buf_text(&text), "\x1b[32mheld   \x1b[0m sse_ttfe: p(95)<500"));
+    assert_non_null(strstr(buf_text(&text), "\x1b[31mmissing\x1b[0m sse_ttfe{endpoint:"));
+    buf_fini(&text);
+    buf_fini(&table);
+    outcome_free(outcome);
+    thresholds_free(thresholds);
+    run_free(run);
+}
+
 static void many_errors_are_cut_and_sorted(void **state)
 {
     struct run *run = sample_empty();
@@ -323,6 +368,7 @@ int main(void)
         cmocka_unit_test(ids_that_prove_no_loss_have_none),
         cmocka_unit_test(a_run_without_figures_reads_as_expected),
         cmocka_unit_test(a_script_reads_as_locust_would_put_it),
+        cmocka_unit_test(thresholds_read_as_expected),
         cmocka_unit_test(many_errors_are_cut_and_sorted),
         cmocka_unit_test(colour_only_adds_escape_sequences),
         cmocka_unit_test(the_last_line_says_where_the_result_is),

@@ -1,0 +1,27 @@
+#include "cli/threshold_options.h"
+
+#include "verdict/threshold.h"
+
+int threshold_option_parse(const struct option *option, const char *text, void *field,
+                           struct err *err)
+{
+    struct threshold_spec spec;
+
+    if (threshold_parse(text, &spec, err) < 0)
+        return -1;
+    threshold_spec_fini(&spec);
+    return option_parse_list(option, text, field, err);
+}
+
+struct thresholds *threshold_options_make(const struct text_list *list, uint64_t run_time_ns,
+                                          struct err *err)
+{
+    struct thresholds *thresholds =
+        thresholds_new((const char *const *)list->items, list->count, err);
+
+    if (thresholds && thresholds_check_time(thresholds, run_time_ns, err) == 0)
+        return thresholds;
+    thresholds_free(thresholds);
+    err_prefix(err, "option '--threshold'");
+    return NULL;
+}
