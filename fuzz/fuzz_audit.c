@@ -61,7 +61,9 @@ static void check_model(const uint8_t *bytes, size_t len)
         is_seen[number] = 1;
         highest = number > highest ? number : highest;
         (void)snprintf(id, sizeof id, "%llu", (unsigned long long)number);
-        require(audit_add(&audit, &sink, (const uint8_t *)id, strlen(id), false), "not judged");
+        require(audit_add(&audit, &sink,
+                          &(struct audit_id){.text = (const uint8_t *)id, .len = strlen(id)}),
+                "not judged");
     }
     audit_end(&audit, &sink);
     for (uint64_t number = MODEL_FIRST; number < highest; number++)
@@ -93,6 +95,23 @@ static void check_tally(const struct audit_tally *tally, enum order_kind kind, u
         require(sum(tally->reordered) == 0, "an order where there is none");
 }
 
+/* What is behind a '|' is no id but the rest of the event; nothing else, and there is no event. */
+static void add_line(struct audit *audit, const struct audit_sink *sink, const uint8_t *line,
+                     size_t len, bool is_settled)
+{
+    const uint8_t *bar = memchr(line, '|', len);
+    struct audit_id id = {.text = line, .len = len, .is_settled = is_settled};
+
+    if (bar) {
+        id.len = (size_t)(bar - line);
+        id.content = len - id.len;
+    }
+    if (id.len > 0 && id.content == 1)
+        audit_move(audit, sink, line, id.len);
+    else if (id.len > 0)
+        (void)audit_add(audit, sink, &id);
+}
+
 static void check_lines(enum order_kind kind, const uint8_t *bytes, size_t len)
 {
     struct order order = {.kind = kind};
@@ -116,7 +135,7 @@ static void check_lines(enum order_kind kind, const uint8_t *bytes, size_t len)
                 audit_reconnect(&audit, &sink, bytes[0] == 'r');
         }
         if (line > skipped)
-            (void)audit_add(&audit, &sink, bytes + skipped, line - skipped, is_settled);
+            add_line(&audit, &sink, bytes + skipped, line - skipped, is_settled);
         bytes += line + (end ? 1 : 0);
         len -= line + (end ? 1 : 0);
     }

@@ -135,9 +135,10 @@ static struct delivery_found found_so_far(const struct delivery_place *place)
 {
     const struct audit_tally *tally = &place->sequence.tally;
 
-    return (struct delivery_found){
-        .missed = tally->missed[AUDIT_STREAM] + tally->missed[AUDIT_RESUME],
-        .duplicates = tally->duplicates[AUDIT_STREAM] + tally->duplicates[AUDIT_RESUME]};
+    return (struct delivery_found){.missed =
+                                       tally->missed[AUDIT_STREAM] + tally->missed[AUDIT_RESUME],
+                                   .duplicates = tally->duplicates[AUDIT_STREAM] +
+                                                 tally->duplicates[AUDIT_RESUME] - tally->doubtful};
 }
 
 /* What has been found since `before` was found on `stream`. */
@@ -274,8 +275,9 @@ void delivery_event(struct delivery_place *place, struct delivery_stream **strea
         return;
     opened_ns = (*stream)->opened_ns;
     before = found_so_far(place);
+    /* A receipt stamped by the kernel may lie before the moment that the headers were read. */
     number = sequence_event(place, *stream, event,
-                            now_ns - opened_ns > DELIVERY_REPLAY_MS * CLOCK_NS_PER_MS);
+                            now_ns > opened_ns + DELIVERY_REPLAY_MS * CLOCK_NS_PER_MS);
     attribute(place, *stream, &before);
     if ((*stream)->marks)
         mark_audit_event((*stream)->marks, delivery->checks->publish.run, event->data,
@@ -292,6 +294,17 @@ void delivery_event(struct delivery_place *place, struct delivery_stream **strea
                        place->is_slow ? &delivery->slow_lateness : &delivery->lateness, place->set,
                        event, &receipt);
     }
+}
+
+void delivery_move(struct delivery_place *place, struct delivery_stream **stream, const uint8_t *id,
+                   size_t len)
+{
+    struct delivery_found before = found_so_far(place);
+
+    if (!*stream)
+        return;
+    sequence_move(place, *stream, id, len);
+    attribute(place, *stream, &before);
 }
 
 void delivery_bytes(struct delivery_place *place, struct delivery_stream **stream, uint64_t now_ns)

@@ -81,6 +81,9 @@ void delivery_open(struct delivery_place *place, struct delivery_stream **stream
                    const struct delivery_opening *opening, uint64_t now_ns);
 void delivery_event(struct delivery_place *place, struct delivery_stream **stream,
                     const struct sse_event *event, uint64_t now_ns);
+/* An id without an event, perhaps empty: the stream goes on behind it. */
+void delivery_move(struct delivery_place *place, struct delivery_stream **stream, const uint8_t *id,
+                   size_t len);
 /* Bytes of the body have come. */
 void delivery_bytes(struct delivery_place *place, struct delivery_stream **stream, uint64_t now_ns);
 /* Once in a while, for what shows by its absence. */

@@ -1,6 +1,7 @@
 #include "load/sequence.h"
 
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/json_pointer.h"
 #include "base/mem.h"
 #include "load/delivery_internal.h"
@@ -112,6 +113,7 @@ static void share(const struct step *step, const struct audit_tally *before)
     struct audit_tally *own = step->own;
 
     own->received += now->received - before->received;
+    own->doubtful += now->doubtful - before->doubtful;
     own->resets += now->resets - before->resets;
     own->resumes += now->resumes - before->resumes;
     own->inclusive += now->inclusive - before->inclusive;
@@ -122,58 +124,85 @@ static void share(const struct step *step, const struct audit_tally *before)
     }
 }
 
-static void add(struct step *step, const uint8_t *text, size_t len, bool is_settled)
+static void add(struct step *step, const struct audit_id *id)
 {
     struct audit_sink sink = sink_of(step);
 
-    if (!audit_add(&step->stream->audit, &sink, text, len, is_settled))
+    if (!audit_add(&step->stream->audit, &sink, id))
         step->place->sequence.unnumbered_count++;
 }
 
-static uint64_t number_of(const struct delivery_place *place, const uint8_t *text, size_t len)
+static uint64_t number_of(const struct delivery_place *place, const struct audit_id *given)
 {
     enum order_kind kind = place->sequence.order.kind;
     struct event_id id;
 
     if (!order_is_dense(kind) && kind != ORDER_UNKNOWN)
         return PEER_NO_NUMBER;
-    id = event_id_read(text, len);
+    id = event_id_read(given->text, given->len);
     return id.shape == EVENT_ID_TEXT ? PEER_NO_NUMBER : place_in_all(id.group, id.number);
 }
 
 static uint64_t judge(struct delivery_place *place, struct delivery_stream *stream,
-                      const uint8_t *text, size_t len, bool is_settled)
+                      const struct audit_id *id)
 {
     struct step step = step_of(place, stream);
     struct audit_tally before;
 
     if (!step.own) {
-        add(&step, text, len, is_settled);
+        add(&step, id);
     } else {
         before = place->sequence.tally;
-        add(&step, text, len, is_settled);
+        add(&step, id);
         share(&step, &before);
     }
-    return number_of(place, text, len);
+    return number_of(place, id);
 }
 
 uint64_t sequence_event(struct delivery_place *place, struct delivery_stream *stream,
                         const struct sse_event *event, bool is_settled)
 {
     const struct sequence_source *source = place->sequence.source;
+    struct audit_id id = {.text = event->id, .len = event->id_bytes, .is_settled = is_settled};
     struct json_peek value;
 
-    if (source->is_off)
+    if (source->is_off || (!source->pointer && !event->has_id))
         return PEER_NO_NUMBER;
-    if (!source->pointer)
-        return event->has_id && event->id_bytes > 0
-                   ? judge(place, stream, event->id, event->id_bytes, is_settled)
-                   : PEER_NO_NUMBER;
+    if (!source->pointer && id.len == 0) {
+        sequence_reconnect(place, stream, false);
+        return PEER_NO_NUMBER;
+    }
+    if (!source->pointer) {
+        id.content =
+            hash_bytes(event->data, event->data_bytes,
+                       event->name_bytes > 0 ? hash_bytes(event->name, event->name_bytes, 0) : 0);
+        return judge(place, stream, &id);
+    }
     if (json_peek(event->data, event->data_bytes, source->pointer, &value) &&
-        (value.kind == JSON_KIND_NUMBER || value.kind == JSON_KIND_TEXT))
-        return judge(place, stream, value.bytes, value.len, is_settled);
+        (value.kind == JSON_KIND_NUMBER || value.kind == JSON_KIND_TEXT)) {
+        id.text = value.bytes;
+        id.len = value.len;
+        return judge(place, stream, &id);
+    }
     place->sequence.unnumbered_count++;
     return PEER_NO_NUMBER;
+}
+
+void sequence_move(struct delivery_place *place, struct delivery_stream *stream, const uint8_t *id,
+                   size_t len)
+{
+    struct step step = step_of(place, stream);
+    struct audit_sink sink = sink_of(&step);
+    struct audit_tally before = place->sequence.tally;
+
+    if (place->sequence.source->is_off || place->sequence.source->pointer)
+        return;
+    if (len > 0)
+        audit_move(&stream->audit, &sink, id, len);
+    else
+        audit_reconnect(&stream->audit, &sink, false);
+    if (step.own)
+        share(&step, &before);
 }
 
 void sequence_reconnect(struct delivery_place *place, struct delivery_stream *stream,
@@ -202,6 +231,8 @@ static void drop_unproven(struct audit_tally *tally, enum order_kind kind)
     if (order_is_dense(kind))
         return;
     tally->missed[AUDIT_STREAM] = tally->missed[AUDIT_RESUME] = tally->resets = 0;
+    tally->duplicates[AUDIT_STREAM] -= tally->doubtful;
+    tally->doubtful = 0;
     if (kind != ORDER_SPARSE)
         tally->reordered[AUDIT_STREAM] = tally->reordered[AUDIT_RESUME] = 0;
 }

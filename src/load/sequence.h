@@ -61,6 +61,9 @@ void sequence_place_fini(struct sequence_place *sequence);
  * PEER_NO_NUMBER without one. */
 uint64_t sequence_event(struct delivery_place *place, struct delivery_stream *stream,
                         const struct sse_event *event, bool is_settled);
+/* An id without an event, perhaps empty. */
+void sequence_move(struct delivery_place *place, struct delivery_stream *stream, const uint8_t *id,
+                   size_t len);
 void sequence_reconnect(struct delivery_place *place, struct delivery_stream *stream,
                         bool is_resumed);
 void sequence_end(struct delivery_place *place, struct delivery_stream *stream);

@@ -195,6 +195,14 @@ static void on_retry(struct sse_parser *parser, uint32_t retry_ms, uint64_t now_
     CONTAINER_OF(parser, struct stream, parser)->retry_ms = retry_ms;
 }
 
+static void on_id(struct sse_parser *parser, const uint8_t *id, size_t len, uint64_t now_ns)
+{
+    struct stream *stream = CONTAINER_OF(parser, struct stream, parser);
+
+    (void)now_ns;
+    stream_stats_id(&stream->target->place, &stream->record, id, len);
+}
+
 static void on_fault(struct sse_parser *parser, enum sse_fault fault, const uint8_t *text,
                      size_t len, uint64_t now_ns)
 {
@@ -204,8 +212,11 @@ static void on_fault(struct sse_parser *parser, enum sse_fault fault, const uint
     stream_stats_fault(&stream->target->place, fault, text, len);
 }
 
-static const struct sse_handlers parser_handlers = {
-    .on_event = on_event, .on_comment = on_comment, .on_retry = on_retry, .on_fault = on_fault};
+static const struct sse_handlers parser_handlers = {.on_event = on_event,
+                                                    .on_id = on_id,
+                                                    .on_comment = on_comment,
+                                                    .on_retry = on_retry,
+                                                    .on_fault = on_fault};
 
 static void on_body(struct fetch *fetch, const uint8_t *bytes, size_t len, uint64_t now_ns)
 {

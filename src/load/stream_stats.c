@@ -238,6 +238,13 @@ const char *stream_stats_event(const struct stat_place *place, struct stream_rec
     return place->tokens ? tokens_event(place, record, event, now_ns) : NULL;
 }
 
+void stream_stats_id(const struct stat_place *place, struct stream_record *record,
+                     const uint8_t *id, size_t len)
+{
+    if (place->delivery)
+        delivery_move(place->delivery, &record->delivery, id, len);
+}
+
 void stream_stats_fault(const struct stat_place *place, enum sse_fault fault, const uint8_t *text,
                         size_t len)
 {

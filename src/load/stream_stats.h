@@ -77,6 +77,9 @@ void stream_stats_received(const struct stat_place *place, uint64_t received_ns,
  * nothing. Only where streams are read for tokens. */
 const char *stream_stats_event(const struct stat_place *place, struct stream_record *record,
                                const struct sse_event *event, uint64_t now_ns);
+/* An id that came without an event. */
+void stream_stats_id(const struct stat_place *place, struct stream_record *record,
+                     const uint8_t *id, size_t len);
 /* What the parser found wrong with a line. */
 void stream_stats_fault(const struct stat_place *place, enum sse_fault fault, const uint8_t *text,
                         size_t len);

@@ -45,6 +45,14 @@ static void on_comment(struct sse_parser *parser, const uint8_t *text, size_t le
     stat_count(stream->exchange->order.place.set, METRIC_SSE_COMMENTS, NULL, 1);
 }
 
+static void on_id(struct sse_parser *parser, const uint8_t *id, size_t len, uint64_t now_ns)
+{
+    struct exchange_stream *stream = CONTAINER_OF(parser, struct exchange_stream, parser);
+
+    (void)now_ns;
+    stream_stats_id(&stream->exchange->order.place, &stream->record, id, len);
+}
+
 static void on_fault(struct sse_parser *parser, enum sse_fault fault, const uint8_t *text,
                      size_t len, uint64_t now_ns)
 {
@@ -55,7 +63,7 @@ static void on_fault(struct sse_parser *parser, enum sse_fault fault, const uint
 }
 
 static const struct sse_handlers parser_handlers = {
-    .on_event = on_event, .on_comment = on_comment, .on_fault = on_fault};
+    .on_event = on_event, .on_id = on_id, .on_comment = on_comment, .on_fault = on_fault};
 
 static void forget(struct exchange_memory *memory)
 {

@@ -14,6 +14,9 @@ enum audit_mode {
 /* The first number of a pair from here on is a time, in seconds or finer: such a pair is judged as
  * sparse from the start, however many events share their second. */
 static const uint64_t TIME_MIN = 1000000000;
+/* A single number between these is a time in seconds, of the years 2017 to 2049: however regularly
+ * they follow, a second without an event is no loss. Finer ones do not follow on each other. */
+static const uint64_t SECONDS_MIN = 1500000000, SECONDS_MAX = 2500000000;
 
 static enum audit_where where_of(const struct audit *audit)
 {
@@ -71,6 +74,13 @@ static void close_numbers(struct audit *audit, const struct audit_sink *sink)
     audit->is_behind_seam = false;
 }
 
+/* `count` duplicates, of which only the numbers are known. */
+static void doubt(const struct audit_sink *sink, uint64_t count)
+{
+    if (sink->order->kind == ORDER_UNKNOWN)
+        sink->tally->doubtful += count;
+}
+
 /* A run that has come to its end was a replay, or outside of resumes one old event. */
 static void end_run(struct audit *audit, const struct audit_sink *sink)
 {
@@ -89,6 +99,7 @@ static void end_run(struct audit *audit, const struct audit_sink *sink)
         sink->tally->reordered[AUDIT_STREAM] += count;
     } else {
         sink->tally->duplicates[AUDIT_STREAM] += count;
+        doubt(sink, count);
     }
 }
 
@@ -163,7 +174,6 @@ static void take_new(struct audit *audit, const struct audit_sink *sink, uint64_
 /* Another sequence, which begins with this id. */
 static void restart(struct audit *audit, const struct audit_sink *sink, const struct event_id *id)
 {
-    sink->tally->resets++;
     end_run(audit, sink);
     close_numbers(audit, sink);
     audit->shape = (uint8_t)id->shape;
@@ -176,15 +186,41 @@ static void change_group(struct audit *audit, const struct audit_sink *sink,
 {
     bool is_pair = id->shape == EVENT_ID_PAIR && audit->shape == EVENT_ID_PAIR;
 
-    if (is_pair)
-        add_step(audit, sink, id->number, false, id->group < audit->numbers.group);
+    bool is_higher = id->group > audit->numbers.group;
+
+    /* Back to a smaller one: these are places, such as partitions, and no order of all events. */
+    if (is_pair && is_higher)
+        add_step(audit, sink, id->number, false, false);
     else
         order_add_text(sink->order);
+    if (!is_pair || (is_higher && id->number <= 1))
+        sink->tally->resets++;
     restart(audit, sink, id);
 }
 
+/* Inside the window, and seen before. */
+static void take_repeated(struct audit *audit, const struct audit_sink *sink, uint64_t number,
+                          uint32_t content, bool is_settled)
+{
+    struct audit_numbers *numbers = &audit->numbers;
+
+    if (audit->is_behind_seam) {
+        add_to_run(audit, sink, number, is_settled);
+        return;
+    }
+    end_run(audit, sink);
+    if (number != numbers->window.highest) {
+        sink->tally->duplicates[AUDIT_STREAM]++;
+        doubt(sink, 1);
+    } else if (content == numbers->content || sink->order->kind == ORDER_DECLARED) {
+        sink->tally->duplicates[AUDIT_STREAM]++;
+    }
+    if (number == numbers->window.highest)
+        numbers->content = content;
+}
+
 static void add_number(struct audit *audit, const struct audit_sink *sink,
-                       const struct event_id *id, bool is_settled)
+                       const struct event_id *id, uint32_t content, bool is_settled)
 {
     struct audit_numbers *numbers = &audit->numbers;
     struct hole_ctx hole = {audit, sink};
@@ -192,6 +228,7 @@ static void add_number(struct audit *audit, const struct audit_sink *sink,
     if (numbers->window.seen != 0 &&
         (id->group != numbers->group || (uint8_t)id->shape != audit->shape)) {
         change_group(audit, sink, id);
+        numbers->content = content;
         return;
     }
     switch (window_add(&numbers->window, id->number, on_hole, &hole)) {
@@ -199,13 +236,16 @@ static void add_number(struct audit *audit, const struct audit_sink *sink,
         break;
     case WINDOW_FIRST:
         numbers->group = id->group;
+        numbers->content = content;
         audit->shape = (uint8_t)id->shape;
         break;
     case WINDOW_NEXT:
         take_new(audit, sink, id->number, true);
+        numbers->content = content;
         break;
     case WINDOW_GAP:
         take_new(audit, sink, id->number, false);
+        numbers->content = content;
         break;
     case WINDOW_LATE:
         if (!audit->is_behind_seam)
@@ -213,12 +253,7 @@ static void add_number(struct audit *audit, const struct audit_sink *sink,
         take_late(audit, sink, id->number);
         break;
     case WINDOW_REPEATED:
-        if (audit->is_behind_seam) {
-            add_to_run(audit, sink, id->number, is_settled);
-            break;
-        }
-        end_run(audit, sink);
-        sink->tally->duplicates[AUDIT_STREAM]++;
+        take_repeated(audit, sink, id->number, content, is_settled);
         break;
     case WINDOW_BEHIND:
         if (!audit->is_behind_seam)
@@ -227,7 +262,9 @@ static void add_number(struct audit *audit, const struct audit_sink *sink,
         break;
     case WINDOW_JUMP:
         add_step(audit, sink, id->number, false, false);
+        sink->tally->resets++;
         restart(audit, sink, id);
+        numbers->content = content;
         break;
     }
 }
@@ -298,21 +335,27 @@ static void add_value(struct audit *audit, const struct audit_sink *sink, const 
         recent->number = id->number;
         push_recent(audit, hash);
         pass_seam(audit, sink);
-    } else if (audit->is_behind_seam || is_same || is_recent(audit, hash)) {
+    } else if (audit->is_behind_seam || is_recent(audit, hash)) {
         repeat(audit, sink, is_same);
     } else {
-        sink->tally->reordered[AUDIT_STREAM]++;
+        sink->tally->reordered[AUDIT_STREAM] += !is_same;
         push_recent(audit, hash);
     }
 }
 
 /* --- which of them --- */
 
+static bool is_time(const struct event_id *id)
+{
+    return id->shape == EVENT_ID_PAIR ? id->group >= TIME_MIN
+                                      : id->number >= SECONDS_MIN && id->number < SECONDS_MAX;
+}
+
 static enum audit_mode mode_unknown(const struct audit *audit, const struct event_id *id)
 {
     if (audit->mode == MODE_HASHES || id->shape == EVENT_ID_TEXT)
         return MODE_HASHES;
-    return id->shape == EVENT_ID_PAIR && id->group >= TIME_MIN ? MODE_VALUES : MODE_NUMBERS;
+    return is_time(id) ? MODE_VALUES : MODE_NUMBERS;
 }
 
 static enum audit_mode mode_for(const struct audit *audit, enum order_kind kind,
@@ -355,10 +398,9 @@ static void change_mode(struct audit *audit, enum audit_mode mode)
         audit->recent = recent;
 }
 
-bool audit_add(struct audit *audit, const struct audit_sink *sink, const uint8_t *text, size_t len,
-               bool is_settled)
+bool audit_add(struct audit *audit, const struct audit_sink *sink, const struct audit_id *given)
 {
-    struct event_id id = event_id_read(text, len);
+    struct event_id id = event_id_read(given->text, given->len);
     enum audit_mode mode;
 
     if (id.shape == EVENT_ID_TEXT)
@@ -374,13 +416,13 @@ bool audit_add(struct audit *audit, const struct audit_sink *sink, const uint8_t
         assert(false);
         break;
     case MODE_NUMBERS:
-        add_number(audit, sink, &id, is_settled);
+        add_number(audit, sink, &id, (uint32_t)given->content, given->is_settled);
         break;
     case MODE_VALUES:
-        add_value(audit, sink, &id, hash_bytes(text, len, 0));
+        add_value(audit, sink, &id, hash_bytes(given->text, given->len, given->content));
         break;
     case MODE_HASHES:
-        add_hash(audit, sink, hash_bytes(text, len, 0));
+        add_hash(audit, sink, hash_bytes(given->text, given->len, given->content));
         break;
     }
     return true;
@@ -424,6 +466,24 @@ static void end_numbers(struct audit *audit, const struct audit_sink *sink)
     else
         end_run(audit, sink);
     close_numbers(audit, sink);
+}
+
+void audit_move(struct audit *audit, const struct audit_sink *sink, const uint8_t *text, size_t len)
+{
+    struct event_id id = event_id_read(text, len);
+    struct audit_numbers *numbers = &audit->numbers;
+
+    if (audit->mode != MODE_NUMBERS || id.shape == EVENT_ID_TEXT ||
+        ((uint8_t)id.shape == audit->shape && id.group == numbers->group &&
+         id.number <= numbers->window.highest))
+        return;
+    if (audit->is_behind_seam)
+        settle_seam(audit, sink);
+    end_run(audit, sink);
+    close_numbers(audit, sink);
+    audit->shape = (uint8_t)id.shape;
+    numbers->group = id.group;
+    (void)window_add(&numbers->window, id.number, NULL, NULL);
 }
 
 void audit_reconnect(struct audit *audit, const struct audit_sink *sink, bool is_resumed)

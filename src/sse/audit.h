@@ -7,6 +7,9 @@
  * among the last 8. Where the order is still unknown, numbers are judged as if they were dense; who
  * asks decides what that is worth once it is known.
  *
+ * An id that comes again with something else in its event is no repeat where that can be told: a
+ * time, the number of a transaction or of a thing may stand on several events.
+ *
  * The first and the last event of a stream are not missed: nothing shows that there were others
  * before or behind them. A stream that reconnects with Last-Event-ID goes on; what went wrong
  * between its last number before and its first new one behind counts as AUDIT_RESUME.
@@ -33,6 +36,8 @@ struct audit_tally {
     uint64_t received; /* ids judged, repeated ones too */
     uint64_t missed[AUDIT_WHERE_COUNT];
     uint64_t duplicates[AUDIT_WHERE_COUNT];
+    uint64_t doubtful; /* of the duplicates on the stream: an old number came again while nothing
+                          showed that numbers are given once */
     uint64_t reordered[AUDIT_WHERE_COUNT];
     uint64_t resets;    /* the numbers began anew */
     uint64_t resumes;   /* with Last-Event-ID, behind which a new event came */
@@ -57,6 +62,7 @@ struct audit_numbers {
     uint64_t seam_before, seam_behind; /* last number before a resume, first new one behind it */
     struct order_evidence evidence;
     uint32_t run_count; /* 0: no such run is on */
+    uint32_t content;   /* of the latest event with the highest number: a part of its hash */
 };
 
 struct audit_recent {
@@ -83,13 +89,20 @@ struct audit {
 
 _Static_assert(sizeof(struct audit) <= 96, "exists once a stream");
 
-/*
- * The next id of the stream, not empty. `is_settled` says that the connection is too old for
- * numbers from before it to be a replay: they mean that the sequence began anew. False, and nothing
- * is judged, for an id without a number where the endpoint's ids have numbers.
- */
-bool audit_add(struct audit *audit, const struct audit_sink *sink, const uint8_t *text, size_t len,
-               bool is_settled);
+struct audit_id {
+    const uint8_t *text; /* not empty, borrowed for the call */
+    size_t len;
+    uint64_t content; /* a hash of the rest of its event */
+    bool is_settled;  /* the connection is too old for numbers from before it to be a replay: they
+                         mean that the sequence began anew */
+};
+
+/* The next event of the stream. False, and nothing is judged, for an id without a number where the
+ * endpoint's ids have numbers. */
+bool audit_add(struct audit *audit, const struct audit_sink *sink, const struct audit_id *id);
+/* An id without an event: the stream goes on behind it, and what it passes over was not to come. */
+void audit_move(struct audit *audit, const struct audit_sink *sink, const uint8_t *text,
+                size_t len);
 /* The stream reconnected: with Last-Event-ID it goes on, else it begins anew. */
 void audit_reconnect(struct audit *audit, const struct audit_sink *sink, bool is_resumed);
 /* The stream is over for good: all that is open is decided, and `audit` has seen nothing. On a copy

@@ -20,6 +20,23 @@ static bool read_digits(const uint8_t *text, size_t len, uint64_t *number)
     return true;
 }
 
+/* Ends in "10:00:59": a time of day, of which seconds that were not in it are no loss. */
+static bool is_clock(const uint8_t *text, size_t len)
+{
+    static const char form[] = "00:00:00";
+    size_t start = len - (sizeof form - 1);
+
+    if (len < sizeof form - 1)
+        return false;
+    for (size_t i = 0; form[i]; i++) {
+        uint8_t byte = text[start + i];
+
+        if (form[i] == ':' ? byte != ':' : byte < '0' || byte > '9')
+            return false;
+    }
+    return true;
+}
+
 /* "prefix-17", "prefix:17", "5-17". */
 static struct event_id read_behind_prefix(const uint8_t *text, size_t len)
 {
@@ -28,7 +45,7 @@ static struct event_id read_behind_prefix(const uint8_t *text, size_t len)
 
     while (head > 0 && text[head - 1] >= '0' && text[head - 1] <= '9')
         head--;
-    if (head < 2 || (text[head - 1] != '-' && text[head - 1] != ':') ||
+    if (head < 2 || (text[head - 1] != '-' && text[head - 1] != ':') || is_clock(text, len) ||
         !read_digits(text + head, len - head, &id.number))
         return id;
     if (read_digits(text, head - 1, &id.group)) {

@@ -10,7 +10,7 @@
 enum { EVENT_ID_DIGITS = 19 }; /* more do not fit 64 bits */
 
 enum event_id_shape {
-    EVENT_ID_TEXT = 0, /* no number in it that counts */
+    EVENT_ID_TEXT = 0, /* no number in it that counts; a time of day, "…T10:00:59" */
     EVENT_ID_NUMBER,   /* "17" */
     EVENT_ID_PREFIXED, /* "prefix-17", "prefix:17" */
     EVENT_ID_PAIR      /* "1700000000000-3", "5:3": two numbers */

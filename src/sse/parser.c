@@ -111,6 +111,18 @@ static void commit_id(struct sse_parser *parser, const uint8_t *id, size_t len)
     store_id(parser, repaired->bytes, repaired->len);
 }
 
+static void tell_id(struct sse_parser *parser, const struct block *block, uint64_t now_ns)
+{
+    const struct sse_handlers *handlers = parser->shared->handlers;
+    const char *id;
+    size_t len;
+
+    if (!block->has_id || !handlers->on_id)
+        return;
+    id = sse_parser_last_id(parser, &len);
+    handlers->on_id(parser, (const uint8_t *)id, len, now_ns);
+}
+
 /* The blank line: the id counts even when there was no data and so no event. */
 static inline void dispatch(struct sse_parser *parser, const struct block *block, uint64_t now_ns)
 {
@@ -119,8 +131,10 @@ static inline void dispatch(struct sse_parser *parser, const struct block *block
     parser->has_told_unknown = false;
     if (block->has_id)
         commit_id(parser, block->id, block->id_bytes);
-    if (!block->has_data)
+    if (!block->has_data) {
+        tell_id(parser, block, now_ns);
         return;
+    }
     event = (struct sse_event){
         .data = block->data,
         .data_bytes = block->data_bytes,

@@ -52,6 +52,9 @@ struct sse_parser;
 /* A worker has one such table for all its streams; all but on_event may be NULL. */
 struct sse_handlers {
     void (*on_event)(struct sse_parser *parser, const struct sse_event *event, uint64_t now_ns);
+    /* A block with an id: line that counted and without data, so that it is no event; `id` as in
+     * struct sse_event. Must not stop the parser. */
+    void (*on_id)(struct sse_parser *parser, const uint8_t *id, size_t len, uint64_t now_ns);
     /* At the end of its line; `text` is what follows the colon and one space. */
     void (*on_comment)(struct sse_parser *parser, const uint8_t *text, size_t len, uint64_t now_ns);
     /* A valid retry: line, already capped. */

@@ -19,8 +19,12 @@ void probe_init(struct probe *probe, enum order_kind order)
 
 void probe_id(struct probe *probe, const char *id)
 {
-    (void)audit_add(&probe->audit, &probe->sink, (const uint8_t *)id, strlen(id),
-                    probe->is_settled);
+    struct audit_id given = {.text = (const uint8_t *)id,
+                             .len = strlen(id),
+                             .content = probe->content,
+                             .is_settled = probe->is_settled};
+
+    (void)audit_add(&probe->audit, &probe->sink, &given);
 }
 
 void probe_numbers(struct probe *probe, const char *format, uint64_t from, uint64_t to)

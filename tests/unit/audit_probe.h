@@ -12,6 +12,7 @@ struct probe {
     struct audit_tally tally;
     struct audit_sink sink;
     bool is_settled;
+    uint64_t content; /* of the next events */
     char text[256];
 };
 

@@ -285,6 +285,74 @@ static void old_connections_replay_nothing(void **state)
     close_all();
 }
 
+/* The kernel's stamp of bytes that were read together with the headers is older than these. */
+static void a_replay_behind_the_headers_is_one(void **state)
+{
+    struct delivery_stream *stream = NULL;
+
+    (void)state;
+    open_all(NULL, false);
+    connect(&stream, false);
+    receive_numbers(&stream, 1, 100);
+    delivery_interrupt(place, &stream, now_ns);
+    connect(&stream, true);
+    now_ns -= CLOCK_NS_PER_MS;
+    receive_numbers(&stream, 1, 110);
+    delivery_end(place, &stream);
+    delivery_flush(delivery, true);
+    assert_int_equal(count(METRIC_SSE_SEQUENCE_RESETS, NULL), 0);
+    assert_int_equal(count(METRIC_SSE_DUPLICATES, "where:resume"), 100);
+    close_all();
+}
+
+static void move(struct delivery_stream **stream, const char *id)
+{
+    delivery_move(place, stream, (const uint8_t *)id, strlen(id));
+}
+
+static void nothing_is_missed_where_the_id_moves_on(void **state)
+{
+    struct delivery_stream *stream = NULL;
+
+    (void)state;
+    open_all(NULL, true);
+    connect(&stream, false);
+    receive_numbers(&stream, 1, 100);
+    move(&stream, "200");
+    receive_numbers(&stream, 201, 300);
+    receive(&stream, "", "x"); /* no id any more */
+    receive_numbers(&stream, 400, 500);
+    move(&stream, "");
+    receive_numbers(&stream, 600, 700);
+    delivery_end(place, &stream);
+    delivery_flush(delivery, true);
+    assert_int_equal(count(METRIC_SSE_SEQUENCED, "order:dense"), 402);
+    assert_int_equal(count(METRIC_SSE_MISSED, NULL), 0);
+    assert_int_equal(count(METRIC_SSE_SKIPPED, NULL), 0);
+    close_all();
+}
+
+/* Numbers of things that events are about: each comes again and again. */
+static void numbers_without_order_repeat_nothing(void **state)
+{
+    static const char *const ids[] = {"3", "1", "4", "2", "5"};
+    struct delivery_stream *stream = NULL;
+    char data[32];
+
+    (void)state;
+    open_all(NULL, false);
+    connect(&stream, false);
+    for (int i = 0; i < 100; i++) {
+        (void)snprintf(data, sizeof data, "%d", i);
+        receive(&stream, ids[i % 5], data);
+    }
+    delivery_end(place, &stream);
+    delivery_flush(delivery, true);
+    assert_int_equal(count(METRIC_SSE_SEQUENCED, NULL), 100);
+    assert_int_equal(count(METRIC_SSE_DUPLICATES, NULL), 0);
+    close_all();
+}
+
 /* A replay is found to be one after the tick in which most of it came. */
 static void loss_is_a_share_of_different_events(void **state)
 {
@@ -350,6 +418,9 @@ int main(void)
         cmocka_unit_test(blocks_without_an_id_are_not_judged),
         cmocka_unit_test(none_turns_the_audit_off),
         cmocka_unit_test(old_connections_replay_nothing),
+        cmocka_unit_test(a_replay_behind_the_headers_is_one),
+        cmocka_unit_test(nothing_is_missed_where_the_id_moves_on),
+        cmocka_unit_test(numbers_without_order_repeat_nothing),
         cmocka_unit_test(loss_is_a_share_of_different_events),
         cmocka_unit_test(a_stream_can_be_asked),
     };

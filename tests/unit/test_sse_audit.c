@@ -111,6 +111,22 @@ static void another_prefix_is_another_sequence(void **state)
     probe_numbers(&probe, "a-#", 1, 100);
     probe_numbers(&probe, "b-#", 1, 100);
     assert_string_equal(probe_end(&probe), "resets 1");
+
+    probe_init(&probe, ORDER_DENSE);
+    probe_numbers(&probe, "1-#", 1, 100);
+    probe_numbers(&probe, "2-#", 1, 100);
+    assert_string_equal(probe_end(&probe), "resets 1");
+}
+
+static void partitions_do_not_begin_anew(void **state)
+{
+    (void)state;
+    probe_init(&probe, ORDER_DENSE);
+    probe_numbers(&probe, "0-#", 50, 60);
+    probe_numbers(&probe, "1-#", 7, 9);
+    probe_numbers(&probe, "0-#", 61, 70);
+    probe_numbers(&probe, "1-#", 10, 12);
+    assert_string_equal(probe_end(&probe), "-");
 }
 
 static void texts_among_numbers_are_not_judged(void **state)
@@ -118,9 +134,75 @@ static void texts_among_numbers_are_not_judged(void **state)
     (void)state;
     probe_init(&probe, ORDER_DECLARED);
     probe_numbers(&probe, "#", 1, 10);
-    assert_false(audit_add(&probe.audit, &probe.sink, (const uint8_t *)"hello", 5, false));
+    assert_false(audit_add(&probe.audit, &probe.sink,
+                           &(struct audit_id){.text = (const uint8_t *)"hello", .len = 5}));
     probe_numbers(&probe, "#", 11, 20);
     assert_true(probe.tally.received == 20);
+    assert_string_equal(probe_end(&probe), "-");
+}
+
+/* An id as `probe_id` takes it, of an event that says something else than those before. */
+static void other_event(const char *id)
+{
+    probe.content++;
+    probe_id(&probe, id);
+}
+
+static void several_events_of_one_number_are_no_duplicates(void **state)
+{
+    (void)state;
+    probe_init(&probe, ORDER_UNKNOWN);
+    for (int i = 0; i < 50; i++)
+        other_event("1");
+    assert_string_equal(probe_end(&probe), "-");
+
+    probe_init(&probe, ORDER_DENSE);
+    probe_numbers(&probe, "#", 1, 10);
+    other_event("10");
+    probe_id(&probe, "10"); /* the same as before */
+    other_event("11");
+    other_event("11");
+    assert_string_equal(probe_end(&probe), "duplicates 1+0");
+}
+
+static void a_number_that_the_data_holds_stands_for_itself(void **state)
+{
+    (void)state;
+    probe_init(&probe, ORDER_DECLARED);
+    other_event("1");
+    other_event("1");
+    assert_string_equal(probe_end(&probe), "duplicates 1+0");
+}
+
+static void move(const char *id)
+{
+    audit_move(&probe.audit, &probe.sink, (const uint8_t *)id, strlen(id));
+}
+
+static void what_an_id_without_an_event_passes_is_not_missed(void **state)
+{
+    (void)state;
+    probe_init(&probe, ORDER_DENSE);
+    move("3"); /* before any event it says nothing */
+    probe_numbers(&probe, "#", 1, 10);
+    probe_id(&probe, "12");
+    move("20");
+    move("20"); /* where the stream is anyway */
+    move("7");
+    probe_numbers(&probe, "#", 21, 30);
+    move("no number");
+    probe_numbers(&probe, "#", 32, 40);
+    assert_string_equal(probe_end(&probe), "missed 2+0");
+}
+
+static void an_id_without_an_event_ends_what_a_resume_has_to_bring(void **state)
+{
+    (void)state;
+    probe_init(&probe, ORDER_DENSE);
+    probe_numbers(&probe, "#", 1, 10);
+    probe_reconnect(&probe, true);
+    move("50");
+    probe_numbers(&probe, "#", 51, 60);
     assert_string_equal(probe_end(&probe), "-");
 }
 
@@ -364,6 +446,28 @@ static void repeats_beyond_the_last_eight_are_not_seen(void **state)
     assert_string_equal(probe_end(&probe), "duplicates 1+0");
 }
 
+static void several_events_of_one_time_are_no_duplicates(void **state)
+{
+    (void)state;
+    probe_init(&probe, ORDER_SPARSE);
+    other_event("1700000000123");
+    other_event("1700000000123");
+    other_event("1700000000123");
+    probe_id(&probe, "1700000000123"); /* again */
+    other_event("1700000000200");
+    assert_string_equal(probe_end(&probe), "duplicates 1+0");
+}
+
+static void several_events_of_one_thing_are_no_duplicates(void **state)
+{
+    (void)state;
+    probe_init(&probe, ORDER_NONE);
+    for (int i = 0; i < 20; i++)
+        other_event(i % 2 ? "a" : "b");
+    probe_id(&probe, "a"); /* again */
+    assert_string_equal(probe_end(&probe), "duplicates 1+0");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -376,7 +480,12 @@ int main(void)
         cmocka_unit_test(a_counter_that_begins_anew_is_a_reset),
         cmocka_unit_test(a_jump_far_ahead_is_a_reset),
         cmocka_unit_test(another_prefix_is_another_sequence),
+        cmocka_unit_test(partitions_do_not_begin_anew),
         cmocka_unit_test(texts_among_numbers_are_not_judged),
+        cmocka_unit_test(several_events_of_one_number_are_no_duplicates),
+        cmocka_unit_test(a_number_that_the_data_holds_stands_for_itself),
+        cmocka_unit_test(what_an_id_without_an_event_passes_is_not_missed),
+        cmocka_unit_test(an_id_without_an_event_ends_what_a_resume_has_to_bring),
         cmocka_unit_test(a_resume_without_loss_is_only_counted),
         cmocka_unit_test(what_a_resume_does_not_bring_is_missed_there),
         cmocka_unit_test(two_resumes_close_to_each_other_keep_their_losses),
@@ -392,6 +501,8 @@ int main(void)
         cmocka_unit_test(sparse_ids_that_a_resume_repeats_are_duplicates_there),
         cmocka_unit_test(ids_without_order_are_judged_by_repeats),
         cmocka_unit_test(repeats_beyond_the_last_eight_are_not_seen),
+        cmocka_unit_test(several_events_of_one_time_are_no_duplicates),
+        cmocka_unit_test(several_events_of_one_thing_are_no_duplicates),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -64,6 +64,17 @@ static void other_texts_have_no_number(void **state)
         check(texts[i], EVENT_ID_TEXT, 0, 0);
 }
 
+/* Else a second without an event would be a loss. */
+static void times_of_day_have_no_number(void **state)
+{
+    (void)state;
+    check("2024-11-26T10:00:59", EVENT_ID_TEXT, 0, 0);
+    check("10:00:59", EVENT_ID_TEXT, 0, 0);
+    assert_int_equal(read_id("shard-1:17").shape, EVENT_ID_PREFIXED);
+    assert_int_equal(read_id("a:00:59").shape, EVENT_ID_PREFIXED);
+    assert_int_equal(read_id("10:00-59").shape, EVENT_ID_PREFIXED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -71,6 +82,7 @@ int main(void)
         cmocka_unit_test(pairs_have_two_numbers),
         cmocka_unit_test(prefixes_tell_sequences_apart),
         cmocka_unit_test(other_texts_have_no_number),
+        cmocka_unit_test(times_of_day_have_no_number),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -177,6 +177,36 @@ static void nchan_ids_are_sparse(void **state)
     assert_int_equal(probe.order.kind, ORDER_SPARSE);
 }
 
+/* Of a clock that shows each second, but for some. */
+static void seconds_are_sparse(void **state)
+{
+    (void)state;
+    probe_init(&probe, ORDER_UNKNOWN);
+    probe_numbers(&probe, "#", 1700000000, 1700000100);
+    probe_numbers(&probe, "#", 1700000102, 1700000200);
+    assert_int_equal(probe.order.kind, ORDER_SPARSE);
+    assert_string_equal(probe_end(&probe), "-");
+}
+
+/* Each has numbers of its own, and most events are of one. */
+static void ids_of_partitions_have_no_order(void **state)
+{
+    uint64_t numbers[2] = {0};
+    struct rng rng;
+    char id[64];
+
+    (void)state;
+    rng_init(&rng, 1);
+    probe_init(&probe, ORDER_UNKNOWN);
+    for (int i = 0; i < 500; i++) {
+        size_t partition = rng_between(&rng, 1, 6) == 1;
+
+        (void)snprintf(id, sizeof id, "%zu-%" PRIu64, partition, ++numbers[partition]);
+        probe_id(&probe, id);
+    }
+    assert_int_equal(probe.order.kind, ORDER_NONE);
+}
+
 static void snowflakes_are_sparse(void **state)
 {
     struct rng rng;
@@ -370,6 +400,8 @@ int main(void)
         cmocka_unit_test(redis_ids_are_sparse),
         cmocka_unit_test(nchan_ids_are_sparse),
         cmocka_unit_test(snowflakes_are_sparse),
+        cmocka_unit_test(seconds_are_sparse),
+        cmocka_unit_test(ids_of_partitions_have_no_order),
         cmocka_unit_test(random_ids_have_no_order),
         cmocka_unit_test(mixed_prefixes_have_no_order),
         cmocka_unit_test(few_events_are_not_enough),

@@ -311,6 +311,43 @@ static void the_other_handlers_can_stop_it_too(void **state)
     sse_shared_free(shared);
 }
 
+static unsigned told_count;
+
+static void note_id(struct sse_parser *parser, const uint8_t *id, size_t len, uint64_t now_ns)
+{
+    static const char expected[] = "7";
+
+    (void)parser;
+    assert_int_equal(now_ns, 42);
+    told_count++;
+    if (told_count == 1) {
+        assert_int_equal(len, 1);
+        assert_memory_equal(id, expected, 1);
+    } else {
+        assert_int_equal(len, 0);
+    }
+}
+
+static void an_id_without_an_event_is_told(void **state)
+{
+    static const struct sse_handlers handlers = {.on_event = ignore_event, .on_id = note_id};
+    static const char input[] = "id: 5\ndata: a\n\nid: 7\nevent: x\n\n:hi\n\nid\n\n";
+    struct sse_shared *shared = sse_shared_new(&handlers, 100);
+
+    (void)state;
+    for (size_t cut = 0; cut < sizeof input - 1; cut++) {
+        struct sse_parser parser;
+
+        told_count = 0;
+        sse_parser_init(&parser, shared);
+        (void)sse_parser_feed(&parser, (const uint8_t *)input, cut, 42);
+        (void)sse_parser_feed(&parser, (const uint8_t *)input + cut, sizeof input - 1 - cut, 42);
+        assert_int_equal(told_count, 2);
+        sse_parser_fini(&parser);
+    }
+    sse_shared_free(shared);
+}
+
 static void expect_last_id(const struct sse_parser *parser, const char *expected)
 {
     size_t len = 99;
@@ -439,6 +476,7 @@ int main(void)
         cmocka_unit_test(a_handler_can_stop_the_parser),
         cmocka_unit_test(comments_retries_and_faults_need_no_handler),
         cmocka_unit_test(the_other_handlers_can_stop_it_too),
+        cmocka_unit_test(an_id_without_an_event_is_told),
         cmocka_unit_test(an_id_to_resume_from_can_be_set),
         cmocka_unit_test(a_stream_between_blocks_holds_nothing),
         cmocka_unit_test(what_is_held_is_in_proportion_to_the_block),
