@@ -29,9 +29,12 @@ static int fill_rate(const struct publish_settings *settings, struct plan_publis
                      struct err *err)
 {
     publish->rate_per_s = settings->rate_per_s > 0 ? settings->rate_per_s : 1;
-    if (publish->rate_per_s <= PLAN_PUBLISH_RATE_MAX)
+    if (publish->rate_per_s * PLAN_PUBLISH_INTERVAL_MAX_S >= 1 &&
+        publish->rate_per_s <= PLAN_PUBLISH_RATE_MAX)
         return 0;
-    err_set(err, ERR_USAGE, "option '--publish-rate': at most %d a second", PLAN_PUBLISH_RATE_MAX);
+    err_set(err, ERR_USAGE,
+            "option '--publish-rate': at most %d a second, at the least one in %d s",
+            PLAN_PUBLISH_RATE_MAX, PLAN_PUBLISH_INTERVAL_MAX_S);
     return -1;
 }
 

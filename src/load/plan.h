@@ -19,7 +19,8 @@ enum plan_reconnect {
     PLAN_RECONNECT_NEVER
 };
 
-enum { PLAN_PUBLISH_RATE_MAX = 10000 };
+/* Messages a second; at the least one an hour, which also keeps intervals far from overflow. */
+enum { PLAN_PUBLISH_RATE_MAX = 10000, PLAN_PUBLISH_INTERVAL_MAX_S = 3600 };
 
 struct plan_list {
     char **items; /* owned */

@@ -32,7 +32,8 @@ static void publish_decode(struct plan_publish *publish, struct unpack *unpack)
         return;
     plan_message_decode(&publish->message, unpack);
     publish->rate_per_s = unpack_double(unpack);
-    if (!(publish->rate_per_s > 0 && publish->rate_per_s <= PLAN_PUBLISH_RATE_MAX))
+    if (!(publish->rate_per_s * PLAN_PUBLISH_INTERVAL_MAX_S >= 1 &&
+          publish->rate_per_s <= PLAN_PUBLISH_RATE_MAX))
         unpack->failed = true;
     publish->run = unpack_uint(unpack);
     publish->is_ours = unpack_bool(unpack);

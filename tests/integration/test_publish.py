@@ -290,6 +290,7 @@ def bad_options_are_named(t):
             (["--publish-header", "A: b"], r"'--publish-header' needs --publish beside it"),
             (["--publish", target, "--publish-rate", "0"], r"'--publish-rate'"),
             (["--publish", target, "--publish-rate", "10001"], r"at most 10000 a second"),
+            (["--publish", target, "--publish-rate", "0.0000000000000000001"], r"one in 3600 s"),
             (["--publish", target, "--publish-data", "no mark"], r"no \{\{mark\}\}"),
             (["--publish", target, "--publish-data", "{{marc}}"], r"did you mean 'mark'"),
             (["--publish", target, "--publish-data", '{"a": {{mark}}}'], r"'--publish-data'"),
