@@ -11,7 +11,7 @@ COUNTS = ("sse_missed", "sse_duplicates", "sse_reordered", "sse_sequence_resets"
           "sse_inclusive_replays", "sse_peer_missed", "sse_skipped", "sse_publish_missed",
           "sse_publish_duplicates", "sse_malformed", "sse_stale", "sse_missed_heartbeats",
           "sse_event_latency_negative")
-RUN_LIMIT_S = 60
+RUN_LIMIT_S = 120
 
 
 def queued_bytes(port):

@@ -254,14 +254,15 @@ until {cicada} tap http://{ELSEWHERE}:8080/healthz 2>&1 | grep -q content; do sl
 
 
 def run_with_a_slow_worker(t, *words):
-    """The worker is kept from running for 1.5 s; one event comes in the middle of that."""
-    may_send = threading.Event()
+    """The worker is kept from running until 1.5 s after an event was sent."""
+    may_send, has_sent = threading.Event(), threading.Event()
 
     def answer(peer, _):
         peer.send(OK_HEAD)
         peer.send(b"data: {}\n\n")
         may_send.wait(harness.LIMIT_S)
         peer.send(event(time.time()))
+        has_sent.set()
         peer.hold()
 
     server, path = serve(t, answer), t.path("result.json")
@@ -273,6 +274,7 @@ def run_with_a_slow_worker(t, *words):
     worker = children_of(process.pid)[0]
     os.kill(worker, signal.SIGSTOP)
     may_send.set()
+    check(has_sent.wait(harness.LIMIT_S), "the event was sent")
     time.sleep(1.5)
     os.kill(worker, signal.SIGCONT)
     same(process.wait(), 0, f"exit status ({process.stderr})")
