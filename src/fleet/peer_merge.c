@@ -27,8 +27,17 @@ struct member {
     struct peer_seat seat;
     uint64_t since_ns, told_ns;
     uint32_t stream_count;
+    uint64_t common_at;    /* the latest position of an event for all that it told of */
     uint64_t digest_count; /* of the worker's digests, the last with this key */
     bool is_present;
+};
+
+/* A worker's part in an event. */
+struct peer_share {
+    bool has_told, has_missed;      /* for good */
+    bool has_jumped;                /* it told of a later event, and not of this one */
+    uint32_t steady, away, present; /* its streams then: open, away, all */
+    uint64_t passed_ns; /* it has told all until then, and an event for all behind this */
 };
 
 struct merge_key {
@@ -90,25 +99,108 @@ static void settle_kind(struct merge_key *key, struct kind *kind)
     kind->spread_count = 0;
 }
 
-static void add_absent(const struct merge_key *key, struct peer_event *event)
+/* What is known of an event. */
+struct tally {
+    uint64_t got, missing, resume;
+    uint64_t unknown; /* streams of which nothing is known */
+    uint64_t passed;  /* of these, those of workers that went on without it */
+};
+
+/* Streams of a worker that has told nothing of the event, and might yet. */
+static uint64_t untold(const struct merge_key *key, const struct peer_event *event,
+                       uint64_t position, size_t worker)
 {
-    for (size_t i = 0; event->absent && i < key->merge->worker_count; i++) {
-        event->missing += event->absent[2 * i];
-        event->missing_resume += event->absent[2 * i + 1];
+    const struct member *member = &key->members[worker];
+    const struct peer_share *share = event->shares ? &event->shares[worker] : NULL;
+
+    if (!share || share->has_told || share->has_missed)
+        return 0;
+    if (share->has_jumped)
+        return share->present;
+    if (!member->is_present || !peer_log_has(key->log, &member->seat) ||
+        member->seat.window.first > position)
+        return 0;
+    return member->stream_count;
+}
+
+static struct tally add_up(const struct merge_key *key, const struct peer_event *event,
+                           uint64_t position)
+{
+    struct tally tally = {.got = (uint64_t)event->got + event->got_before,
+                          .missing = (uint64_t)event->missing + event->missing_before,
+                          .resume = (uint64_t)event->missing_resume + event->missing_resume_before,
+                          .unknown = peer_event_unknown(event)};
+
+    for (size_t i = 0; i < key->merge->worker_count; i++) {
+        const struct peer_share *share = event->shares ? &event->shares[i] : NULL;
+
+        tally.unknown += untold(key, event, position, i);
+        if (share && share->has_missed && (uint64_t)share->steady + share->away < share->present)
+            tally.passed += share->present - share->steady - share->away;
     }
-    free(event->absent);
-    event->absent = NULL;
+    if (tally.passed > tally.unknown)
+        tally.passed = tally.unknown;
+    return tally;
 }
 
-static bool is_shared(const struct peer_event *event)
+static bool is_shared(const struct tally *tally)
 {
-    return event->got_before >= 2 && event->got_before > event->missing_before;
+    return tally->got >= 2 && tally->got > tally->missing + tally->unknown;
 }
 
-static void note_in_kind(const struct merge_key *key, struct kind *kind, struct peer_event *event)
+/* Whatever becomes of those of which nothing is known. */
+static bool is_unshared(const struct tally *tally)
 {
-    bool is_for_all = is_shared(event);
-    uint64_t weight = event->kind & PEER_KIND_HAS_ID ? event->got_before : 1;
+    uint64_t most = tally->got + tally->unknown - tally->passed;
+
+    return most < 2 || most <= tally->missing + tally->passed;
+}
+
+/* The worker went on to an event that is everybody's, and has since had time to tell of this one.
+ * An event of which it was merely the first to tell stands at the end, however far the worker was.
+ */
+static bool has_passed(const struct merge_key *key, struct peer_share *share, uint64_t position,
+                       size_t worker, bool is_last)
+{
+    const struct member *member = &key->members[worker];
+
+    if (share->has_told || share->has_missed || !share->has_jumped || member->common_at <= position)
+        return false;
+    if (share->passed_ns == 0)
+        share->passed_ns = member->told_ns;
+    return is_last || !member->is_present || member->told_ns >= share->passed_ns + PEERS_QUIET_NS;
+}
+
+/* Those who passed it by missed it. */
+static void add_passed(const struct merge_key *key, struct peer_event *event, uint64_t position,
+                       bool is_last)
+{
+    for (size_t i = 0; event->shares && i < key->merge->worker_count; i++) {
+        struct peer_share *share = &event->shares[i];
+
+        if (!has_passed(key, share, position, i, is_last))
+            continue;
+        event->missing += share->steady;
+        event->missing_resume += share->away;
+        event->present += share->present;
+        share->has_missed = true;
+    }
+}
+
+/* The event is everybody's: workers that told of it have come that far. */
+static void note_common(struct merge_key *key, const struct peer_event *event, uint64_t position)
+{
+    for (size_t i = 0; event->shares && i < key->merge->worker_count; i++) {
+        if (event->shares[i].has_told && key->members[i].common_at < position)
+            key->members[i].common_at = position;
+    }
+}
+
+static void note_in_kind(const struct merge_key *key, struct kind *kind, struct peer_event *event,
+                         const struct tally *tally)
+{
+    bool is_for_all = is_shared(tally);
+    uint64_t weight = event->kind & PEER_KIND_HAS_ID ? tally->got : 1;
 
     if (event->is_told)
         return;
@@ -125,22 +217,28 @@ static void note_in_kind(const struct merge_key *key, struct kind *kind, struct 
         kind->spreads_ns[kind->spread_count++] = event->last_ns - event->first_ns;
 }
 
-static void judge(struct merge_key *key, struct peer_event *event)
+/* Once it is certain, whatever may still come, that the event is for all or is not. Only what
+ * streams got or missed can become known, so that what holds once holds for ever. */
+static void judge(struct merge_key *key, struct peer_event *event, uint64_t position, bool is_last)
 {
     struct kind *kind;
-    uint64_t expected;
+    struct tally tally;
+    bool is_for_all;
 
-    add_absent(key, event);
-    expected = (uint64_t)event->got + event->missing + event->missing_resume + event->got_before +
-               event->missing_before + event->missing_resume_before;
-    if (expected < 2)
+    add_passed(key, event, position, is_last);
+    tally = add_up(key, event, position);
+    is_for_all = is_shared(&tally);
+    if (tally.got + tally.missing + tally.resume + tally.unknown < 2)
         return; /* nobody to compare with; that may still come, in a late report */
+    if (!is_for_all && !is_unshared(&tally))
+        return;
     event->got_before += event->got;
     event->missing_before += event->missing;
     event->missing_resume_before += event->missing_resume;
     kind = kind_of(key, event->kind);
-    note_in_kind(key, kind, event);
-    if (is_shared(event)) {
+    note_in_kind(key, kind, event, &tally);
+    if (is_for_all) {
+        note_common(key, event, position);
         kind->got += event->got;
         kind->missing += event->missing;
         kind->missing_resume += event->missing_resume;
@@ -151,24 +249,39 @@ static void judge(struct merge_key *key, struct peer_event *event)
 
 static bool is_open(const struct peer_event *event)
 {
-    return event->got > 0 || event->missing > 0 || event->missing_resume > 0 || event->absent;
+    return event->got > 0 || event->missing > 0 || event->missing_resume > 0;
 }
 
 static bool is_wanted(void *ctx, const struct peer_event *event, uint64_t now_ns)
 {
-    (void)ctx;
-    (void)now_ns;
-    return is_open(event);
+    const struct merge_key *key = ctx;
+
+    /* The oldest of the log: every worker in sync may tell of it. */
+    return is_open(event) || (now_ns - event->first_ns < PEERS_LAG_NS &&
+                              add_up(key, event, peer_log_first(key->log)).unknown > 0);
 }
 
-/* Those who passed it by might have told of it yet. */
+/* Nothing more comes of it. Where it was not everybody's for certain, nobody has missed it. */
+static void conclude(struct merge_key *key, struct peer_event *event, uint64_t position,
+                     bool is_last)
+{
+    struct tally tally;
+    uint64_t undecided;
+
+    judge(key, event, position, is_last);
+    tally = add_up(key, event, position);
+    undecided = tally.unknown;
+    if (!is_shared(&tally))
+        undecided += tally.missing + tally.resume;
+    if (undecided > 0 && tally.got >= 2 && !is_unshared(&tally))
+        stat_count(key->set, METRIC_SSE_PEER_UNDECIDED, NULL, undecided);
+    free(event->shares);
+    *event = (struct peer_event){.hash = event->hash, .next = event->next};
+}
+
 static void on_leave(void *ctx, struct peer_event *event, uint64_t position)
 {
-    (void)position;
-    free(event->absent);
-    event->absent = NULL;
-    if (is_open(event))
-        judge(ctx, event);
+    conclude(ctx, event, position, false);
 }
 
 /* All that any stream got before this has been told. */
@@ -213,8 +326,10 @@ static void judge_key(struct merge_key *key, bool is_last)
         struct peer_event *event = peer_log_at(key->log, at);
 
         if (is_open(event) && event->last_ns <= until_ns)
-            judge(key, event);
+            judge(key, event, at, is_last);
     }
+    for (uint64_t at = peer_log_first(key->log); is_last && at < peer_log_end(key->log); at++)
+        conclude(key, peer_log_at(key->log, at), at, true);
     answer = peer_asked_judge(&key->asked, until_ns);
     record_numbers(key->set, &answer);
 }
@@ -224,7 +339,7 @@ static void judge_key(struct merge_key *key, bool is_last)
 static void free_key(struct merge_key *key)
 {
     for (uint64_t at = peer_log_first(key->log); at < peer_log_end(key->log); at++)
-        free(peer_log_at(key->log, at)->absent);
+        conclude(key, peer_log_at(key->log, at), at, true);
     peer_log_free(key->log);
     peer_asked_fini(&key->asked);
     free(key->members);
@@ -278,10 +393,10 @@ static void mark_absent(struct merge_key *key, size_t worker, const struct peer_
 
         if (!event || !peer_seat_expects(&key->members[worker].seat, event))
             continue;
-        if (!event->absent)
-            event->absent = x_calloc(2 * key->merge->worker_count, sizeof *event->absent);
-        event->absent[2 * worker] = steady;
-        event->absent[2 * worker + 1] = away;
+        if (!event->shares || event->shares[worker].has_told || event->shares[worker].has_missed)
+            continue;
+        event->shares[worker] = (struct peer_share){
+            .has_jumped = true, .steady = steady, .away = away, .present = row->present};
     }
 }
 
@@ -289,8 +404,10 @@ static void add_counts(struct peer_event *event, const struct peer_row *row, siz
 {
     bool is_new = !is_open(event) && event->got_before == 0;
 
-    if (event->absent)
-        event->absent[2 * worker] = event->absent[2 * worker + 1] = 0;
+    if (!event->shares || !(event->shares[worker].has_told || event->shares[worker].has_missed))
+        event->present += row->present;
+    if (event->shares)
+        event->shares[worker].has_told = true;
     if (is_new || row->first_ns < event->first_ns)
         event->first_ns = row->first_ns;
     if (is_new || row->last_ns > event->last_ns)
@@ -309,7 +426,7 @@ static void judge_alone(struct merge_key *key, const struct peer_row *row)
     struct peer_event event = {.hash = row->hash};
 
     add_counts(&event, row, 0);
-    judge(key, &event);
+    conclude(key, &event, 0, true);
 }
 
 static void add_row(struct merge_key *key, size_t worker, const struct peer_row *row)
@@ -317,6 +434,7 @@ static void add_row(struct merge_key *key, size_t worker, const struct peer_row 
     struct member *member = &key->members[worker];
     struct peer_seat *seat = &member->seat, *waiting;
     uint64_t position, highest = seat->window.highest;
+    struct peer_event *event;
     enum peer_place place;
 
     if (row->number != PEER_NO_NUMBER)
@@ -327,17 +445,25 @@ static void add_row(struct merge_key *key, size_t worker, const struct peer_row 
         judge_alone(key, row);
         return;
     }
+    /* Its event has left: what more there is of it must not look like a new one. */
+    if (row->is_more && !peer_log_find(key->log, row->hash, &position)) {
+        judge_alone(key, row);
+        return;
+    }
     place = peer_log_place(key->log, seat, row->hash, row->first_ns, &position);
     if (place == PEER_NOWHERE) {
         judge_alone(key, row);
         return;
     }
+    event = peer_log_at(key->log, position);
+    if (!event->shares)
+        event->shares = x_calloc(key->merge->worker_count, sizeof *event->shares);
     if (place == PEER_GOES_ON) {
         if (position > highest)
             mark_absent(key, worker, row, highest + 1, position);
         (void)window_add(&seat->window, position, NULL, NULL);
     }
-    add_counts(peer_log_at(key->log, position), row, worker);
+    add_counts(event, row, worker);
     for (waiting = peer_log_take_waiting(key->log, position); waiting;
          waiting = peer_log_take_waiting(key->log, position)) {
         if (waiting->is_synced)

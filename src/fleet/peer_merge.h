@@ -6,11 +6,15 @@
  * it passed by without telling of it was missed by all of its streams that were in sync before and
  * behind. An event is judged once every process with the key has told all that it got until
  * PEERS_QUIET_NS after the event's last receipt, or with the last digests, or when it leaves the
- * log: then without what processes passed by.
+ * log.
  *
  * No false alarm:
- * - An event counts as meant for all when at least two streams got it, and more than did not while
- *   they were open. Any other is `sse_unshared`: made for some, or not passed on among servers.
+ * - An event counts as meant for all when at least two streams got it, and more than all others
+ *   that were there when it came, but those known to have been away. It is `sse_unshared`, made for
+ *   some or not passed on among servers, when that cannot become true any more. Until either is
+ *   certain nothing is counted; at the end the rest is `sse_peer_undecided`.
+ * - A process that told nothing of an event passed it by once it has told of a later one that is
+ *   meant for all, and PEERS_QUIET_NS of its own time have gone by.
  * - Events of a kind (the same name, all with ids; or without, and alike in how their data begins)
  *   are judged once PEER_MERGE_KIND_MIN different ones of the kind are known, and while few of them
  *   are odd, which is unshared, or come to a stream again. Heartbeats and clocks of each connection

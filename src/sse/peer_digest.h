@@ -26,6 +26,8 @@ struct peer_row {
     uint64_t first_ns, last_ns; /* first and last live receipt */
     uint32_t kind;
     uint32_t got, missing, missing_resume, started, resumed; /* as in struct peer_event */
+    uint32_t present; /* likewise; the same each time that the event is told */
+    bool is_more;     /* it was told before */
     bool is_repeated;
     bool is_replay; /* how long it took to reach everybody cannot be told */
 };

@@ -138,7 +138,7 @@ static void leave_sync(struct peer_log *log, struct peer_seat *seat)
     if (seat->is_synced && seat->epoch == log->epoch)
         log->synced_count--;
     stop_waiting(log, seat);
-    *seat = (struct peer_seat){.window = {.highest = log->end}};
+    *seat = (struct peer_seat){.window = {.highest = log->end}, .has_entered = seat->has_entered};
 }
 
 static void get_in_sync(struct peer_log *log, struct peer_seat *seat, uint64_t position,
@@ -147,6 +147,8 @@ static void get_in_sync(struct peer_log *log, struct peer_seat *seat, uint64_t p
     *seat = (struct peer_seat){.is_synced = true,
                                .epoch = log->epoch,
                                .is_doubtful = is_doubtful,
+                               .is_strange = seat->is_strange,
+                               .has_entered = seat->has_entered,
                                .mark = is_doubtful ? now_ns + PEER_LOG_DOUBT_NS : 0};
     (void)window_add(&seat->window, position, NULL, NULL);
     log->synced_count++;
@@ -288,6 +290,14 @@ void peer_log_sit(struct peer_log *log, struct peer_seat *seat)
 bool peer_log_has(const struct peer_log *log, const struct peer_seat *seat)
 {
     return seat->is_synced && seat->epoch == log->epoch && seat->window.highest + 1 >= log->first;
+}
+
+uint32_t peer_event_unknown(const struct peer_event *event)
+{
+    uint64_t known = (uint64_t)event->got + event->missing + event->missing_resume +
+                     event->got_before + event->missing_before + event->missing_resume_before;
+
+    return known < event->present ? event->present - (uint32_t)known : 0;
 }
 
 void peer_log_rise(struct peer_log *log, struct peer_seat *seat)

@@ -30,12 +30,15 @@
 #include <stdint.h>
 
 enum {
-    PEER_LOG_KEPT = 1024,  /* events kept for those that lag, whatever becomes of them */
-    PEER_LOG_LIMIT = 8192, /* events that are still wanted beyond that; the oldest leaves then */
+    PEER_LOG_KEPT = 1024,   /* events kept for those that lag, whatever becomes of them */
+    PEER_LOG_LIMIT = 32768, /* events that are still wanted beyond that; the oldest leaves then */
     PEER_LOG_REFUSED_LIMIT = 1024
 };
 
 static const uint64_t PEER_LOG_DOUBT_NS = 5000000000;
+
+struct peer_seat;
+struct peer_share;
 
 struct peer_event {
     uint64_t hash;
@@ -48,11 +51,13 @@ struct peer_event {
     uint32_t started, resumed; /* of those that got it: it was their first; the first since */
     /* What its owner has passed on or judged already, and taken out of the counts above. */
     uint32_t got_before, missing_before, missing_resume_before;
+    uint32_t present; /* its owner's: parties that may have got it, whatever became of them */
     uint32_t next;    /* private: in the chain of its hash */
-    uint32_t *absent; /* its owner's, who frees it when the event leaves; NULL: none */
-    bool is_told;     /* its owner's: it has been passed on or judged once */
-    bool is_repeated; /* its owner's: somebody got it twice, apart */
-    bool is_replay;   /* its owner's: its first receipt may have been one */
+    struct peer_seat *entered_by; /* its owner's: who has it beyond its window */
+    struct peer_share *shares;    /* its owner's, who frees it when the event leaves; NULL: none */
+    bool is_told;                 /* its owner's: it has been passed on or judged once */
+    bool is_repeated;             /* its owner's: somebody got it twice, apart */
+    bool is_replay;               /* its owner's: its first receipt may have been one */
 };
 
 /* What a party is to a log. Zero is one that has not come. */
@@ -65,6 +70,8 @@ struct peer_seat {
     bool is_synced;
     bool is_doubtful : 1; /* newcomer: it was given history; else: it began in doubt */
     bool is_away : 1;     /* its owner's */
+    bool is_strange : 1;  /* its owner's; stays when it gets in sync */
+    bool has_entered : 1; /* its owner's, likewise: some event is `entered_by` it */
 };
 
 _Static_assert(sizeof(struct peer_seat) <= 40, "exists once a stream");
@@ -100,6 +107,8 @@ static inline bool peer_seat_expects(const struct peer_seat *seat, const struct 
 {
     return !seat->is_doubtful || event->first_ns >= seat->mark;
 }
+/* Parties that may have got the event, and neither did nor are known to have missed it. */
+uint32_t peer_event_unknown(const struct peer_event *event);
 /* It goes. */
 void peer_log_rise(struct peer_log *log, struct peer_seat *seat);
 

@@ -3,24 +3,25 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "sse/parser.h"
+#include "sse/peer_numbers.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 
 enum {
-    NUMBER_PLACES = PEERS_ASK_LIMIT, /* numbers known to have come, the latest of each residue */
-    KIND_PREFIX_BYTES = 16           /* of data without an id: what its like begin with */
+    KIND_PREFIX_BYTES = 16 /* of data without an id: what its like begin with */
 };
 
 struct peers_key {
     struct peer_log *log;
     struct peer_report report; /* what is still to be told */
     uint64_t told;             /* the first position that has never been told */
-    uint64_t *numbers;         /* number + 1, by number modulo NUMBER_PLACES; NULL: none came */
-    uint16_t *holes;           /* index in the report + 1, likewise */
-    uint64_t skipped_to;       /* the highest number that was counted as skipped here */
+    struct peer_numbers numbers;
     uint32_t stream_count;
-    bool is_left_out; /* there are too many keys: it goes with its last stream */
+    uint32_t strange_count; /* of these, streams that have nothing in common with the others */
+    uint64_t common;        /* the latest position that most streams got */
+    uint64_t late_ns;       /* when a stream last got what it seemed to have missed */
+    bool is_left_out;       /* there are too many keys: it goes with its last stream */
 };
 
 struct peers {
@@ -43,6 +44,13 @@ static bool is_quiet(const struct peer_event *event, uint64_t now_ns)
     return now_ns - event->changed_ns >= PEERS_QUIET_NS;
 }
 
+/* A stream that got one event before its turn is on its way there: what it has not got on that way
+ * it may get yet. */
+static bool is_late(const struct peers_key *key, uint64_t now_ns)
+{
+    return key->late_ns > 0 && now_ns - key->late_ns < PEERS_QUIET_NS;
+}
+
 static void tell(struct peers_key *key, struct peer_event *event)
 {
     struct peer_row row = {.hash = event->hash,
@@ -55,11 +63,16 @@ static void tell(struct peers_key *key, struct peer_event *event)
                            .missing_resume = event->missing_resume,
                            .started = event->started,
                            .resumed = event->resumed,
+                           .present = event->present,
+                           .is_more = event->is_told,
                            .is_repeated = event->is_repeated,
                            .is_replay = event->is_replay};
 
     if (!peer_report_add_row(&key->report, &row))
         key->report.has_gap = true;
+    event->got_before += event->got;
+    event->missing_before += event->missing;
+    event->missing_resume_before += event->missing_resume;
     event->got = event->missing = event->missing_resume = event->started = event->resumed = 0;
     event->is_told = true;
 }
@@ -67,13 +80,16 @@ static void tell(struct peers_key *key, struct peer_event *event)
 static bool is_wanted(void *ctx, const struct peer_event *event, uint64_t now_ns)
 {
     (void)ctx;
-    return !is_quiet(event, now_ns);
+    return !is_quiet(event, now_ns) ||
+           (now_ns - event->first_ns < PEERS_LAG_NS && peer_event_unknown(event) > 0);
 }
 
 static void on_leave(void *ctx, struct peer_event *event, uint64_t position)
 {
     struct peers_key *key = ctx;
 
+    if (key->late_ns > 0 && event->changed_ns < key->late_ns + PEERS_QUIET_NS)
+        event->missing = event->missing_resume = 0;
     if (!event->is_told || is_changed(event))
         tell(key, event);
     if (key->told <= position)
@@ -87,7 +103,9 @@ static void tell_all(struct peers_key *key, bool is_last, uint64_t now_ns)
 
     for (uint64_t at = peer_log_first(key->log); at < end; at++) {
         struct peer_event *event = peer_log_at(key->log, at);
-        bool is_due = is_last || is_quiet(event, now_ns);
+        bool is_accusing = event->missing > 0 || event->missing_resume > 0;
+        bool is_due =
+            is_last || (is_quiet(event, now_ns) && !(is_accusing && is_late(key, now_ns)));
 
         if (at == key->told && is_due) {
             tell(key, event);
@@ -119,8 +137,7 @@ static void free_key(struct peers_key *key)
 {
     peer_log_free(key->log);
     peer_report_fini(&key->report);
-    free(key->numbers);
-    free(key->holes);
+    peer_numbers_fini(&key->numbers);
     free(key);
 }
 
@@ -192,7 +209,7 @@ static void accuse(void *ctx, uint64_t from, uint64_t to)
     for (uint64_t at = from > first ? from : first; at <= to; at++) {
         struct peer_event *event = peer_log_at(log, at);
 
-        if (!event || !peer_seat_expects(seat, event) ||
+        if (!event || event->entered_by == seat || !peer_seat_expects(seat, event) ||
             (accusation->is_end && accusation->now_ns - event->first_ns < PEERS_PATIENCE_NS))
             continue;
         if (!seat->is_doubtful && at < seat->mark)
@@ -205,6 +222,34 @@ static void accuse(void *ctx, uint64_t from, uint64_t to)
     }
 }
 
+static bool is_strange(const struct peer_seat *seat)
+{
+    return !seat->is_synced && seat->owed >= PEERS_STRANGE_MIN;
+}
+
+/* Whether the stream is a strange one has changed, perhaps. */
+static void note_strange(struct peers_key *key, struct peer_seat *seat)
+{
+    bool now = is_strange(seat);
+
+    key->strange_count += (uint32_t)now - (uint32_t)seat->is_strange;
+    seat->is_strange = now;
+}
+
+static void rise(struct peers_key *key, struct peer_seat *seat)
+{
+    uint64_t end = seat->has_entered ? peer_log_end(key->log) : 0;
+
+    for (uint64_t at = peer_log_first(key->log); at < end; at++) {
+        struct peer_event *event = peer_log_at(key->log, at);
+
+        if (event->entered_by == seat)
+            event->entered_by = NULL;
+    }
+    key->strange_count -= seat->is_strange;
+    peer_log_rise(key->log, seat);
+}
+
 static void leave_key(struct peers_stream *stream, uint64_t now_ns)
 {
     struct peers_key *key = stream->key;
@@ -213,7 +258,7 @@ static void leave_key(struct peers_stream *stream, uint64_t now_ns)
 
     if (!key->is_left_out && peer_log_has(key->log, &stream->seat))
         window_close(&stream->seat.window, accuse, &accusation);
-    peer_log_rise(key->log, &stream->seat);
+    rise(key, &stream->seat);
     key->stream_count--;
     if (key->is_left_out && key->stream_count == 0)
         free_key(key);
@@ -256,11 +301,11 @@ bool peers_open(struct peers *peers, struct peers_stream *stream,
 
 bool peers_end(struct peers *peers, struct peers_stream *stream)
 {
-    bool is_strange = !stream->seat.is_synced && stream->seat.owed >= PEERS_STRANGE_MIN;
+    bool was_strange = is_strange(&stream->seat);
 
     if (stream->key)
         leave_key(stream, peers->now_ns);
-    return !is_strange;
+    return !was_strange;
 }
 
 /* --- events --- */
@@ -288,18 +333,26 @@ static uint32_t kind_of(const struct sse_event *event)
     return (uint32_t)hash_bytes(event->data, len, seed) & ~PEER_KIND_HAS_ID;
 }
 
-static void note_number(struct peers_key *key, uint64_t number)
+/* The event that the stream was the first to get is everybody's: so far it has come. */
+static void catch_up(struct peers_key *key, struct peer_seat *seat, uint64_t position,
+                     uint64_t now_ns)
 {
-    if (number == PEER_NO_NUMBER)
-        return;
-    if (!key->numbers)
-        key->numbers = x_calloc(NUMBER_PLACES, sizeof *key->numbers);
-    key->numbers[number % NUMBER_PLACES] = number + 1;
+    struct accusation accusation = {.key = key, .seat = seat, .now_ns = now_ns};
+
+    if (peer_log_has(key->log, seat) && !seat->is_away)
+        (void)window_add(&seat->window, position, accuse, &accusation);
 }
 
-static void credit(struct peer_event *event, uint64_t opened_ns, uint64_t now_ns)
+static void credit(struct peers_key *key, uint64_t position, uint64_t opened_ns, uint64_t now_ns)
 {
+    struct peer_event *event = peer_log_at(key->log, position);
+
     event->got++;
+    if (position > key->common && event->got + event->got_before > event->present / 2) {
+        key->common = position;
+        if (event->entered_by)
+            catch_up(key, event->entered_by, position, now_ns);
+    }
     event->changed_ns = now_ns;
     /* Behind a resume what others had before is a replay, and says nothing of how late they are. */
     if (event->first_ns >= opened_ns)
@@ -307,8 +360,8 @@ static void credit(struct peer_event *event, uint64_t opened_ns, uint64_t now_ns
 }
 
 /* It came behind the window. */
-static void take_back(struct peer_seat *seat, struct peer_event *event, bool may_recur,
-                      uint64_t now_ns)
+static void take_back(struct peers_key *key, struct peer_seat *seat, struct peer_event *event,
+                      bool may_recur, uint64_t now_ns)
 {
     if (!peer_seat_expects(seat, event))
         return;
@@ -323,8 +376,21 @@ static void take_back(struct peer_seat *seat, struct peer_event *event, bool may
     else
         event->missing--;
     seat->owed--;
+    key->late_ns = now_ns;
     event->got++;
     event->changed_ns = now_ns;
+}
+
+/* The event stands at the end of the log because the stream got it, not because the stream is that
+ * far: most others are ahead of it. */
+static bool is_out_of_turn(const struct peers_key *key, const struct peer_seat *seat,
+                           uint64_t position)
+{
+    const struct peer_event *event = peer_log_at(key->log, position);
+    const struct peer_event *common = peer_log_at(key->log, key->common);
+
+    return event->got == 0 && !event->is_told && position > seat->window.highest + WINDOW_SPAN &&
+           key->common > seat->window.highest && common && common->entered_by != seat;
 }
 
 static void go_on(struct peers_key *key, struct peer_seat *seat, uint64_t position, bool has_id,
@@ -336,6 +402,16 @@ static void go_on(struct peers_key *key, struct peer_seat *seat, uint64_t positi
 
     if (position < seat->window.first)
         return; /* from before its part in the log */
+    if (known->entered_by == seat) {
+        known->is_repeated = known->is_repeated || !has_id;
+        return;
+    }
+    if (is_out_of_turn(key, seat, position)) {
+        known->entered_by = seat;
+        seat->has_entered = true;
+        credit(key, position, opened_ns, now_ns);
+        return;
+    }
     if (position > highest && seat->is_away) {
         seat->is_away = seat->is_doubtful = false;
         seat->mark = position;
@@ -345,14 +421,14 @@ static void go_on(struct peers_key *key, struct peer_seat *seat, uint64_t positi
     case WINDOW_NEXT:
     case WINDOW_GAP:
     case WINDOW_LATE:
-        credit(known, opened_ns, now_ns);
+        credit(key, position, opened_ns, now_ns);
         break;
     case WINDOW_REPEATED:
         /* At once it is sent twice; later it may be another one with the same data. */
         known->is_repeated = known->is_repeated || (!has_id && position < highest);
         break;
     case WINDOW_BEHIND:
-        take_back(seat, known, !has_id, now_ns);
+        take_back(key, seat, known, !has_id, now_ns);
         break;
     case WINDOW_NONE:
     case WINDOW_FIRST:
@@ -366,13 +442,14 @@ static void start_at(struct peers_key *key, uint64_t position, uint64_t opened_n
     struct peer_event *event = peer_log_at(key->log, position);
 
     event->started++;
-    credit(event, opened_ns, now_ns);
+    credit(key, position, opened_ns, now_ns);
 }
 
 /* It got the event before it could be entered. */
 static void credit_waiting(struct peers_key *key, struct peer_seat *seat, uint64_t position,
                            bool has_id, uint64_t now_ns)
 {
+    note_strange(key, seat);
     if (!seat->is_synced)
         return;
     if (seat->window.first == position)
@@ -389,6 +466,7 @@ static void describe(struct peers_key *key, uint64_t position, const struct sse_
 
     if (entry->is_told || is_changed(entry))
         return;
+    entry->present = key->stream_count - key->strange_count;
     entry->kind = kind_of(event);
     entry->number = number;
     entry->is_replay = is_replay;
@@ -408,16 +486,18 @@ void peers_event(struct peers *peers, struct peers_stream *stream, const struct 
         return;
     if (peers->is_only && key->stream_count < 2) {
         if (seat->is_synced || seat->mark > 0)
-            peer_log_rise(key->log, seat);
+            rise(key, seat);
         return;
     }
-    note_number(key, number);
+    peer_numbers_note(&key->numbers, number);
     place = peer_log_place(key->log, seat, hash_event(event), now_ns, &position);
     if (place == PEER_NOWHERE) {
         if (!seat->is_synced && seat->owed < UINT16_MAX)
             seat->owed++;
+        note_strange(key, seat);
         return;
     }
+    note_strange(key, seat);
     describe(key, position, event, number, now_ns - opened_ns < PEERS_PATIENCE_NS);
     if (place == PEER_STARTS)
         start_at(key, position, opened_ns, now_ns);
@@ -426,60 +506,6 @@ void peers_event(struct peers *peers, struct peers_stream *stream, const struct 
     for (waiting = peer_log_take_waiting(key->log, position); waiting;
          waiting = peer_log_take_waiting(key->log, position))
         credit_waiting(key, waiting, position, event->has_id, now_ns);
-}
-
-/* --- numbers that a stream did not get --- */
-
-static struct peer_hole *find_hole(struct peers_key *key, uint64_t number)
-{
-    struct peer_report *report = &key->report;
-    uint16_t *place;
-
-    if (!key->holes)
-        key->holes = x_calloc(NUMBER_PLACES, sizeof *key->holes);
-    place = &key->holes[number % NUMBER_PLACES];
-    if (*place > 0 && *place <= report->hole_count && report->holes[*place - 1].number == number)
-        return &report->holes[*place - 1];
-    if (!peer_report_add_hole(report, &(struct peer_hole){.number = number}))
-        return NULL;
-    *place = (uint16_t)report->hole_count;
-    return &report->holes[report->hole_count - 1];
-}
-
-static bool is_number_known(const struct peers_key *key, uint64_t number)
-{
-    return key->numbers && key->numbers[number % NUMBER_PLACES] == number + 1;
-}
-
-/* False: there is no room. */
-static bool ask(struct peers_key *key, uint64_t number, const struct peers_numbers *numbers)
-{
-    struct peer_hole *hole = find_hole(key, number);
-
-    if (!hole)
-        return false;
-    if (numbers->on_resume)
-        hole->resume++;
-    else if (numbers->is_alone)
-        hole->alone++;
-    else
-        hole->steady++;
-    return true;
-}
-
-/* Those behind `at`, for which there is no room to ask. Each number is skipped once. */
-static void decide_rest(struct peers_key *key, struct peers_numbers *numbers, uint64_t at)
-{
-    uint64_t rest = numbers->count - at, last = numbers->from + numbers->count - 1;
-
-    if (numbers->on_resume || numbers->is_alone) {
-        numbers->missed += rest;
-        return;
-    }
-    if (last > key->skipped_to)
-        numbers->skipped += last - key->skipped_to < rest ? last - key->skipped_to : rest;
-    if (last > key->skipped_to)
-        key->skipped_to = last;
 }
 
 /* --- public --- */
@@ -517,25 +543,13 @@ void peers_ask(struct peers *peers, struct peers_numbers *numbers)
 {
     size_t place = key_place(peers, numbers->key);
     struct peers_key *key = place < peers->key_count ? peers->keys[place] : NULL;
-    uint64_t at = 0;
 
     if (!key || key->report.key != numbers->key) { /* it is gone, with all that was known of it */
         if (numbers->on_resume || numbers->is_alone)
             numbers->missed += numbers->count;
         return;
     }
-    for (; at < numbers->count && at < PEERS_ASK_LIMIT; at++) {
-        uint64_t number = numbers->from + at;
-
-        if (is_number_known(key, number)) {
-            numbers->missed++;
-            key->report.missed_count += !numbers->on_resume;
-        } else if (!ask(key, number, numbers)) {
-            break;
-        }
-    }
-    if (at < numbers->count)
-        decide_rest(key, numbers, at);
+    peer_numbers_ask(&key->numbers, &key->report, numbers);
 }
 
 const struct peer_digest *peers_digest(struct peers *peers, bool is_last, uint64_t now_ns)

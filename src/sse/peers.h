@@ -34,7 +34,8 @@
 
 enum { PEERS_STRANGE_MIN = 64, PEERS_ASK_LIMIT = 4096 };
 
-static const uint64_t PEERS_QUIET_NS = 5000000000, PEERS_PATIENCE_NS = 1000000000;
+static const uint64_t PEERS_QUIET_NS = 5000000000, PEERS_PATIENCE_NS = 1000000000,
+                      PEERS_LAG_NS = 20000000000; /* an event is kept for streams that lag */
 
 struct peers;
 struct peers_key;

@@ -121,6 +121,8 @@ const struct metric_info METRIC_INFOS[METRIC_COUNT] = {
                              "events that reached one stream alone, or no more than half of them"},
     [METRIC_SSE_UNCOMPARED] = {"sse_uncompared", METRIC_COUNTER, METRIC_UNIT_COUNT,
                                "streams whose events could be compared with no others'"},
+    [METRIC_SSE_PEER_UNDECIDED] = {"sse_peer_undecided", METRIC_COUNTER, METRIC_UNIT_COUNT,
+                                   "events that a stream may have missed, which nobody can tell"},
     [METRIC_HTTP_REQS] = {"http_reqs", METRIC_COUNTER, METRIC_UNIT_COUNT, "HTTP exchanges"},
     [METRIC_HTTP_REQ_FAILED] = {"http_req_failed", METRIC_RATE, METRIC_UNIT_RATIO,
                                 "share of HTTP exchanges that failed"},

@@ -2,15 +2,16 @@
 
 #include "base/mem.h"
 
-enum { REPORT_FIELDS = 11, ROW_FIELDS = 11, HOLE_FIELDS = 4 };
+enum { REPORT_FIELDS = 11, ROW_FIELDS = 12, HOLE_FIELDS = 4 };
 
-enum { MARK_REPEATED = 1, MARK_REPLAY = 2, MARK_MAX = 3 };
+enum { MARK_REPEATED = 1, MARK_REPLAY = 2, MARK_MORE = 4, MARK_MAX = 7 };
 
 /* --- writing --- */
 
 static void pack_row(struct buf *out, const struct peer_row *row, uint64_t now_ns)
 {
-    unsigned marks = (row->is_repeated ? MARK_REPEATED : 0U) | (row->is_replay ? MARK_REPLAY : 0U);
+    unsigned marks = (row->is_repeated ? MARK_REPEATED : 0U) | (row->is_replay ? MARK_REPLAY : 0U) |
+                     (row->is_more ? MARK_MORE : 0U);
 
     pack_uint(out, row->hash);
     pack_uint(out, row->number == PEER_NO_NUMBER ? 0 : row->number + 1);
@@ -22,6 +23,7 @@ static void pack_row(struct buf *out, const struct peer_row *row, uint64_t now_n
     pack_uint(out, row->missing_resume);
     pack_uint(out, row->started);
     pack_uint(out, row->resumed);
+    pack_uint(out, row->present);
     pack_uint(out, marks);
 }
 
@@ -95,9 +97,11 @@ static void unpack_row(struct unpack *unpack, struct peer_report *report, uint64
     row.missing_resume = unpack_count(unpack);
     row.started = unpack_count(unpack);
     row.resumed = unpack_count(unpack);
+    row.present = unpack_count(unpack);
     marks = unpack_uint_max(unpack, MARK_MAX);
     row.is_repeated = (marks & MARK_REPEATED) != 0;
     row.is_replay = (marks & MARK_REPLAY) != 0;
+    row.is_more = (marks & MARK_MORE) != 0;
     if (!unpack->failed)
         (void)peer_report_add_row(report, &row);
 }

@@ -6,7 +6,7 @@ the first event goes out, and nothing is sent any more when the run ends: the se
 what happens before and after. So every event has as many receivers as there are streams."""
 
 import harness
-from audit_run import AuditRun, audit_of, check_audit, take_sum
+from audit_run import AuditRun, audit_of, check_audit, check_peers, take_sum
 from demo_service import Service
 from harness import between, check, same, test
 
@@ -84,11 +84,6 @@ def of_stream(count):
     return count, "where:stream"
 
 
-def by_peers(lost, more=0):
-    """While receivers are far apart peers may excuse what was lost, and hardly ever accuse."""
-    return lost // 2, lost + more
-
-
 def on_resume(count):
     return count, "where:resume"
 
@@ -108,7 +103,7 @@ def fault_table(name, check_case):
 
 
 def check_lost(result, injected):
-    check_audit(result, by_peers(injected.lost), sse_missed=of_stream(injected.lost))
+    check_audit(result, injected.lost, sse_missed=of_stream(injected.lost))
     loss = result.metrics["sse_loss"]
     same((loss["passes"], loss["fails"]), (injected.lost, injected.sent), "parts of the loss")
     return injected.lost
@@ -130,7 +125,7 @@ def check_malformed(result, injected):
     one that is broken in the same way."""
     kinds = dict(injected.malformed)
     kinds["json"] += kinds["invalid_utf8"]
-    check_audit(result, by_peers(kinds["json"], kinds["json"] // 100 + 5),
+    check_audit(result, kinds["json"],
                 sse_malformed=(sum(kinds.values()),
                                {f"kind:{kind}": count for kind, count in kinds.items()}))
     return sum(injected.malformed.values())
@@ -238,7 +233,7 @@ def check_sums(result, injected):
                         ("reordered", injected.reordered)):
         check(count > 0, f"events {name} were there")
         same(take_sum(found, f"sse_{name}"), count, f"events {name}")
-    between(take_sum(found, "sse_peer_missed"), *by_peers(injected.lost), "events missed by peers")
+    check_peers(result, found, injected.lost)
     same(found, {}, "the rest of the audit")
 
 

@@ -33,6 +33,8 @@ static const struct peer_row ROWS[] = {
      .missing_resume = 11,
      .started = 12,
      .resumed = UINT32_MAX,
+     .present = 13,
+     .is_more = true,
      .is_repeated = true},
 };
 static const struct peer_hole HOLES[] = {{.number = 0, .steady = 1}, {3, 4, 5, UINT32_MAX}};
@@ -108,6 +110,8 @@ static void reports_come_back_whole(void **state)
         assert_int_equal(report->rows[2].first_ns, ROWS[2].first_ns);
         assert_int_equal(report->rows[2].number, ROWS[2].number);
         assert_int_equal(report->rows[2].resumed, UINT32_MAX);
+        assert_int_equal(report->rows[2].present, 13);
+        assert_true(report->rows[2].is_more && !report->rows[0].is_more);
         assert_true(report->rows[1].is_replay && !report->rows[1].is_repeated);
         assert_true(report->rows[2].is_repeated && !report->rows[2].is_replay);
     }
