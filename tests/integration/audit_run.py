@@ -65,8 +65,9 @@ def audit_of(result):
 
 def check_audit(result, peers=None, **counts):
     """What must have been found, all else being 0: `sse_missed=(3, "where:stream")` stands for the
-    whole and its one part, a dict in that place for parts that differ. `peers` is what they missed;
-    less of it may be found by as much as the result says that they could not decide."""
+    whole and its one part, a dict in that place for parts that differ. `peers` is what they missed,
+    of which less may be found by as much as the result says that they could not decide; or the
+    least and the most."""
     found, wanted = audit_of(result), {}
     for name, value in counts.items():
         count, parts = value if isinstance(value, tuple) else (value, {})
@@ -80,8 +81,8 @@ def check_audit(result, peers=None, **counts):
 
 def check_peers(result, found, lost):
     """Never more than was lost, and less only where the result says so."""
-    between(take_sum(found, "sse_peer_missed"), lost - result.count("sse_peer_undecided"), lost,
-            "events missed by peers")
+    bounds = lost if isinstance(lost, tuple) else (lost - result.count("sse_peer_undecided"), lost)
+    between(take_sum(found, "sse_peer_missed"), *bounds, "events missed by peers")
 
 
 def take_sum(found, name):
