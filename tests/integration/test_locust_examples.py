@@ -9,10 +9,10 @@ from locust_checks import EXAMPLES, check_csv, check_result_rows, check_stream_m
 from locust_runner import LOCUST, Runner, real_locust_version, run_cicada_file
 from locust_server import LocustServer
 
-WORDS = ("-u", 4, "-r", 10, "-t", "4s")
+WORDS = ("-u", 4, "-r", 10, "-t", "5s")
 
 
-def run(t, name, *words, host=None, interval="50ms", events_min=10):
+def run(t, name, *words, host=None, interval="50ms", events_min=4):
     """No failures, reports that agree, streams in the metrics; the counts by row."""
     outcome = run_cicada_file(t, os.path.join(EXAMPLES, name), *words,
                               host=host or serve(t, interval=interval))
