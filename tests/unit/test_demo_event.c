@@ -170,18 +170,18 @@ static void damage_keeps_id_and_name_and_breaks_one_thing(void **state)
         struct buf whole = {0}, cut = {0}, odd = {0}, spoiled = {0};
         size_t head;
 
-        damage(kind, EVENT_CUT_DATA, &whole, &cut);
+        damage((enum feed_kind)kind, EVENT_CUT_DATA, &whole, &cut);
         head = (size_t)(strstr(buf_text(&whole), "data: ") - buf_text(&whole));
         assert_int_equal(cut.len, whole.len - 1);
         assert_memory_equal(cut.bytes, whole.bytes, whole.len - 3);
         assert_memory_equal(cut.bytes + cut.len - 2, "\n\n", 2);
         assert_int_equal(whole.bytes[whole.len - 3], '}');
         buf_clear(&whole);
-        damage(kind, EVENT_ODD_FIELD, &whole, &odd);
+        damage((enum feed_kind)kind, EVENT_ODD_FIELD, &whole, &odd);
         assert_memory_equal(odd.bytes + odd.len - whole.len, whole.bytes, whole.len);
         assert_int_equal(odd.bytes[odd.len - whole.len - 1], '\n');
         buf_clear(&whole);
-        damage(kind, EVENT_SPOILED_DATA, &whole, &spoiled);
+        damage((enum feed_kind)kind, EVENT_SPOILED_DATA, &whole, &spoiled);
         assert_int_equal(spoiled.len, whole.len);
         assert_memory_equal(spoiled.bytes, whole.bytes, head);
         assert_true(utf8_valid(whole.bytes, whole.len));
