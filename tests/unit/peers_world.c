@@ -94,6 +94,12 @@ bool world_open(struct world *world, size_t index, uint64_t key, bool is_resumed
                       world->now_ns);
 }
 
+void world_open_all(struct world *world, size_t count, uint64_t key)
+{
+    for (size_t i = 0; i < count; i++)
+        assert_true(world_open(world, i, key, false));
+}
+
 void world_close(struct world *world, size_t index)
 {
     struct world_stream *stream = &world->streams[index];
@@ -175,4 +181,11 @@ uint64_t world_not_got(const struct world *world)
 
     completeness(world, &passes, &fails);
     return fails;
+}
+
+void world_assert_quiet(const struct world *world)
+{
+    assert_int_equal(world_count(world, METRIC_SSE_PEER_MISSED, NULL), 0);
+    assert_int_equal(world_count(world, METRIC_SSE_MISSED, NULL), 0);
+    assert_int_equal(world_not_got(world), 0);
 }

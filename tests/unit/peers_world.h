@@ -42,6 +42,8 @@ void world_fini(struct world *world);
 void world_pass(struct world *world, uint64_t ms);
 /* Stream `index` of worker `index` modulo their number. */
 bool world_open(struct world *world, size_t index, uint64_t key, bool is_resumed);
+/* Streams 0 to `count` - 1, none of them resumed. */
+void world_open_all(struct world *world, size_t count, uint64_t key);
 void world_close(struct world *world, size_t index);
 /* An event with this id (NULL: none) and data; its number in a sequence where `number` says so. */
 void world_get(struct world *world, size_t index, const char *id, const char *data,
@@ -55,5 +57,7 @@ void world_end(struct world *world);
 uint64_t world_count(const struct world *world, enum metric metric, const char *tag);
 uint64_t world_got(const struct world *world);     /* of sse_peer_completeness */
 uint64_t world_not_got(const struct world *world); /* likewise */
+/* Nothing whatever is held against anyone. */
+void world_assert_quiet(const struct world *world);
 
 #endif

@@ -21,20 +21,6 @@ static uint32_t below(struct rng *rng, uint32_t count)
     return (uint32_t)rng_between(rng, 0, count - 1);
 }
 
-static void open_all(struct world *world, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        assert_true(world_open(world, i, KEY, false));
-}
-
-/* Nothing whatever is held against anyone. */
-static void assert_quiet(const struct world *world)
-{
-    assert_int_equal(world_count(world, METRIC_SSE_PEER_MISSED, NULL), 0);
-    assert_int_equal(world_count(world, METRIC_SSE_MISSED, NULL), 0);
-    assert_int_equal(world_not_got(world), 0);
-}
-
 static void history_is_held_against_nobody(void **state)
 {
     struct rng rng;
@@ -45,7 +31,7 @@ static void history_is_held_against_nobody(void **state)
         struct world world;
 
         world_init(&world, workers);
-        open_all(&world, 6);
+        world_open_all(&world, 6, KEY);
         for (unsigned n = 0; n < 2000; n++) {
             /* Every so often somebody comes, and is told the last events there were. */
             if (n % 40 == 20) {
@@ -62,7 +48,7 @@ static void history_is_held_against_nobody(void **state)
             world_pass(&world, 1 + below(&rng, 10));
         }
         world_end(&world);
-        assert_quiet(&world);
+        world_assert_quiet(&world);
         assert_int_equal(world_count(&world, METRIC_SSE_UNSHARED, NULL), 0);
         world_fini(&world);
     }
@@ -74,7 +60,7 @@ static void a_snapshot_has_gaps_that_are_no_misses(void **state)
 
     (void)state;
     world_init(&world, 1);
-    open_all(&world, 6);
+    world_open_all(&world, 6, KEY);
     for (unsigned n = 0; n < 500; n++) {
         for (size_t i = 0; i < 6; i++)
             world_nth(&world, i, n);
@@ -90,7 +76,7 @@ static void a_snapshot_has_gaps_that_are_no_misses(void **state)
             world_nth(&world, 6, n);
     }
     world_end(&world);
-    assert_quiet(&world);
+    world_assert_quiet(&world);
     world_fini(&world);
 }
 
@@ -105,7 +91,7 @@ static void run_in_many_orders(size_t workers, uint64_t most_ms, uint64_t seed)
 
     rng_init(&rng, seed);
     world_init(&world, workers);
-    open_all(&world, STREAMS);
+    world_open_all(&world, STREAMS, KEY);
     for (unsigned n = 0; n < EVENTS; n++) {
         for (size_t i = 0; i < STREAMS; i++)
             due[n][i] = (uint16_t)(n + below(&rng, (uint32_t)most_ms) / EACH_MS);
@@ -122,7 +108,7 @@ static void run_in_many_orders(size_t workers, uint64_t most_ms, uint64_t seed)
         world_pass(&world, EACH_MS);
     }
     world_end(&world);
-    assert_quiet(&world);
+    world_assert_quiet(&world);
     assert_true(world_got(&world) > (uint64_t)EVENTS * STREAMS / 2);
     assert_int_equal(world_count(&world, METRIC_SSE_UNSHARED, NULL), 0);
     world_fini(&world);
@@ -164,7 +150,7 @@ static void streams_come_and_go_all_the_time(void **state)
             world_pass(&world, 7);
         }
         world_end(&world);
-        assert_quiet(&world);
+        world_assert_quiet(&world);
         assert_true(world_got(&world) > 1000);
         world_fini(&world);
     }
@@ -181,7 +167,7 @@ static void a_resume_that_is_told_all_misses_nothing(void **state)
 
         rng_init(&rng, workers);
         world_init(&world, workers);
-        open_all(&world, STREAMS);
+        world_open_all(&world, STREAMS, KEY);
         for (unsigned n = 0; n < 3000; n++) {
             for (size_t i = 0; i < STREAMS; i++) {
                 struct world_stream *stream = &world.streams[i];
@@ -201,7 +187,7 @@ static void a_resume_that_is_told_all_misses_nothing(void **state)
         for (size_t i = 0; i < STREAMS; i++)
             world.streams[i].is_open = true;
         world_end(&world);
-        assert_quiet(&world);
+        world_assert_quiet(&world);
         assert_true(world_got(&world) > 3000 * STREAMS / 2);
         world_fini(&world);
     }
@@ -213,7 +199,7 @@ static void a_slow_reader_is_late_and_misses_nothing(void **state)
 
     (void)state;
     world_init(&world, 2);
-    open_all(&world, 6);
+    world_open_all(&world, 6, KEY);
     for (unsigned n = 0; n < 30000; n++) {
         for (size_t i = 0; i < 5; i++)
             world_nth(&world, i, n);
@@ -224,7 +210,7 @@ static void a_slow_reader_is_late_and_misses_nothing(void **state)
             world_pass(&world, 1);
     }
     world_end(&world);
-    assert_quiet(&world);
+    world_assert_quiet(&world);
     world_fini(&world);
 }
 
@@ -240,7 +226,7 @@ static void heartbeats_of_each_connection_are_no_misses(void **state)
                 char data[64];
 
                 world_init(&world, workers);
-                open_all(&world, 10);
+                world_open_all(&world, 10, KEY);
                 for (unsigned ms = 0; ms < 60000 + 7000 * late; ms += 20) {
                     if (ms == 6000)
                         assert_true(world_open(&world, 10, KEY, false));
@@ -259,7 +245,7 @@ static void heartbeats_of_each_connection_are_no_misses(void **state)
                     world_pass(&world, 20);
                 }
                 world_end(&world);
-                assert_quiet(&world);
+                world_assert_quiet(&world);
                 world_fini(&world);
             }
         }
@@ -275,7 +261,7 @@ static void values_that_come_again_are_no_misses(void **state)
     (void)state;
     rng_init(&rng, 3);
     world_init(&world, 2);
-    open_all(&world, 9);
+    world_open_all(&world, 9, KEY);
     for (unsigned n = 0; n < 5000; n++) {
         (void)snprintf(data, sizeof data, "%u", below(&rng, 50));
         for (size_t i = 0; i < 9; i++)
@@ -283,7 +269,7 @@ static void values_that_come_again_are_no_misses(void **state)
         world_pass(&world, 10);
     }
     world_end(&world);
-    assert_quiet(&world);
+    world_assert_quiet(&world);
     world_fini(&world);
 }
 
@@ -307,7 +293,7 @@ static void a_greeting_of_its_own_is_nobodys_loss(void **state)
         world_pass(&world, 10);
     }
     world_end(&world);
-    assert_quiet(&world);
+    world_assert_quiet(&world);
     world_fini(&world);
 }
 
@@ -319,7 +305,7 @@ static void ticks_that_come_late_accuse_nobody(void **state)
     (void)state;
     rng_init(&rng, 9);
     world_init(&world, 3);
-    open_all(&world, STREAMS);
+    world_open_all(&world, STREAMS, KEY);
     for (unsigned n = 0; n < 6000; n++) {
         for (size_t i = 0; i < STREAMS; i++)
             world_nth(&world, i, n);
@@ -328,7 +314,7 @@ static void ticks_that_come_late_accuse_nobody(void **state)
         world_pass(&world, 10);
     }
     world_end(&world);
-    assert_quiet(&world);
+    world_assert_quiet(&world);
     assert_int_equal(world_got(&world), 6000 * STREAMS);
     world_fini(&world);
 }
@@ -339,7 +325,7 @@ static void a_worker_that_dies_is_accused_of_nothing(void **state)
 
     (void)state;
     world_init(&world, 3);
-    open_all(&world, STREAMS);
+    world_open_all(&world, STREAMS, KEY);
     for (unsigned n = 0; n < 3000; n++) {
         for (size_t i = 0; i < STREAMS; i++) {
             if (n < 1000 || i % 3 != 1)
@@ -352,11 +338,11 @@ static void a_worker_that_dies_is_accused_of_nothing(void **state)
         world_pass(&world, 10);
     }
     assert_true(world_got(&world) > 1000 * STREAMS);
-    assert_quiet(&world);
+    world_assert_quiet(&world);
     for (size_t i = 1; i < STREAMS; i += 3)
         world_close(&world, i);
     world_end(&world);
-    assert_quiet(&world);
+    world_assert_quiet(&world);
     world_fini(&world);
 }
 
@@ -374,7 +360,7 @@ static void other_requests_are_other_peers(void **state)
         world_pass(&world, 10);
     }
     world_end(&world);
-    assert_quiet(&world);
+    world_assert_quiet(&world);
     assert_int_equal(world_got(&world), 300 * STREAMS);
     world_fini(&world);
 }
@@ -399,7 +385,7 @@ static void of_too_many_requests_the_smallest_keys_are_followed(void **state)
         world_pass(&world, 10);
     }
     world_end(&world);
-    assert_quiet(&world); /* two streams a key: one alone proves nothing */
+    world_assert_quiet(&world); /* two streams a key: one alone proves nothing */
     assert_int_equal(world_count(&world, METRIC_SSE_UNSHARED, NULL), 1);
     world_fini(&world);
 }

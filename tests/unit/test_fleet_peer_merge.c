@@ -18,20 +18,6 @@ static uint32_t below(struct rng *rng, uint32_t count)
     return (uint32_t)rng_between(rng, 0, count - 1);
 }
 
-static void open_all(struct world *world, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        assert_true(world_open(world, i, KEY, false));
-}
-
-/* Nothing whatever is held against anyone. */
-static void assert_quiet(const struct world *world)
-{
-    assert_int_equal(world_count(world, METRIC_SSE_PEER_MISSED, NULL), 0);
-    assert_int_equal(world_count(world, METRIC_SSE_MISSED, NULL), 0);
-    assert_int_equal(world_not_got(world), 0);
-}
-
 /* --- what is found --- */
 
 static void streams_that_get_the_same_are_complete(void **state)
@@ -41,7 +27,7 @@ static void streams_that_get_the_same_are_complete(void **state)
         struct world world;
 
         world_init(&world, workers);
-        open_all(&world, STREAMS);
+        world_open_all(&world, STREAMS, KEY);
         world_pass(&world, 1500);
         for (unsigned n = 0; n < 2000; n++) {
             for (size_t i = 0; i < STREAMS; i++)
@@ -49,7 +35,7 @@ static void streams_that_get_the_same_are_complete(void **state)
             world_pass(&world, 5);
         }
         world_end(&world);
-        assert_quiet(&world);
+        world_assert_quiet(&world);
         assert_int_equal(world_got(&world), 2000 * STREAMS);
         assert_int_equal(world_count(&world, METRIC_SSE_UNSHARED, NULL), 0);
         world_fini(&world);
@@ -67,7 +53,7 @@ static void losses_are_counted_exactly(void **state)
 
         rng_init(&rng, workers);
         world_init(&world, workers);
-        open_all(&world, STREAMS);
+        world_open_all(&world, STREAMS, KEY);
         world_pass(&world, 1500);
         for (unsigned n = 0; n < 3000; n++) {
             bool is_edge = n == 0 || n == 2999;
@@ -97,7 +83,7 @@ static void what_a_whole_process_did_not_get_is_missed_by_its_streams(void **sta
 
     (void)state;
     world_init(&world, 3);
-    open_all(&world, STREAMS);
+    world_open_all(&world, STREAMS, KEY);
     world_pass(&world, 1500);
     for (unsigned n = 0; n < 500; n++) {
         for (size_t i = 0; i < STREAMS; i++) {
@@ -117,7 +103,7 @@ static void misses_are_told_while_the_run_goes_on(void **state)
 
     (void)state;
     world_init(&world, 2);
-    open_all(&world, STREAMS);
+    world_open_all(&world, STREAMS, KEY);
     for (unsigned n = 0; n < 3000; n++) {
         for (size_t i = 0; i < STREAMS; i++) {
             if (n != 100 || i != 5)
@@ -140,7 +126,7 @@ static void the_last_receipt_makes_the_spread(void **state)
         const struct hist *spread;
 
         world_init(&world, workers);
-        open_all(&world, 4);
+        world_open_all(&world, 4, KEY);
         world_pass(&world, 1500);
         for (unsigned n = 0; n < 100; n++) {
             for (size_t i = 0; i < 4; i++) {
@@ -166,7 +152,7 @@ static void a_gap_that_a_resume_leaves_is_counted_apart(void **state)
         struct world world;
 
         world_init(&world, workers);
-        open_all(&world, 12);
+        world_open_all(&world, 12, KEY);
         world_pass(&world, 1500);
         /* Streams 0 to 3 are away for 20 events, of which the server has kept the last 5. */
         for (unsigned n = 0; n < 300; n++) {
@@ -192,7 +178,7 @@ static void most_streams_may_be_away_when_others_prove_the_event(void **state)
 
     (void)state;
     world_init(&world, 2);
-    open_all(&world, 12);
+    world_open_all(&world, 12, KEY);
     world_pass(&world, 1500);
     for (unsigned n = 0; n < 300; n++) {
         for (size_t i = n >= 100 && n < 120 ? 8 : 0; i < 12; i++)
@@ -214,7 +200,7 @@ static void streams_of_servers_that_share_nothing_are_strangers(void **state)
 
     (void)state;
     world_init(&world, 2);
-    open_all(&world, 16);
+    world_open_all(&world, 16, KEY);
     for (unsigned n = 0; n < 400; n++) {
         /* The streams of servers 0 and 2 are in one process, those of 1 and 3 in the other. */
         for (size_t i = n % 4; i < 16; i += 4) {
@@ -224,7 +210,7 @@ static void streams_of_servers_that_share_nothing_are_strangers(void **state)
         world_pass(&world, 10);
     }
     world_end(&world);
-    assert_quiet(&world);
+    world_assert_quiet(&world);
     assert_int_equal(world.strange_count, 8); /* of each process those of one server */
     world_fini(&world);
 }
@@ -235,7 +221,7 @@ static void a_silent_stream_does_not_keep_the_others_from_being_compared(void **
 
     (void)state;
     world_init(&world, 1);
-    open_all(&world, 2);
+    world_open_all(&world, 2, KEY);
     for (unsigned n = 0; n < 20; n++) {
         world_nth(&world, 0, n);
         world_nth(&world, 1, n);
@@ -296,7 +282,7 @@ static void a_number_that_a_neighbour_got_is_missed_at_once(void **state)
 
     (void)state;
     world_init(&world, 1);
-    open_all(&world, 3);
+    world_open_all(&world, 3, KEY);
     for (unsigned n = 0; n < 50; n++)
         number_all(&world, 2, n);
     assert_int_equal(ask(&world, 2, 20, false), 1);
@@ -310,7 +296,7 @@ static void a_number_that_another_process_got_is_missed(void **state)
 
     (void)state;
     world_init(&world, 2);
-    open_all(&world, 6);
+    world_open_all(&world, 6, KEY);
     for (unsigned n = 0; n < 50; n++) {
         char id[16];
 
@@ -339,7 +325,7 @@ static void a_number_that_nobody_got_is_skipped(void **state)
         struct world world;
 
         world_init(&world, workers);
-        open_all(&world, 6);
+        world_open_all(&world, 6, KEY);
         for (unsigned n = 0; n < 600; n++) {
             if (n % 3 > 0)
                 number_all(&world, 6, n);
@@ -360,7 +346,7 @@ static void one_stream_alone_cannot_tell_a_skip(void **state)
 
     (void)state;
     world_init(&world, 2);
-    open_all(&world, 1);
+    world_open_all(&world, 1, KEY);
     number_all(&world, 1, 1);
     assert_int_equal(ask(&world, 0, 5, false), 0);
     world_close(&world, 0);
@@ -379,7 +365,7 @@ static void one_streams_word_does_not_count_where_numbers_are_left_out(void **st
 
     (void)state;
     world_init(&world, 2);
-    open_all(&world, 6);
+    world_open_all(&world, 6, KEY);
     /* The others came a little later. */
     assert_int_equal(ask(&world, 0, 3, false), 0);
     for (unsigned n = 6; n < 60; n += 3) {
@@ -401,7 +387,7 @@ static void losses_that_streams_share_by_chance_are_misses(void **state)
     (void)state;
     rng_init(&rng, 4);
     world_init(&world, 2);
-    open_all(&world, 3);
+    world_open_all(&world, 3, KEY);
     for (unsigned n = 0; n < 2000; n++) {
         bool is_lost[3];
         char id[16];
@@ -431,7 +417,7 @@ static void more_numbers_than_can_be_asked_for_are_decided_at_once(void **state)
 
     (void)state;
     world_init(&world, 1);
-    open_all(&world, 6);
+    world_open_all(&world, 6, KEY);
     for (size_t i = 0; i < 6; i++)
         assert_int_equal(ask_many(&world, i, 1000, 10 * PEERS_ASK_LIMIT, false), 0);
     assert_int_equal(world.skipped_at_once, 9 * PEERS_ASK_LIMIT);
@@ -448,7 +434,7 @@ static void what_resumes_alone_did_not_get_is_missed(void **state)
 
     (void)state;
     world_init(&world, 2);
-    open_all(&world, 6);
+    world_open_all(&world, 6, KEY);
     number_all(&world, 6, 1);
     for (size_t i = 0; i < 6; i++)
         assert_int_equal(ask(&world, i, 5, true), 0);
