@@ -17,6 +17,7 @@ static bool pass_on(const uint8_t *body, size_t len, struct buf *out)
     struct frame frame;
     struct err err;
     struct frame_users users;
+    struct frame_storm storm;
     struct frame_ready ready;
     struct frame_tick tick, head;
     struct frame_log log;
@@ -102,6 +103,11 @@ static bool pass_on(const uint8_t *body, size_t len, struct buf *out)
             frame_put_peers(out, sequence, &digest);
             peer_digest_fini(&digest);
         }
+        break;
+    case FRAME_STORM:
+        is_sound = frame_get_storm(&frame, &storm, &err) == 0;
+        if (is_sound)
+            frame_put_storm(out, &storm);
         break;
     case FRAME_QUIT:
         is_sound = true;

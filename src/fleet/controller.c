@@ -22,12 +22,9 @@ enum {
     CONTROLLER_READY_LIMIT_S = 20,         /* from the start of the workers to their first word */
     CONTROLLER_SCRIPT_READY_LIMIT_S = 120, /* the same for a script, which may load much */
     CONTROLLER_TICKS_MS = 250,             /* after a second's end, for its ticks to arrive */
-    CONTROLLER_PACE_MS = 100,              /* between two orders of a ramp */
     CONTROLLER_STOP_GRACE_S = 5,           /* above --stop-timeout, for the last ticks to arrive */
     CONTROLLER_SCRIPT_STOP_GRACE_S = 60    /* the same for a script, whose hooks may take a while */
 };
-
-/* --- users --- */
 
 static uint64_t elapsed_ns(const struct controller *controller)
 {
@@ -37,68 +34,9 @@ static uint64_t elapsed_ns(const struct controller *controller)
     return controller->started_ns ? end_ns - controller->started_ns : 0;
 }
 
-static uint32_t users_at(const struct controller *controller, uint64_t at_ns)
-{
-    /* The first user starts at once, as in Locust. */
-    double users =
-        1 + controller->config->spawn_rate_per_s * (double)at_ns / (double)CLOCK_NS_PER_S;
-
-    return users < controller->config->users ? (uint32_t)users : controller->config->users;
-}
-
-/* User k runs on worker k modulo the number of workers. */
-static uint32_t share_of(const struct controller *controller, uint32_t users, uint32_t index)
-{
-    uint32_t count = (uint32_t)controller->worker_count;
-
-    return users / count + (index < users % count);
-}
-
 bool controller_is_present(const struct controller_worker *member)
 {
     return !member->is_lost && !member->is_done;
-}
-
-static void order_users(struct controller *controller, uint32_t users, uint32_t over_ms)
-{
-    uint32_t count = (uint32_t)controller->worker_count;
-
-    controller->order_sequence++;
-    controller->ordered_users = users;
-    for (uint32_t i = 0; i < count; i++) {
-        struct controller_worker *worker = &controller->members[i];
-        struct frame_users order = {.sequence = controller->order_sequence,
-                                    .users = share_of(controller, users, i),
-                                    .over_ms = over_ms};
-
-        if (!controller_is_present(worker))
-            continue;
-        frame_put_users(channel_out(worker->channel), &order);
-        channel_flush(worker->channel);
-    }
-}
-
-/* The order before has been carried out by now: that many users have run. */
-void controller_note_users(struct controller *controller)
-{
-    if (controller->ordered_users > controller->run->info.users_max)
-        controller->run->info.users_max = controller->ordered_users;
-}
-
-void controller_on_pace(struct timer *timer, uint64_t now_ns)
-{
-    struct controller *controller = CONTAINER_OF(timer, struct controller, pace_timer);
-    uint64_t ahead_ns = now_ns - controller->started_ns + CONTROLLER_PACE_MS * CLOCK_NS_PER_MS;
-
-    controller_note_users(controller);
-    if (controller->config->script) {
-        script_pace(controller, now_ns);
-        return;
-    }
-    order_users(controller, users_at(controller, ahead_ns), CONTROLLER_PACE_MS);
-    if (controller->ordered_users < controller->config->users)
-        loop_set_timer(controller->loop, timer, now_ns + CONTROLLER_PACE_MS * CLOCK_NS_PER_MS,
-                       controller_on_pace);
 }
 
 /* --- the course of the run --- */
@@ -161,8 +99,7 @@ static void begin_run(struct controller *controller)
         script_begin(controller);
         return;
     }
-    order_users(controller, 1, 0);
-    controller_on_pace(&controller->pace_timer, now_ns);
+    pace_begin(controller, now_ns);
 }
 
 static void on_stop_limit(struct timer *timer, uint64_t now_ns)
@@ -260,20 +197,6 @@ static void take_ready(struct controller_worker *worker, const struct frame *fra
         begin_run(controller);
 }
 
-static bool has_finished_all(const struct controller *controller)
-{
-    uint64_t finished = 0;
-
-    if (controller->config->script || controller->ordered_users < controller->config->users)
-        return false;
-    /* The users of a lost worker do nothing any more either. */
-    for (uint32_t i = 0; i < controller->worker_count; i++)
-        finished += controller->members[i].is_lost
-                        ? share_of(controller, controller->config->users, i)
-                        : controller->members[i].finished;
-    return finished >= controller->config->users;
-}
-
 /* Of the lead only what the script itself counted: it runs no users. */
 static void add_tick(struct controller_worker *worker, const struct frame_tick *tick,
                      const struct stats *delta)
@@ -285,13 +208,15 @@ static void add_tick(struct controller_worker *worker, const struct frame_tick *
                               .connecting = tick->connecting,
                               .cpu_ratio = tick->cpu_ratio,
                               .rss_bytes = tick->rss_bytes,
-                              .clock = tick->clock};
+                              .clock = tick->clock,
+                              .stage = tick->stage};
 
     if (worker->is_lead)
         run_add_lead_rows(run, stats_rows(delta));
     else
         run_add_tick(run, worker->index, &sample, delta);
-    thresholds_add(worker->controller->config->thresholds, delta);
+    if (tick->stage != RUN_STAGE_WARM_UP)
+        thresholds_add(worker->controller->config->thresholds, delta);
 }
 
 static void take_tick(struct controller_worker *worker, const struct frame *frame)
@@ -312,8 +237,8 @@ static void take_tick(struct controller_worker *worker, const struct frame *fram
         log_error("worker %zu sent a tick that cannot be read: %s", worker->index, err.text);
     }
     stats_free(delta);
-    if (has_finished_all(controller)) {
-        controller_note_users(controller);
+    if (pace_has_finished_all(controller)) {
+        pace_note_users(controller);
         controller_begin_stop(controller);
     }
 }
@@ -383,6 +308,7 @@ static void on_frame(void *ctx, const struct frame *frame)
     case FRAME_USERS:
     case FRAME_STOP:
     case FRAME_PING:
+    case FRAME_STORM:
         break;
     }
 }

@@ -1,8 +1,8 @@
 /*
  * fleet/controller_internal.h - what the files of the controller share; for no one else.
  *
- * controller.c has the course of a run, deaths.c its processes that end too early, controller_log.c
- * the lines on the screen, script.c what a Locust file adds.
+ * controller.c has the course of a run, pace.c the number of users, deaths.c its processes that end
+ * too early, controller_log.c the lines on the screen, script.c what a Locust file adds.
  */
 #ifndef CICADA_FLEET_CONTROLLER_INTERNAL_H
 #define CICADA_FLEET_CONTROLLER_INTERNAL_H
@@ -72,6 +72,7 @@ struct controller {
     uint64_t second_count; /* closed so far */
     uint64_t order_sequence;
     uint32_t ordered_users; /* the last order, all workers together */
+    uint32_t stage;         /* goes out with each order; see struct frame_users */
     struct err *err;
     bool has_failed; /* before the start: nothing was measured */
 };
@@ -79,10 +80,6 @@ struct controller {
 /* --- controller.c --- */
 /* Takes orders: neither lost nor done. */
 bool controller_is_present(const struct controller_worker *member);
-/* The order before has been carried out by now: that many users have run. */
-void controller_note_users(struct controller *controller);
-/* Of `pace_timer`. */
-void controller_on_pace(struct timer *timer, uint64_t now_ns);
 void controller_begin_stop(struct controller *controller);
 /* Nothing was measured: the sentence becomes the run's error. */
 void controller_fail_start(struct controller *controller, const char *reason);
@@ -90,6 +87,20 @@ void controller_fail_start(struct controller *controller, const char *reason);
 bool controller_has_any_left(const struct controller *controller);
 /* The end, if the last one has come. */
 void controller_stop_when_all_ended(struct controller *controller);
+
+/* --- pace.c --- */
+/* The first user starts, and the ramp of a run of URLs. */
+void pace_begin(struct controller *controller, uint64_t now_ns);
+/* Every worker is to have its share of so many users, `over_ms` from now. */
+void pace_order(struct controller *controller, uint32_t users, uint32_t over_ms);
+/* With the next order figures belong to a new stage, which goes to `users`. */
+void pace_begin_stage(struct controller *controller, uint32_t users, uint64_t now_ns);
+/* The order before has been carried out by now: that many users have run. */
+void pace_note_users(struct controller *controller);
+/* Of `pace_timer`. */
+void pace_on_step(struct timer *timer, uint64_t now_ns);
+/* All users there will be have run all their iterations. Never of a Locust file. */
+bool pace_has_finished_all(const struct controller *controller);
 
 /* --- deaths.c --- */
 /* "worker 3", or the words for the lead, into `text` of CONTROLLER_NAME_BYTES; gives `text`. */

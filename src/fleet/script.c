@@ -126,7 +126,8 @@ static void send_order(const struct controller_worker *member, bool is_final)
     const struct controller *controller = member->controller;
     struct frame_users order = {.sequence = controller->order_sequence,
                                 .class_count = classes_count(controller->script.classes),
-                                .is_final = is_final};
+                                .is_final = is_final,
+                                .stage = controller->stage};
 
     if (!controller_is_present(member))
         return;
@@ -159,10 +160,10 @@ void script_pace(struct controller *controller, uint64_t now_ns)
         loop_set_timer(
             controller->loop, &controller->pace_timer,
             clock_add_ns(script->ramp.began_ns, next < 1e18 ? (uint64_t)next : (uint64_t)1e18),
-            controller_on_pace);
+            pace_on_step);
     else
         loop_cancel_timer(controller->loop, &controller->pace_timer);
-    controller_note_users(controller);
+    pace_note_users(controller);
 }
 
 static void begin_ramp(struct controller *controller, uint32_t users, double rate_per_s)

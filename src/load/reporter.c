@@ -40,6 +40,7 @@ static void send_tick(struct reporter *reporter, const struct reporter_gauges *g
         .finished = gauges->finished,
         .rss_bytes = read_rss_bytes(),
         .clock = gauges->clock,
+        .stage = reporter->stage,
         .is_last = is_last,
     };
 
@@ -106,6 +107,19 @@ void reporter_start(struct reporter *reporter, const struct reporter_config *con
                    on_tick);
     loop_set_timer(config->loop, &reporter->lag_timer,
                    now_ns + REPORTER_LAG_PROBE_MS * CLOCK_NS_PER_MS, on_lag_probe);
+}
+
+void reporter_set_stage(struct reporter *reporter, uint32_t stage)
+{
+    struct reporter_gauges gauges = {0};
+    uint64_t now_ns = loop_refresh_ns(reporter->config.loop);
+
+    if (stage == reporter->stage)
+        return;
+    reporter->config.read(reporter->config.ctx, &gauges, now_ns);
+    /* Also behind a tick that has not left: the two parts are not to be mixed. */
+    send_tick(reporter, &gauges, false, now_ns);
+    reporter->stage = stage;
 }
 
 void reporter_stop(struct reporter *reporter)

@@ -42,12 +42,15 @@ struct reporter {
     uint64_t sequence;
     uint64_t began_ns; /* of the tick under way */
     uint64_t cpu_ns;
+    uint32_t stage; /* of the run, to which figures belong now; see struct frame_users */
 };
 
 /* As many open files as the system lets this process have; the limit, 0 where it cannot be told. */
 uint64_t reporter_raise_file_limit(void);
 /* Ticks each second from now on. */
 void reporter_start(struct reporter *reporter, const struct reporter_config *config);
+/* From now on figures belong to this part of the run; those of the part that ends leave at once. */
+void reporter_set_stage(struct reporter *reporter, uint32_t stage);
 /* No more ticks. No-op when not started. */
 void reporter_stop(struct reporter *reporter);
 /* Behind reporter_stop: the last tick, with the gauges from before the end of the load. */

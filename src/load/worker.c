@@ -160,6 +160,7 @@ static void take_users(struct worker *worker, const struct frame *frame)
     if (frame_get_users(frame, &order, &err) < 0 || order.sequence <= worker->pace.sequence)
         return;
     worker->pace.sequence = order.sequence;
+    reporter_set_stage(&worker->reporter, order.stage);
     worker->pace.from = worker->user_count;
     worker->pace.to = order.users;
     worker->pace.over_ns = order.over_ms * CLOCK_NS_PER_MS;
@@ -439,6 +440,7 @@ static void on_frame(void *ctx, const struct frame *frame)
     case FRAME_QUIT:
     case FRAME_FAIL:
     case FRAME_PEERS:
+    case FRAME_STORM:
         break;
     }
 }

@@ -284,6 +284,7 @@ static void put_findings(struct json *json, const struct outcome *outcome)
         json_begin_object(json);
         put_text(json, "code", finding->code);
         put_text(json, "severity", finding_severity_name(finding->severity));
+        put_text(json, "confidence", finding_confidence_name(finding->confidence));
         put_text(json, "title", finding->title);
         put_text(json, "evidence", finding->evidence);
         put_text(json, "advice", finding->advice);

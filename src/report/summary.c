@@ -345,8 +345,9 @@ static void put_findings(struct buf *out, const struct outcome *outcome, bool ha
     for (size_t i = 0; i < outcome->finding_count; i++) {
         const struct finding *finding = &outcome->findings[i];
 
-        (void)buf_appendf(out, "  %s (%s)\n%*s", finding->code,
-                          finding_severity_name(finding->severity), FINDING_INDENT, "");
+        (void)buf_appendf(out, "  %s (%s, %s)\n%*s", finding->code,
+                          finding_severity_name(finding->severity),
+                          finding_confidence_name(finding->confidence), FINDING_INDENT, "");
         put_wrapped(out, finding->title, FINDING_INDENT, FINDING_INDENT);
         (void)buf_appendf(out, "%*s", FINDING_INDENT, "");
         put_wrapped(out, finding->evidence, FINDING_INDENT, FINDING_INDENT);

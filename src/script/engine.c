@@ -118,6 +118,8 @@ static void take_users(struct engine *engine, const struct frame *frame)
     if (frame_get_users(frame, &users, &err) < 0 || users.sequence <= engine->order_sequence)
         return;
     engine->order_sequence = users.sequence;
+    if (engine->is_ready)
+        reporter_set_stage(&engine->reporter, users.stage);
     publisher_start(engine->publisher);
     engine->handlers->on_users(engine->ctx, &users);
 }
@@ -169,6 +171,7 @@ static void on_frame(void *ctx, const struct frame *frame)
     case FRAME_QUIT:
     case FRAME_FAIL:
     case FRAME_PEERS:
+    case FRAME_STORM:
         break;
     }
 }

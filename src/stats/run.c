@@ -236,6 +236,10 @@ void run_free(struct run *run)
     }
     free(run->workers);
     free_series(&run->series);
+    for (size_t i = 0; i < run->stage_count; i++)
+        stat_set_free(run->stages[i].set);
+    free(run->stages);
+    stat_set_free(run->warm_up);
     stat_set_free(run->pending->set);
     row_parts_fini(&run->pending->rows);
     row_parts_fini(&run->pending->whole);
@@ -287,6 +291,53 @@ void run_add_found(struct run *run, const struct stats *delta)
     stats_total(delta, run->pending->set);
 }
 
+uint32_t run_begin_stage(struct run *run, uint32_t users, uint64_t elapsed_ns)
+{
+    struct run_stage *stage;
+
+    if (run->stage_count == RUN_STAGE_LIMIT)
+        return RUN_STAGE_LIMIT;
+    if (run->stage_count > 0)
+        run->stages[run->stage_count - 1].ended_ns = elapsed_ns;
+    run->stages = x_realloc(run->stages, (run->stage_count + 1) * sizeof *run->stages);
+    stage = &run->stages[run->stage_count++];
+    *stage = (struct run_stage){.users = users, .began_ns = elapsed_ns, .set = stat_set_new()};
+    return (uint32_t)run->stage_count;
+}
+
+/* Into the stage it was measured in; where that is the warm-up, nowhere else. */
+static void add_delta(struct run *run, size_t worker_index, uint32_t stage,
+                      const struct stats *delta)
+{
+    struct stat_set *apart = NULL;
+
+    if (stage == RUN_STAGE_WARM_UP) {
+        if (!run->warm_up)
+            run->warm_up = stat_set_new();
+        apart = run->warm_up;
+    } else if (stage > 0 && stage <= run->stage_count) {
+        apart = run->stages[stage - 1].set;
+    }
+    if (apart) {
+        stats_total(delta, apart);
+        stat_set_merge(apart, stats_worker_set(delta));
+    }
+    if (stage == RUN_STAGE_WARM_UP)
+        return;
+    stats_merge(run->stats, delta);
+    stats_total(delta, run->pending->set);
+    stat_set_merge(run->pending->set, stats_worker_set(delta));
+    add_rows(run, worker_index, stats_rows(delta));
+    stat_set_merge(run->workers[worker_index].own, stats_worker_set(delta));
+}
+
+/* Streams open by the latest ticks of all workers. */
+static void note_open(struct run *run, uint32_t stage, uint32_t open)
+{
+    if (stage > 0 && stage <= run->stage_count && open > run->stages[stage - 1].open_max)
+        run->stages[stage - 1].open_max = open;
+}
+
 void run_add_tick(struct run *run, size_t worker_index, const struct run_tick *tick,
                   const struct stats *delta)
 {
@@ -294,11 +345,7 @@ void run_add_tick(struct run *run, size_t worker_index, const struct run_tick *t
     uint32_t users, open;
 
     assert(worker_index < run->worker_count);
-    stats_merge(run->stats, delta);
-    stats_total(delta, run->pending->set);
-    stat_set_merge(run->pending->set, stats_worker_set(delta));
-    add_rows(run, worker_index, stats_rows(delta));
-    stat_set_merge(worker->own, stats_worker_set(delta));
+    add_delta(run, worker_index, tick->stage, delta);
 
     /* Between two ticks the number of open streams is taken to move evenly. */
     run->pending->open_ns +=
@@ -315,6 +362,7 @@ void run_add_tick(struct run *run, size_t worker_index, const struct run_tick *t
     stat_gauge(worker->own, METRIC_WORKER_RSS, NULL, (double)tick->rss_bytes);
 
     sum_workers(run, &users, &open);
+    note_open(run, tick->stage, open);
     if (users > run->info.users_max)
         run->info.users_max = users;
 }

@@ -77,6 +77,17 @@ struct run_series {
     double *lag_p95_ms;
 };
 
+/* What is known of a part of the run by itself: a stage of the plan, or a step of a search. */
+struct run_stage {
+    uint32_t users;              /* to which it goes, or which it holds */
+    uint64_t began_ns, ended_ns; /* since the start; ended_ns 0: under way */
+    uint32_t open_max;           /* most streams open at once, by its ticks */
+    struct stat_set *set;        /* owned: endpoints and worker metrics; gauges left out */
+};
+
+enum { RUN_STAGE_LIMIT = 1000 };
+static const uint32_t RUN_STAGE_WARM_UP = UINT32_MAX;
+
 struct run_pending;
 
 /*
@@ -94,6 +105,9 @@ struct run {
     struct run_worker *workers;
     size_t worker_count;
     struct run_series series;
+    struct run_stage *stages; /* stage N at N - 1 */
+    size_t stage_count;
+    struct stat_set *warm_up;    /* what was measured before the figures count; NULL: no warm-up */
     struct run_pending *pending; /* private: the second under way and those of the window */
 };
 
@@ -108,10 +122,16 @@ struct run_tick {
     double cpu_ratio;
     uint64_t rss_bytes;
     struct clock_state clock;
+    uint32_t stage; /* 0: none; RUN_STAGE_WARM_UP: its delta is kept apart; else from 1 */
 };
 /* A worker's delta, known to be new to the caller: goes to the worker and the second under way. */
 void run_add_tick(struct run *run, size_t worker, const struct run_tick *tick,
                   const struct stats *delta);
+/*
+ * A new stage begins, the one before ends; gives its number. Past RUN_STAGE_LIMIT the last one goes
+ * on.
+ */
+uint32_t run_begin_stage(struct run *run, uint32_t users, uint64_t elapsed_ns);
 /* What was found by putting together what workers told: goes to the second under way. */
 void run_add_found(struct run *run, const struct stats *delta);
 /* What a process counted that leads the workers and has no users of its own. */

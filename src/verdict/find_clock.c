@@ -132,6 +132,7 @@ bool find_clock_uncertain(const struct run *run, struct finding *finding)
                                     FIND_CLOCK_ERROR_PCT);
     else
         return false;
+    finding->confidence = CONFIDENCE_CERTAIN;
     finding->evidence = describe(&latencies);
     finding->advice = x_strdup(advice_for(&latencies));
     return true;

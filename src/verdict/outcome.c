@@ -288,3 +288,18 @@ const char *finding_severity_name(enum finding_severity severity)
     }
     return "none";
 }
+
+const char *finding_confidence_name(enum finding_confidence confidence)
+{
+    switch (confidence) {
+    case CONFIDENCE_NONE:
+        return "none";
+    case CONFIDENCE_SUSPECTED:
+        return "suspected";
+    case CONFIDENCE_LIKELY:
+        return "likely";
+    case CONFIDENCE_CERTAIN:
+        return "certain";
+    }
+    return "none";
+}

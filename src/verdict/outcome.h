@@ -23,9 +23,18 @@ enum {
 
 enum finding_severity { FINDING_NONE = 0, FINDING_INFO, FINDING_WARNING, FINDING_CRITICAL };
 
+/* How sure a finding is: other causes were ruled out; none other is likely; one of several. */
+enum finding_confidence {
+    CONFIDENCE_NONE = 0,
+    CONFIDENCE_SUSPECTED,
+    CONFIDENCE_LIKELY,
+    CONFIDENCE_CERTAIN
+};
+
 struct finding {
     const char *code; /* "generator-saturated" */
     enum finding_severity severity;
+    enum finding_confidence confidence;
     char *title;    /* one sentence */
     char *evidence; /* figures that the result holds */
     char *advice;
@@ -53,5 +62,6 @@ void outcome_add_thresholds(struct outcome *outcome, const struct run *run,
 void outcome_free(struct outcome *outcome);
 const char *verdict_name(enum verdict verdict);
 const char *finding_severity_name(enum finding_severity severity);
+const char *finding_confidence_name(enum finding_confidence confidence);
 
 #endif

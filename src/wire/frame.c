@@ -14,10 +14,10 @@ enum { FRAME_EXIT_CODE_MAX = 255 };
 
 /* Members of each frame's array, the kind included. */
 static const size_t FIELD_COUNTS[] = {
-    [FRAME_NONE] = 0, [FRAME_PLAN] = 2,    [FRAME_USERS] = 6,  [FRAME_STOP] = 2,
-    [FRAME_PING] = 1, [FRAME_READY] = 3,   [FRAME_TICK] = 15,  [FRAME_LOG] = 3,
+    [FRAME_NONE] = 0, [FRAME_PLAN] = 2,    [FRAME_USERS] = 7,  [FRAME_STOP] = 2,
+    [FRAME_PING] = 1, [FRAME_READY] = 3,   [FRAME_TICK] = 16,  [FRAME_LOG] = 3,
     [FRAME_DONE] = 3, [FRAME_MESSAGE] = 5, [FRAME_TARGET] = 4, [FRAME_QUIT] = 1,
-    [FRAME_FAIL] = 2, [FRAME_PEERS] = 4,
+    [FRAME_FAIL] = 2, [FRAME_PEERS] = 4,   [FRAME_STORM] = 5,
 };
 
 static const char *const NAMES[] = {
@@ -25,7 +25,7 @@ static const char *const NAMES[] = {
     [FRAME_STOP] = "stop",       [FRAME_PING] = "ping",     [FRAME_READY] = "ready",
     [FRAME_TICK] = "tick",       [FRAME_LOG] = "log",       [FRAME_DONE] = "done",
     [FRAME_MESSAGE] = "message", [FRAME_TARGET] = "target", [FRAME_QUIT] = "quit",
-    [FRAME_FAIL] = "fail",       [FRAME_PEERS] = "peers",
+    [FRAME_FAIL] = "fail",       [FRAME_PEERS] = "peers",   [FRAME_STORM] = "storm",
 };
 
 /* Leaves room for the length; end_frame fills it in. Returns where the frame starts. */
@@ -70,6 +70,7 @@ void frame_put_users(struct buf *out, const struct frame_users *users)
     for (size_t i = 0; i < users->class_count; i++)
         pack_uint(out, users->classes[i]);
     pack_bool(out, users->is_final);
+    pack_uint(out, users->stage);
     end_frame(out, start);
 }
 
@@ -78,6 +79,17 @@ void frame_put_stop(struct buf *out, uint64_t timeout_ns)
     size_t start = begin_frame(out, FRAME_STOP);
 
     pack_uint(out, timeout_ns);
+    end_frame(out, start);
+}
+
+void frame_put_storm(struct buf *out, const struct frame_storm *storm)
+{
+    size_t start = begin_frame(out, FRAME_STORM);
+
+    pack_uint(out, storm->index);
+    pack_double(out, storm->ratio);
+    pack_uint(out, storm->down_ns);
+    pack_bool(out, storm->is_at_once);
     end_frame(out, start);
 }
 
@@ -111,6 +123,7 @@ void frame_put_tick(struct buf *out, const struct frame_tick *tick, const struct
     pack_uint(out, (uint64_t)tick->clock.offset_ns);
     pack_uint(out, tick->clock.error_ns);
     pack_uint(out, tick->clock.step_count);
+    pack_uint(out, tick->stage);
     pack_bool(out, tick->is_last);
     pack_stats(out, delta);
     end_frame(out, start);
@@ -213,7 +226,7 @@ int frame_open(const uint8_t *body, size_t body_bytes, struct frame *frame, stru
 
     unpack_init(&unpack, body, body_bytes);
     fields = unpack_array(&unpack);
-    kind = (enum frame_kind)unpack_uint_max(&unpack, FRAME_PEERS);
+    kind = (enum frame_kind)unpack_uint_max(&unpack, FRAME_STORM);
     if (unpack.failed || kind == FRAME_NONE || fields != FIELD_COUNTS[kind] ||
         (fields == 1 && !unpack_finished(&unpack))) {
         err_set(err, ERR_SYSTEM, "%zu bytes came that are no frame", body_bytes);
@@ -264,6 +277,7 @@ int frame_get_users(const struct frame *frame, struct frame_users *users, struct
     result.over_ms = (uint32_t)unpack_uint_max(&unpack, UINT32_MAX);
     unpack_classes(&unpack, &result);
     result.is_final = unpack_bool(&unpack);
+    result.stage = (uint32_t)unpack_uint_max(&unpack, UINT32_MAX);
     if (!unpack_finished(&unpack))
         return unsound(frame, err);
     *users = result;
@@ -278,6 +292,21 @@ int frame_get_stop(const struct frame *frame, uint64_t *timeout_ns, struct err *
     if (!unpack_finished(&unpack))
         return unsound(frame, err);
     *timeout_ns = result;
+    return 0;
+}
+
+int frame_get_storm(const struct frame *frame, struct frame_storm *storm, struct err *err)
+{
+    struct unpack unpack = fields_of(frame, FRAME_STORM);
+    struct frame_storm result = {0};
+
+    result.index = (uint32_t)unpack_uint_max(&unpack, UINT32_MAX);
+    result.ratio = unpack_double(&unpack);
+    result.down_ns = unpack_uint(&unpack);
+    result.is_at_once = unpack_bool(&unpack);
+    if (!unpack_finished(&unpack) || !(result.ratio > 0 && result.ratio <= 1))
+        return unsound(frame, err);
+    *storm = result;
     return 0;
 }
 
@@ -310,6 +339,7 @@ static struct frame_tick unpack_tick_head(struct unpack *unpack)
     tick.clock.offset_ns = (int64_t)unpack_uint(unpack);
     tick.clock.error_ns = unpack_uint(unpack);
     tick.clock.step_count = (uint32_t)unpack_uint_max(unpack, UINT32_MAX);
+    tick.stage = (uint32_t)unpack_uint_max(unpack, UINT32_MAX);
     tick.is_last = unpack_bool(unpack);
     if (!isfinite(tick.cpu_ratio) || tick.cpu_ratio < 0)
         unpack->failed = true;

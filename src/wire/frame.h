@@ -54,7 +54,9 @@ enum frame_kind {
     FRAME_QUIT,   /* it asks for the end of the run */
     FRAME_FAIL,   /* it cannot start */
     /* worker to controller, in front of a tick: what its streams had in common */
-    FRAME_PEERS
+    FRAME_PEERS,
+    /* controller to worker: a share of the streams leaves at once and comes back */
+    FRAME_STORM
 };
 
 /* Be at `users` virtual users (of this worker), moving there evenly within `over_ms`. */
@@ -66,6 +68,17 @@ struct frame_users {
     size_t class_count;
     uint32_t classes[FRAME_CLASS_LIMIT];
     bool is_final; /* with this order the ramp is at its target */
+    /* From here on figures belong to this part of the run: 0 none, RUN_STAGE_WARM_UP, else counted
+     * from 1. A worker that gets another one than before sends a tick of the part that ends. */
+    uint32_t stage;
+};
+
+/* Each open stream is cut with the chance `ratio`, stays away, and is taken up again. */
+struct frame_storm {
+    uint32_t index; /* counted from 1; one already seen is ignored */
+    double ratio;   /* above 0, at most 1 */
+    uint64_t down_ns;
+    bool is_at_once; /* all come back at the end of `down_ns`; else each after its retry time */
 };
 
 struct frame_ready {
@@ -84,7 +97,8 @@ struct frame_tick {
     uint64_t rss_bytes;
     uint32_t finished; /* users that have run all their iterations */
     struct clock_state clock;
-    bool is_last; /* nothing comes after this tick but FRAME_DONE */
+    uint32_t stage; /* as ordered: all of it is of this part of the run */
+    bool is_last;   /* nothing comes after this tick but FRAME_DONE */
 };
 
 struct frame_log {
@@ -118,6 +132,7 @@ struct frame_target {
 void frame_put_plan(struct buf *out, const uint8_t *plan, size_t plan_bytes);
 void frame_put_users(struct buf *out, const struct frame_users *users);
 void frame_put_stop(struct buf *out, uint64_t timeout_ns);
+void frame_put_storm(struct buf *out, const struct frame_storm *storm);
 void frame_put_ping(struct buf *out);
 void frame_put_ready(struct buf *out, const struct frame_ready *ready);
 void frame_put_tick(struct buf *out, const struct frame_tick *tick, const struct stats *delta);
@@ -148,6 +163,7 @@ int frame_get_plan(const struct frame *frame, const uint8_t **plan, size_t *plan
                    struct err *err);
 int frame_get_users(const struct frame *frame, struct frame_users *users, struct err *err);
 int frame_get_stop(const struct frame *frame, uint64_t *timeout_ns, struct err *err);
+int frame_get_storm(const struct frame *frame, struct frame_storm *storm, struct err *err);
 int frame_get_ready(const struct frame *frame, struct frame_ready *ready, struct err *err);
 /* Adds the delta to `stats` only when the whole frame is sound. */
 int frame_get_tick(const struct frame *frame, struct frame_tick *tick, struct stats *stats,

@@ -14,15 +14,15 @@
 
 static const uint64_t S = 1000000000, MS = 1000000;
 
-static void tick(struct run *run, size_t worker, uint32_t users, uint64_t events)
+static void tick_of_stage(struct run *run, size_t worker, uint32_t stage, uint32_t users,
+                          uint64_t events)
 {
-    struct run_tick head = {
-        .interval_ns = S,
-        .users = users,
-        .open = users,
-        .cpu_ratio = 0.5,
-        .rss_bytes = 1000,
-    };
+    struct run_tick head = {.interval_ns = S,
+                            .users = users,
+                            .open = users,
+                            .cpu_ratio = 0.5,
+                            .rss_bytes = 1000,
+                            .stage = stage};
     struct stats *delta = stats_new();
     size_t endpoint = stats_add_endpoint(delta, "GET", "/a");
 
@@ -30,6 +30,11 @@ static void tick(struct run *run, size_t worker, uint32_t users, uint64_t events
     stat_time(stats_worker_set(delta), METRIC_WORKER_LAG, NULL, 3 * MS);
     run_add_tick(run, worker, &head, delta);
     stats_free(delta);
+}
+
+static void tick(struct run *run, size_t worker, uint32_t users, uint64_t events)
+{
+    tick_of_stage(run, worker, 0, users, events);
 }
 
 static double gauge_value(const struct stat_set *set, enum metric metric)
@@ -97,6 +102,32 @@ static void the_window_holds_the_last_ten_seconds(void **state)
     }
     assert_int_equal(stat_get_count(run->window, METRIC_SSE_EVENTS, NULL), 205);
     assert_true(run->window_s == 10);
+    run_free(run);
+}
+
+static void stages_stand_apart_and_in_the_whole(void **state)
+{
+    struct run *run = run_new(2);
+
+    (void)state;
+    tick_of_stage(run, 0, RUN_STAGE_WARM_UP, 5, 1000);
+    assert_int_equal(run_begin_stage(run, 10, S), 1);
+    tick_of_stage(run, 0, 1, 5, 10);
+    tick_of_stage(run, 1, 1, 4, 1);
+    assert_int_equal(run_begin_stage(run, 20, 3 * S), 2);
+    tick_of_stage(run, 1, 1, 4, 2); /* late, but measured in the first */
+    tick_of_stage(run, 0, 2, 7, 100);
+    tick_of_stage(run, 0, 77, 7, 4); /* a stage there is not */
+    run_finish(run, 4 * S);
+    assert_int_equal(stat_get_count(run->warm_up, METRIC_SSE_EVENTS, NULL), 1000);
+    assert_int_equal(stat_get_count(run->stages[0].set, METRIC_SSE_EVENTS, NULL), 13);
+    assert_int_equal(stat_get_count(run->stages[1].set, METRIC_SSE_EVENTS, NULL), 100);
+    assert_int_equal(stat_get_count(run->total, METRIC_SSE_EVENTS, NULL), 117);
+    assert_int_equal(hist_count(stat_get_trend(run->stages[0].set, METRIC_WORKER_LAG, NULL)), 3);
+    assert_true(run->stages[0].began_ns == S && run->stages[0].ended_ns == 3 * S);
+    assert_true(run->stages[1].users == 20 && run->stages[1].ended_ns == 0);
+    assert_int_equal(run->stages[0].open_max, 9);
+    assert_int_equal(run->stages[1].open_max, 11);
     run_free(run);
 }
 
@@ -285,6 +316,7 @@ int main(void)
         cmocka_unit_test(a_fresh_run_is_empty),
         cmocka_unit_test(seconds_add_up_to_the_total),
         cmocka_unit_test(the_window_holds_the_last_ten_seconds),
+        cmocka_unit_test(stages_stand_apart_and_in_the_whole),
         cmocka_unit_test(gauges_are_sums_over_workers),
         cmocka_unit_test(cpu_max_is_the_best_of_five_ticks),
         cmocka_unit_test(disconnects_are_related_to_open_hours),

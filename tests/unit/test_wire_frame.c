@@ -143,6 +143,7 @@ static void small_frames_come_back(void **state)
     struct err err;
     struct frame frame;
     struct frame_users users = {0};
+    struct frame_storm storm = {0};
     struct frame_ready ready = {0};
     struct frame_log log = {0};
     const uint8_t *plan;
@@ -150,17 +151,30 @@ static void small_frames_come_back(void **state)
     uint64_t timeout_ns = 0;
 
     (void)state;
-    frame_put_users(&out, &(struct frame_users){.sequence = 9, .users = 500, .over_ms = 1000});
+    frame_put_users(
+        &out, &(struct frame_users){.sequence = 9, .users = 500, .over_ms = 1000, .stage = 7});
     frame = open_frame(&out);
     assert_int_equal(frame.kind, FRAME_USERS);
     assert_int_equal(frame_get_users(&frame, &users, &err), 0);
-    assert_true(users.sequence == 9 && users.users == 500 && users.over_ms == 1000);
+    assert_true(users.sequence == 9 && users.users == 500 && users.over_ms == 1000 &&
+                users.stage == 7);
     buf_clear(&out);
     frame_put_plan(&out, (const uint8_t *)"plan", 4);
     frame = open_frame(&out);
     assert_int_equal(frame_get_plan(&frame, &plan, &plan_bytes, &err), 0);
     assert_int_equal(plan_bytes, 4);
     assert_memory_equal(plan, "plan", 4);
+    buf_clear(&out);
+    frame_put_storm(&out, &(struct frame_storm){
+                              .index = 2, .ratio = 0.5, .down_ns = 3000000000, .is_at_once = true});
+    frame = open_frame(&out);
+    assert_int_equal(frame_get_storm(&frame, &storm, &err), 0);
+    assert_true(storm.index == 2 && storm.ratio == 0.5 && storm.down_ns == 3000000000 &&
+                storm.is_at_once);
+    buf_clear(&out);
+    frame_put_storm(&out, &(struct frame_storm){.index = 2, .ratio = 1.5});
+    frame = open_frame(&out);
+    assert_int_equal(frame_get_storm(&frame, &storm, &err), -1);
     buf_clear(&out);
     frame_put_stop(&out, UINT64_MAX);
     frame = open_frame(&out);
@@ -225,6 +239,7 @@ static const struct frame_tick TICK = {
     .rss_bytes = 1 << 20,
     .finished = 4,
     .clock = {.source = CLOCK_ASKED, .offset_ns = -5, .error_ns = 3, .step_count = 2},
+    .stage = 6,
     .is_last = true,
 };
 
@@ -245,7 +260,7 @@ static void a_tick_carries_everything_but_gauges(void **state)
     assert_int_equal(frame_get_tick_head(&frame, &head, &err), 0);
     assert_int_equal(frame_get_tick(&frame, &tick, came, &err), 0);
     assert_true(tick.sequence == 3 && tick.users == 10 && tick.open == 9 && tick.finished == 4 &&
-                tick.is_last);
+                tick.stage == 6 && tick.is_last);
     assert_true(tick.clock.source == CLOCK_ASKED && tick.clock.offset_ns == -5 &&
                 tick.clock.error_ns == 3 && tick.clock.step_count == 2);
     assert_true(head.sequence == 3 && head.cpu_ratio == 0.25 && head.rss_bytes == 1 << 20);
@@ -409,7 +424,7 @@ static void what_is_no_frame_is_named(void **state)
         {{0}, 0},                      /* nothing */
         {{0x90}, 1},                   /* an array without a kind */
         {{0x91, 0x00}, 2},             /* the kind "none" */
-        {{0x91, 0x0d}, 2},             /* a kind beyond the last */
+        {{0x91, 0x0f}, 2},             /* a kind beyond the last */
         {{0x92, 0x04, 0x01}, 3},       /* a ping with a field */
         {{0x91, 0x04, 0x01}, 3},       /* a ping and more */
         {{0x81, 0x04, 0x01}, 3},       /* a map */
@@ -436,13 +451,13 @@ static void unsound_statistics_are_refused(void **state)
 
     (void)state;
     /* A tick whose worker set claims a trend with its minimum above its maximum. */
-    pack_array(&out, 15);
+    pack_array(&out, 16);
     pack_uint(&out, FRAME_TICK);
     for (int i = 0; i < 5; i++)
         pack_uint(&out, 1);
     pack_double(&out, 0);
     pack_uint(&out, 1);
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 6; i++)
         pack_uint(&out, 0);
     pack_bool(&out, false);
     pack_array(&out, 3);

@@ -60,7 +60,7 @@ static void too_many_classes_are_refused(void **state)
     struct frame frame;
 
     (void)state;
-    pack_array(&out, 6);
+    pack_array(&out, 7);
     pack_uint(&out, FRAME_USERS);
     for (int i = 0; i < 3; i++)
         pack_uint(&out, 0);
@@ -68,6 +68,7 @@ static void too_many_classes_are_refused(void **state)
     for (int i = 0; i <= FRAME_CLASS_LIMIT; i++)
         pack_uint(&out, 0);
     pack_bool(&out, false);
+    pack_uint(&out, 0);
     assert_int_equal(frame_open(out.bytes, out.len, &frame, &err), 0);
     assert_int_equal(frame_get_users(&frame, &got, &err), -1);
     buf_fini(&out);
