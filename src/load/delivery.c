@@ -309,8 +309,17 @@ void delivery_move(struct delivery_place *place, struct delivery_stream **stream
 
 void delivery_bytes(struct delivery_place *place, struct delivery_stream **stream, uint64_t now_ns)
 {
-    if (place->delivery->quality && *stream && !place->is_slow)
+    if (!*stream)
+        return;
+    if (place->delivery->quality && !place->is_slow)
         quality_bytes(place->delivery->quality, place->endpoint, &(*stream)->quality, now_ns);
+    else
+        quality_note_bytes(&(*stream)->quality, now_ns);
+}
+
+uint64_t delivery_silence_ns(const struct delivery_stream *stream, uint64_t now_ns)
+{
+    return stream ? quality_silence_ns(&stream->quality, now_ns) : 0;
 }
 
 void delivery_sample(struct delivery_place *place, struct delivery_stream **stream, uint64_t now_ns)

@@ -86,6 +86,9 @@ void delivery_move(struct delivery_place *place, struct delivery_stream **stream
                    size_t len);
 /* Bytes of the body have come. */
 void delivery_bytes(struct delivery_place *place, struct delivery_stream **stream, uint64_t now_ns);
+/* How long no byte of the body has come, comments too; without one, since the headers. 0 on NULL.
+ */
+uint64_t delivery_silence_ns(const struct delivery_stream *stream, uint64_t now_ns);
 /* Once in a while, for what shows by its absence. */
 void delivery_sample(struct delivery_place *place, struct delivery_stream **stream,
                      uint64_t now_ns);

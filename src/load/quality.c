@@ -62,12 +62,22 @@ void quality_open(struct quality_stream *stream, uint32_t row, uint64_t now_ns)
     *stream = (struct quality_stream){.last_byte_ns = now_ns & TIME_MASK, .row = row};
 }
 
+uint64_t quality_silence_ns(const struct quality_stream *stream, uint64_t now_ns)
+{
+    /* A receipt stamped by the kernel may lie before the moment that the headers were read. */
+    return now_ns > stream->last_byte_ns ? now_ns - stream->last_byte_ns : 0;
+}
+
+void quality_note_bytes(struct quality_stream *stream, uint64_t now_ns)
+{
+    stream->last_byte_ns = now_ns & TIME_MASK;
+}
+
 void quality_look(const struct quality *quality, size_t endpoint, struct quality_stream *stream,
                   uint64_t now_ns)
 {
-    /* A receipt stamped by the kernel may lie before the moment that the headers were read. */
-    if (quality->heartbeat_ns == 0 || stream->was_silent || now_ns < stream->last_byte_ns ||
-        now_ns - stream->last_byte_ns <= quality->heartbeat_ns)
+    if (quality->heartbeat_ns == 0 || stream->was_silent ||
+        quality_silence_ns(stream, now_ns) <= quality->heartbeat_ns)
         return;
     stream->was_silent = true;
     stat_count(stats_endpoint_set(quality->stats, endpoint), METRIC_SSE_MISSED_HEARTBEATS, NULL, 1);
@@ -77,7 +87,7 @@ void quality_bytes(const struct quality *quality, size_t endpoint, struct qualit
                    uint64_t now_ns)
 {
     quality_look(quality, endpoint, stream, now_ns);
-    stream->last_byte_ns = now_ns & TIME_MASK;
+    quality_note_bytes(stream, now_ns);
     stream->was_silent = false;
 }
 

@@ -44,6 +44,10 @@ void quality_open(struct quality_stream *stream, uint32_t row, uint64_t now_ns);
 /* Bytes have come, whatever they are. */
 void quality_bytes(const struct quality *quality, size_t endpoint, struct quality_stream *stream,
                    uint64_t now_ns);
+/* The same where silence is not judged. */
+void quality_note_bytes(struct quality_stream *stream, uint64_t now_ns);
+/* Since the last bytes; without any, since the headers. */
+uint64_t quality_silence_ns(const struct quality_stream *stream, uint64_t now_ns);
 /* Once in a while: a stream that stays silent must show before it ends. */
 void quality_look(const struct quality *quality, size_t endpoint, struct quality_stream *stream,
                   uint64_t now_ns);

@@ -269,6 +269,29 @@ void stream_stats_sample(const struct stat_place *place, struct stream_record *r
     *since_count = record->event_count;
 }
 
+static uint32_t whole_ms(uint64_t ns)
+{
+    uint64_t ms = ns / CLOCK_NS_PER_MS;
+
+    return ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
+}
+
+static void note_end(const struct stat_place *place, const struct stream_record *record,
+                     enum error_class error_class, uint64_t now_ns)
+{
+    struct end_row row = {
+        .at_unix_ms = clock_unix_ms(),
+        .weight = 1,
+        .endpoint = place->endpoint,
+        .age_ms = whole_ms(now_ns - record->opened_ns),
+        .silence_ms = whole_ms(delivery_silence_ns(record->delivery, now_ns)),
+        .event_count = record->event_count,
+        .error_class = error_class,
+    };
+
+    ends_add(stats_ends(place->stats), &row);
+}
+
 void stream_stats_disconnect(const struct stat_place *place, struct stream_record *record,
                              enum error_class error_class, const char *message, uint64_t now_ns)
 {
@@ -286,6 +309,8 @@ void stream_stats_disconnect(const struct stat_place *place, struct stream_recor
     if (record->attempt_count > 1 && record->event_count == 0)
         stat_pass(set, METRIC_SSE_RECONNECT_SUCCESS, NULL, false);
     add_error(place, error_class, message);
+    if (record->delivery)
+        note_end(place, record, error_class, now_ns);
     record->ended_ns = now_ns;
     tokens_end(place, record);
     if (place->delivery) {

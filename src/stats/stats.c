@@ -26,6 +26,7 @@ struct stats {
     struct stat_set *worker;
     struct rows *rows;
     struct examples *examples;
+    struct ends *ends;
     struct stats_error *errors;
     uint32_t *error_hashes; /* beside `errors`, so that a search reads 4 bytes a row */
     size_t error_count, error_cap;
@@ -134,6 +135,7 @@ struct stats *stats_new(void)
     stats->worker = stat_set_new();
     stats->rows = rows_new();
     stats->examples = examples_new();
+    stats->ends = ends_new();
     return stats;
 }
 
@@ -150,6 +152,7 @@ void stats_free(struct stats *stats)
     stat_set_free(stats->worker);
     rows_free(stats->rows);
     examples_free(stats->examples);
+    ends_free(stats->ends);
     free(stats->errors);
     free(stats->error_hashes);
     free(stats);
@@ -221,6 +224,11 @@ struct rows *stats_rows(const struct stats *stats)
 struct examples *stats_examples(const struct stats *stats)
 {
     return stats->examples;
+}
+
+struct ends *stats_ends(const struct stats *stats)
+{
+    return stats->ends;
 }
 
 void stats_add_error(struct stats *stats, size_t endpoint, enum error_class error_class,
@@ -308,6 +316,12 @@ void stats_merge(struct stats *to, const struct stats *delta)
         row.endpoint = index_in_to[row.endpoint];
         examples_add(to->examples, &row);
     }
+    for (size_t i = 0; i < ends_count(delta->ends); i++) {
+        struct end_row row = ends_at(delta->ends, i);
+
+        row.endpoint = index_in_to[row.endpoint];
+        ends_add(to->ends, &row);
+    }
 }
 
 void stats_clear(struct stats *stats)
@@ -317,5 +331,6 @@ void stats_clear(struct stats *stats)
     stat_set_clear(stats->worker);
     rows_clear(stats->rows);
     examples_clear(stats->examples);
+    ends_clear(stats->ends);
     stats->error_count = 0;
 }

@@ -1,8 +1,9 @@
 /*
  * stats/stats.h - what was measured: one set of metrics an endpoint, one for the worker itself, the
- * errors, examples of malformed events, and the rows that a script fills. A worker fills one
- * `struct stats` and sends it each second as a delta; the controller merges deltas into its own.
- * Merging is exact: counts add up, histograms bucket by bucket.
+ * errors, examples of malformed events, a sample of ended streams, and the rows that a script
+ * fills. A worker fills one `struct stats` and sends it each second as a delta; the controller
+ * merges deltas into its own. Merging is exact but for that sample: counts add up, histograms
+ * bucket by bucket.
  *
  * Hot paths call the stat_ functions of stats/set.h on a set whose pointer they keep.
  */
@@ -10,6 +11,7 @@
 #define CICADA_STATS_STATS_H
 
 #include "base/error_class.h"
+#include "stats/ends.h"
 #include "stats/examples.h"
 #include "stats/rows.h"
 #include "stats/set.h"
@@ -51,6 +53,8 @@ struct rows *stats_rows(const struct stats *stats);
 
 /* What malformed events looked like. Borrowed likewise. */
 struct examples *stats_examples(const struct stats *stats);
+/* Open streams that ended without being asked to. Borrowed likewise. */
+struct ends *stats_ends(const struct stats *stats);
 
 /* --- errors --- */
 /* `message` is cut at STATS_MESSAGE_BYTES; `unix_ms` is the wall clock of the sighting. */
@@ -75,7 +79,7 @@ const struct stats_error *stats_error_at(const struct stats *stats, size_t index
 /* All endpoint sets of `stats` added into `to` (gauges left out). */
 void stats_total(const struct stats *stats, struct stat_set *to);
 /* Adds `delta`; endpoints are matched by method and name, errors by class, message and endpoint;
- * of examples the earliest stay. */
+ * of examples the earliest stay; of ended streams a fair sample does. */
 void stats_merge(struct stats *to, const struct stats *delta);
 /* Everything zero, endpoints and memory kept: the next delta starts. Kinds that had their examples
  * want no more. */

@@ -16,9 +16,10 @@ enum {
     RATE_FIELDS = 4,
     TREND_FIELDS = 7,
     ENDPOINT_FIELDS = 3,
-    STATS_FIELDS = 4, /* and one more where a script counted something */
+    STATS_FIELDS = 5, /* and one more where a script counted something */
     ERROR_FIELDS = 6,
-    EXAMPLE_FIELDS = 4
+    EXAMPLE_FIELDS = 4,
+    END_FIELDS = 7
 };
 
 /* Far above any true sum, and far enough below infinity to be added up. */
@@ -120,8 +121,8 @@ static void pack_set(struct buf *out, const struct stat_set *set)
     stat_each(set, pack_entry, out);
 }
 
-/* Gives every endpoint that holds something or is named by an error or an example its place in the
- * frame. */
+/* Gives every endpoint that holds something or is named by an error, an example or an end its place
+ * in the frame. */
 static size_t place_endpoints(const struct stats *stats, size_t place[static ENDPOINT_ROWS])
 {
     bool is_used[ENDPOINT_ROWS] = {false};
@@ -133,6 +134,8 @@ static size_t place_endpoints(const struct stats *stats, size_t place[static END
     }
     for (size_t i = 0; i < examples_count(stats_examples(stats)); i++)
         is_used[examples_at(stats_examples(stats), i)->endpoint] = true;
+    for (size_t i = 0; i < ends_count(stats_ends(stats)); i++)
+        is_used[ends_at(stats_ends(stats), i).endpoint] = true;
     for (size_t i = 0; i < stats_endpoint_count(stats); i++) {
         place[i] = STATS_NO_ENDPOINT;
         if (is_used[i] || entry_count(stats_endpoint_set(stats, i)) > 0)
@@ -176,6 +179,24 @@ static void pack_examples(struct buf *out, const struct examples *examples,
     }
 }
 
+static void pack_ends(struct buf *out, const struct ends *ends,
+                      const size_t place[static ENDPOINT_ROWS])
+{
+    pack_array(out, ends_count(ends));
+    for (size_t i = 0; i < ends_count(ends); i++) {
+        struct end_row row = ends_at(ends, i);
+
+        pack_array(out, END_FIELDS);
+        pack_double(out, row.at_unix_ms);
+        pack_double(out, row.weight);
+        pack_uint(out, place[row.endpoint]);
+        pack_uint(out, row.age_ms);
+        pack_uint(out, row.silence_ms);
+        pack_uint(out, row.event_count);
+        pack_uint(out, (uint64_t)row.error_class);
+    }
+}
+
 void pack_stats(struct buf *out, const struct stats *stats)
 {
     size_t place[ENDPOINT_ROWS] = {0};
@@ -195,6 +216,7 @@ void pack_stats(struct buf *out, const struct stats *stats)
     }
     pack_errors(out, stats, place);
     pack_examples(out, stats_examples(stats), place);
+    pack_ends(out, stats_ends(stats), place);
     if (has_rows)
         pack_rows(out, stats_rows(stats));
 }
@@ -356,6 +378,24 @@ static void unpack_example(struct unpack *unpack, struct stats *stats)
         examples_add(stats_examples(stats), &row);
 }
 
+static void unpack_end(struct unpack *unpack, struct stats *stats)
+{
+    struct end_row row = {.at_unix_ms = 0};
+
+    expect(unpack, unpack_array(unpack) == END_FIELDS);
+    row.at_unix_ms = unpack_finite(unpack);
+    row.weight = unpack_finite(unpack);
+    row.endpoint = (size_t)unpack_uint_max(unpack, ENDPOINT_ROWS);
+    row.age_ms = (uint32_t)unpack_uint_max(unpack, UINT32_MAX);
+    row.silence_ms = (uint32_t)unpack_uint_max(unpack, UINT32_MAX);
+    row.event_count = (uint32_t)unpack_uint_max(unpack, UINT32_MAX);
+    row.error_class = (enum error_class)unpack_uint_max(unpack, CLASS_COUNT - 1);
+    expect(unpack, row.weight >= 1 && row.weight <= SUM_LIMIT);
+    expect(unpack, row.error_class != CLASS_NONE && row.endpoint < stats_endpoint_count(stats));
+    if (!unpack->failed)
+        ends_add(stats_ends(stats), &row);
+}
+
 struct stats *unpack_stats(struct unpack *unpack)
 {
     struct stats *stats = stats_new();
@@ -375,6 +415,10 @@ struct stats *unpack_stats(struct unpack *unpack)
     expect(unpack, count <= EXAMPLE_ROWS);
     for (size_t i = 0; i < count && !unpack->failed; i++)
         unpack_example(unpack, stats);
+    count = unpack_array(unpack);
+    expect(unpack, count <= ENDS_LIMIT);
+    for (size_t i = 0; i < count && !unpack->failed; i++)
+        unpack_end(unpack, stats);
     if (fields > STATS_FIELDS)
         unpack_rows(unpack, stats_rows(stats));
     if (!unpack->failed)

@@ -329,6 +329,8 @@ static void a_stream_that_the_server_ends_is_a_disconnect(void **state)
     assert_int_equal(exchange.error_class, CLASS_NONE); /* its body ended as it should */
     assert_int_equal(exchange_buffered(&exchange), strlen(EVENT));
     assert_int_equal(count(METRIC_SSE_DISCONNECTS, "cause:closed"), 1);
+    assert_int_equal(ends_count(stats_ends(stats)), 1);
+    assert_int_equal(ends_at(stats_ends(stats), 0).event_count, 1);
     check_rate(METRIC_SSE_STREAM_SUCCESS, 0, 1);
 }
 

@@ -226,6 +226,14 @@ static struct stats *sample(void)
     examples_add(stats_examples(stats),
                  &(struct example){
                      .kind = MALFORMED_JSON, .endpoint = b, .unix_ms = 1236.5, .text = "{\"a\":…"});
+    for (uint32_t i = 1; i <= 40; i++)
+        ends_add(stats_ends(stats), &(struct end_row){.at_unix_ms = 1237.5 + i,
+                                                      .weight = i,
+                                                      .endpoint = b,
+                                                      .age_ms = 60000 + i,
+                                                      .silence_ms = UINT32_MAX,
+                                                      .event_count = 9,
+                                                      .error_class = CLASS_CLOSED_EARLY});
     return stats;
 }
 
@@ -253,6 +261,7 @@ static void a_tick_carries_everything_but_gauges(void **state)
     const struct stat_set *set;
     const struct hist *left, *right;
     const struct example *example;
+    struct end_row end;
 
     (void)state;
     frame_put_tick(&out, &TICK, delta);
@@ -286,6 +295,12 @@ static void a_tick_carries_everything_but_gauges(void **state)
     assert_true(example->kind == MALFORMED_JSON && example->unix_ms == 1236.5);
     assert_string_equal(example->text, "{\"a\":…");
     assert_string_equal(stats_endpoint_name(came, example->endpoint), "/b?x=1");
+    assert_int_equal(ends_count(stats_ends(came)), 40);
+    end = ends_at(stats_ends(came), 39);
+    assert_true(end.at_unix_ms == 1277.5 && end.weight == 40 && end.age_ms == 60040);
+    assert_true(end.silence_ms == UINT32_MAX && end.event_count == 9);
+    assert_true(end.error_class == CLASS_CLOSED_EARLY);
+    assert_string_equal(stats_endpoint_name(came, end.endpoint), "/b?x=1");
     frame_put_tick(&again, &tick, came);
     assert_int_equal(again.len, out.len);
     assert_memory_equal(again.bytes, out.bytes, out.len);
@@ -441,6 +456,68 @@ static void what_is_no_frame_is_named(void **state)
     }
 }
 
+/* A tick up to its statistics. */
+static void put_tick_head(struct buf *out)
+{
+    pack_array(out, 16);
+    pack_uint(out, FRAME_TICK);
+    for (int i = 0; i < 5; i++)
+        pack_uint(out, 1);
+    pack_double(out, 0);
+    pack_uint(out, 1);
+    for (int i = 0; i < 6; i++)
+        pack_uint(out, 0);
+    pack_bool(out, false);
+    pack_array(out, 5);
+}
+
+/* Is a tick taken whose one end is of this weight, endpoint and class? */
+static bool is_end_taken(double weight, uint64_t endpoint, enum error_class error_class)
+{
+    struct stats *sum = stats_new();
+    struct buf out = {0};
+    struct frame frame;
+    struct frame_tick tick;
+    struct err err = {0};
+    bool is_taken;
+
+    put_tick_head(&out);
+    pack_array(&out, 0);
+    pack_array(&out, 1);
+    pack_array(&out, 3);
+    pack_text(&out, "GET");
+    pack_text(&out, "/");
+    pack_array(&out, 0);
+    pack_array(&out, 0);
+    pack_array(&out, 0);
+    pack_array(&out, 1);
+    pack_array(&out, 7);
+    pack_double(&out, 1);
+    pack_double(&out, weight);
+    pack_uint(&out, endpoint);
+    for (int i = 0; i < 3; i++)
+        pack_uint(&out, 1);
+    pack_uint(&out, (uint64_t)error_class);
+    assert_int_equal(frame_open(out.bytes, out.len, &frame, &err), 0);
+    is_taken = frame_get_tick(&frame, &tick, sum, &err) == 0;
+    assert_int_equal(ends_count(stats_ends(sum)), is_taken ? 1 : 0);
+    stats_free(sum);
+    buf_fini(&out);
+    return is_taken;
+}
+
+static void unsound_ends_are_refused(void **state)
+{
+    (void)state;
+    assert_true(is_end_taken(1, 0, CLASS_RESET));
+    assert_false(is_end_taken(0.5, 0, CLASS_RESET)); /* stands for less than itself */
+    assert_false(is_end_taken((double)INFINITY, 0, CLASS_RESET));
+    assert_false(is_end_taken((double)NAN, 0, CLASS_RESET));
+    assert_false(is_end_taken(1, 1, CLASS_RESET)); /* an endpoint that is not there */
+    assert_false(is_end_taken(1, 0, CLASS_NONE));
+    assert_false(is_end_taken(1, 0, CLASS_COUNT));
+}
+
 static void unsound_statistics_are_refused(void **state)
 {
     struct buf out = {0};
@@ -451,16 +528,7 @@ static void unsound_statistics_are_refused(void **state)
 
     (void)state;
     /* A tick whose worker set claims a trend with its minimum above its maximum. */
-    pack_array(&out, 16);
-    pack_uint(&out, FRAME_TICK);
-    for (int i = 0; i < 5; i++)
-        pack_uint(&out, 1);
-    pack_double(&out, 0);
-    pack_uint(&out, 1);
-    for (int i = 0; i < 6; i++)
-        pack_uint(&out, 0);
-    pack_bool(&out, false);
-    pack_array(&out, 3);
+    put_tick_head(&out);
     pack_array(&out, 1);
     pack_array(&out, 7);
     pack_uint(&out, METRIC_WORKER_LAG);
@@ -472,8 +540,8 @@ static void unsound_statistics_are_refused(void **state)
     pack_array(&out, 2);
     pack_uint(&out, 5);
     pack_uint(&out, 1);
-    pack_array(&out, 0);
-    pack_array(&out, 0);
+    for (int i = 0; i < 4; i++)
+        pack_array(&out, 0);
     assert_int_equal(frame_open(out.bytes, out.len, &frame, &err), 0);
     assert_int_equal(frame_get_tick_head(&frame, &tick, &err), 0);
     assert_int_equal(frame_get_tick(&frame, &tick, sum, &err), -1);
@@ -498,6 +566,7 @@ int main(void)
         cmocka_unit_test(a_cut_tick_adds_nothing),
         cmocka_unit_test(changed_bytes_never_harm),
         cmocka_unit_test(what_is_no_frame_is_named),
+        cmocka_unit_test(unsound_ends_are_refused),
         cmocka_unit_test(unsound_statistics_are_refused),
     };
 
