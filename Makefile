@@ -41,6 +41,7 @@ static:
 	@tools/check-layers
 	@tools/check-headers
 	@tools/check-metrics
+	@tools/check-findings
 
 unit-and-integration:
 	@tools/build dev

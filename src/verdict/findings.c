@@ -9,7 +9,7 @@
 
 struct rule {
     const char *code;
-    enum finding_severity severity;
+    enum finding_severity severity; /* where the rule does not set one by the figures */
     /* Fills title, evidence and advice when the run shows it; false otherwise. */
     bool (*find)(const struct run *run, struct finding *finding);
 };
@@ -18,6 +18,12 @@ static const struct rule rules[] = {
     {"generator-saturated", FINDING_WARNING, find_generator_saturated},
     {"no-events", FINDING_CRITICAL, find_no_events},
     {"silent-streams", FINDING_CRITICAL, find_unanswered},
+    {"event-loss", FINDING_WARNING, find_event_loss},
+    {"event-duplicates", FINDING_WARNING, find_event_duplicates},
+    {"event-reordered", FINDING_WARNING, find_event_reordered},
+    {"malformed-events", FINDING_WARNING, find_malformed_events},
+    {"replay-missing", FINDING_CRITICAL, find_replay_missing},
+    {"replay-duplicates", FINDING_WARNING, find_replay_duplicates},
     {"clock-uncertain", FINDING_WARNING, find_clock_uncertain},
 };
 
@@ -33,7 +39,8 @@ struct finding *findings_collect(const struct run *run, size_t *result_count)
             continue;
         finding->code = rules[i].code;
         assert(finding->confidence != CONFIDENCE_NONE);
-        finding->severity = rules[i].severity;
+        if (finding->severity == FINDING_NONE)
+            finding->severity = rules[i].severity;
         count++;
     }
     if (count == 0) {

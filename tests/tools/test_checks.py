@@ -165,6 +165,55 @@ class CheckMetrics(unittest.TestCase):
         self.assert_breach("none\n", "no metric found", code="int metrics;\n")
 
 
+FINDINGS = """static const struct rule rules[] = {
+    {"event-loss", FINDING_WARNING, find_event_loss},
+    {"no-events", FINDING_CRITICAL,
+     find_no_events},
+};
+"""
+FINDINGS_PAGE = """# Findings
+
+## event-loss
+
+Lost.
+
+## no-events
+
+None.
+"""
+
+
+class CheckFindings(unittest.TestCase):
+    def check(self, page, code=FINDINGS):
+        return check("check-findings", {"src/verdict/findings.c": code, "docs/findings.md": page})
+
+    def assert_breach(self, page, words, code=FINDINGS):
+        result = self.check(page, code)
+        self.assertEqual(result.returncode, 1, result.stdout)
+        self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+        self.assertIn(words, result.stderr)
+
+    def test_a_page_with_a_section_a_code_passes(self):
+        result = self.check(FINDINGS_PAGE)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+
+    def test_a_code_without_a_section_fails(self):
+        self.assert_breach(FINDINGS_PAGE.replace("## no-events", "No events."), "no-events has 0")
+
+    def test_a_code_with_two_sections_fails(self):
+        self.assert_breach(FINDINGS_PAGE + "\n## no-events\n", "no-events has 2 sections")
+
+    def test_a_section_of_no_code_fails(self):
+        self.assert_breach(FINDINGS_PAGE + "\n## old-code\n", "there is no finding old-code")
+
+    def test_sections_out_of_order_fail(self):
+        page = FINDINGS_PAGE.replace("event-loss", "x").replace("no-events", "event-loss")
+        self.assert_breach(page.replace("x", "no-events", 1), "event-loss stands behind no-events")
+
+    def test_a_table_that_cannot_be_read_fails(self):
+        self.assert_breach("none\n", "no finding found", code="int findings;\n")
+
+
 class CheckText(unittest.TestCase):
     def assert_breach(self, text, words):
         result = check("check-text", {"notes.md": text})
