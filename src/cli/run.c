@@ -245,6 +245,8 @@ static int start(const struct command_input *input, struct plan *plan, size_t fe
     char *command = run_redact_command(input->argc, input->argv);
     struct thresholds *thresholds =
         threshold_options_make(&settings->thresholds, settings->run_time_ns, err);
+    struct run_storm *storms =
+        thresholds ? storm_settings_make(&settings->storm, settings->run_time_ns, err) : NULL;
     struct controller_config config = {
         .plan = plan,
         .target = target,
@@ -255,11 +257,13 @@ static int start(const struct command_input *input, struct plan *plan, size_t fe
         .stop_timeout_ns = settings->stop_timeout_ns,
         .wants_live = !settings->is_quiet && !settings->has_no_progress,
         .thresholds = thresholds,
+        .storms = storms,
+        .storm_count = settings->storm.storms.count,
     };
     struct run *run = NULL;
     int status = -1;
 
-    if (thresholds && run_limits_choose_processes(settings, &config.process_count, err) == 0) {
+    if (storms && run_limits_choose_processes(settings, &config.process_count, err) == 0) {
         announce_feed(settings, feed_rows);
         run_announce_ramp(settings, config.spawn_rate_per_s,
                           (double)settings->users / config.spawn_rate_per_s);
@@ -269,6 +273,7 @@ static int start(const struct command_input *input, struct plan *plan, size_t fe
         status = run_report(settings, run, thresholds);
     run_free(run);
     thresholds_free(thresholds);
+    free(storms);
     free(target);
     free(command);
     return status;

@@ -10,6 +10,7 @@
 #include "cli/options.h"
 #include "cli/publish_options.h"
 #include "cli/request_options.h"
+#include "cli/storm_options.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -56,6 +57,7 @@ struct run_settings {
     struct quality_settings quality;
     struct publish_settings publish;
     char *read_rate, *abort; /* NULL: not given */
+    struct storm_settings storm;
     struct text_list thresholds;
     char *local_address;
     uint64_t process_count; /* 0: not given */

@@ -246,6 +246,7 @@ const struct option run_table[] = {
              "at once, or after --wait",
      .parse = option_parse_text,
      AT(abort)},
+    STORM_ROWS(struct run_settings),
 
     CHECK_ROWS(struct run_settings),
 

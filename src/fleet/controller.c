@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "fleet/controller_internal.h"
 #include "fleet/peer_merge.h"
+#include "fleet/storms.h"
 #include "http/url.h"
 #include "load/plan.h"
 #include "report/live.h"
@@ -95,6 +96,7 @@ static void begin_run(struct controller *controller)
                    clock_add_ns(now_ns, config->run_time_ns), on_run_time);
     loop_set_timer(controller->loop, &controller->second_timer,
                    now_ns + CLOCK_NS_PER_S + CONTROLLER_TICKS_MS * CLOCK_NS_PER_MS, on_second);
+    storms_begin(controller);
     if (config->script) {
         script_begin(controller);
         return;
@@ -125,6 +127,7 @@ void controller_begin_stop(struct controller *controller)
     controller->stopped_ns = now_ns;
     controller->run->info.is_stopping = true;
     loop_cancel_timer(controller->loop, &controller->pace_timer);
+    storms_stop(controller);
     loop_set_timer(controller->loop, &controller->deadline_timer,
                    clock_add_ns(now_ns + stop_grace_s(controller) * CLOCK_NS_PER_S,
                                 controller->config->stop_timeout_ns),

@@ -42,6 +42,8 @@ struct controller_config {
     bool wants_live;                        /* the live view on standard error */
     const struct controller_script *script; /* NULL: URL mode */
     struct thresholds *thresholds;          /* borrowed; judged to the end; NULL: none */
+    const struct run_storm *storms;         /* borrowed, in the order of their times */
+    size_t storm_count;
     /* All workers are ready; -1 with a sentence: the run does not begin. NULL: nobody. */
     int (*on_begin)(void *ctx, struct err *err);
     /* Each second, after the figures have moved on; NULL: nobody. */

@@ -67,7 +67,7 @@ struct controller {
     struct watch signal_watch;
     int signal_fd;
     sigset_t old_mask;
-    struct timer pace_timer, second_timer, deadline_timer, death_timer;
+    struct timer pace_timer, storm_timer, second_timer, deadline_timer, death_timer;
     uint64_t started_ns, stopped_ns;
     uint64_t second_count; /* closed so far */
     uint64_t order_sequence;

@@ -130,6 +130,12 @@ void stream_start(struct stream *stream, const struct stream_target *target, uin
  * failed.
  */
 void stream_close(struct stream *stream, bool is_run_end, uint64_t now_ns);
+/*
+ * Cuts an open stream as a storm does: counted as closed by us, taken up again with Last-Event-ID
+ * after `away_ns`, and then at once or after its retry time, whatever the rule for reconnects. The
+ * observer is told nothing. False: it is not open.
+ */
+bool stream_cut(struct stream *stream, uint64_t away_ns, bool returns_at_once, uint64_t now_ns);
 /* Samples events a second of an open stream, once 10 s have passed since the last time. */
 void stream_sample(struct stream *stream, uint64_t now_ns);
 

@@ -46,7 +46,11 @@ void stream_enter(struct stream *stream, enum stream_state state)
 
 static void on_retry_due(struct timer *timer, uint64_t now_ns)
 {
-    stream_begin_attempt(CONTAINER_OF(timer, struct stream, timer), now_ns);
+    struct stream *stream = CONTAINER_OF(timer, struct stream, timer);
+
+    (void)now_ns;
+    /* Many may be due at once. What a start takes is not to count as the next one's time. */
+    stream_begin_attempt(stream, loop_refresh_ns(stream->target->engine->config.loop));
 }
 
 void stream_finish(struct stream *stream, enum stream_ending ending, uint64_t now_ns)
@@ -133,6 +137,23 @@ void stream_disconnect(struct stream *stream, enum error_class error_class, cons
     } else {
         stream_give_up(stream, now_ns);
     }
+}
+
+bool stream_cut(struct stream *stream, uint64_t away_ns, bool returns_at_once, uint64_t now_ns)
+{
+    uint64_t wait_ns;
+
+    if (stream->state != STREAM_OPEN || stream->cut != CUT_NONE)
+        return false;
+    stream_stats_cut(&stream->target->place, &stream->record, now_ns);
+    /* By RST, which spares both ends a TIME_WAIT for each stream of the storm. */
+    fetch_cancel(&stream->fetch, true);
+    sse_parser_reset(&stream->parser);
+    wait_ns = returns_at_once ? 0 : retry_wait_ns(stream, 0);
+    stream_enter(stream, STREAM_WAITING);
+    loop_set_timer(stream->target->engine->config.loop, &stream->timer,
+                   clock_add_ns(clock_add_ns(now_ns, away_ns), wait_ns), on_retry_due);
+    return true;
 }
 
 static void on_response_overdue(struct timer *timer, uint64_t now_ns)

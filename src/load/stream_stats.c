@@ -363,6 +363,14 @@ void stream_stats_closed_by_us(const struct stat_place *place, struct stream_rec
     tokens_end(place, record);
 }
 
+void stream_stats_cut(const struct stat_place *place, struct stream_record *record, uint64_t now_ns)
+{
+    stream_stats_closed_by_us(place, record, false, now_ns);
+    record->ended_ns = now_ns;
+    if (place->delivery)
+        delivery_interrupt(place->delivery, &record->delivery, now_ns);
+}
+
 void stream_stats_over(const struct stat_place *place, struct stream_record *record)
 {
     if (place->delivery)

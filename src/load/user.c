@@ -2,30 +2,18 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "load/share.h"
 
 #include <assert.h>
 
 enum { USER_ITERATION_MAX = INT32_MAX };
 
-/*
- * Steps of 2^64 divided by the golden ratio, and of the fraction of the square root of 2: places
- * that are spread evenly however many there are, so that a share is met as closely as it can be,
- * and that do not go along with the turn of the targets.
- */
-static const uint64_t SHARE_STEP = 0x9e3779b97f4a7c15;
-static const uint64_t SHARE_STREAM_STEP = 0x6a09e667f3bcc909;
-
-static bool is_in_share(uint64_t place, double ratio)
-{
-    return (double)(place >> 11) < ratio * 0x1p53;
-}
-
 static bool is_slow(const struct user *user)
 {
     /* Upside down, so that slow readers are not the ones that leave early. */
     return user->shared->slow_targets &&
-           is_in_share(~(user->shared->plan->seed + user->index * SHARE_STEP),
-                       user->shared->plan->readers.slow_ratio);
+           share_has(~share_place(user->shared->plan->seed, user->index),
+                     user->shared->plan->readers.slow_ratio);
 }
 
 /* The targets in turn, each as often in a row as its weight says. */
@@ -44,9 +32,9 @@ static const struct stream_target *pick_target(const struct user *user)
 
 static bool will_abort(const struct user *user)
 {
-    return is_in_share(user->shared->plan->seed + user->index * SHARE_STEP +
-                           user->iteration_count * SHARE_STREAM_STEP,
-                       user->shared->plan->readers.abort_ratio);
+    return share_has(
+        share_turn(share_place(user->shared->plan->seed, user->index), user->iteration_count),
+        user->shared->plan->readers.abort_ratio);
 }
 
 static void open_next(struct user *user, uint64_t now_ns)

@@ -10,6 +10,7 @@
 #include "load/quality.h"
 #include "load/read_rate.h"
 #include "load/reporter.h"
+#include "load/storm.h"
 #include "load/tokens.h"
 #include "load/user.h"
 #include "net/loop.h"
@@ -57,6 +58,7 @@ struct worker {
     struct user **users; /* in the order they were started */
     uint32_t user_count, user_cap;
     struct pace pace;
+    uint32_t storm_index; /* of the last one taken */
     struct reporter reporter;
     uint32_t sample_turn;
     struct timer stop_timer;
@@ -167,6 +169,18 @@ static void take_users(struct worker *worker, const struct frame *frame)
     worker->pace.began_ns = loop_now_ns(worker->loop);
     publisher_start(worker->publisher);
     on_pace(&worker->pace.timer, worker->pace.began_ns);
+}
+
+static void take_storm(struct worker *worker, const struct frame *frame)
+{
+    struct frame_storm storm;
+    struct err err = {0};
+
+    if (frame_get_storm(frame, &storm, &err) < 0 || storm.index <= worker->storm_index)
+        return;
+    worker->storm_index = storm.index;
+    (void)storm_cut(&storm, worker->users, worker->user_count, worker->plan->seed,
+                    loop_refresh_ns(worker->loop));
 }
 
 /* --- setup --- */
@@ -426,6 +440,10 @@ static void on_frame(void *ctx, const struct frame *frame)
         if (worker->plan && !worker->is_stopping)
             take_users(worker, frame);
         break;
+    case FRAME_STORM:
+        if (worker->plan && !worker->is_stopping)
+            take_storm(worker, frame);
+        break;
     case FRAME_STOP:
         take_stop(worker, frame);
         break;
@@ -440,7 +458,6 @@ static void on_frame(void *ctx, const struct frame *frame)
     case FRAME_QUIT:
     case FRAME_FAIL:
     case FRAME_PEERS:
-    case FRAME_STORM:
         break;
     }
 }

@@ -239,6 +239,7 @@ void run_free(struct run *run)
     for (size_t i = 0; i < run->stage_count; i++)
         stat_set_free(run->stages[i].set);
     free(run->stages);
+    free(run->storms);
     stat_set_free(run->warm_up);
     stat_set_free(run->pending->set);
     row_parts_fini(&run->pending->rows);
@@ -303,6 +304,12 @@ uint32_t run_begin_stage(struct run *run, uint32_t users, uint64_t elapsed_ns)
     stage = &run->stages[run->stage_count++];
     *stage = (struct run_stage){.users = users, .began_ns = elapsed_ns, .set = stat_set_new()};
     return (uint32_t)run->stage_count;
+}
+
+void run_add_storm(struct run *run, const struct run_storm *storm)
+{
+    run->storms = x_realloc(run->storms, (run->storm_count + 1) * sizeof *run->storms);
+    run->storms[run->storm_count++] = *storm;
 }
 
 /* Into the stage it was measured in; where that is the warm-up, nowhere else. */

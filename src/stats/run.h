@@ -77,6 +77,15 @@ struct run_series {
     double *lag_p95_ms;
 };
 
+/* A share of the open streams is cut, stays away, and is taken up again; its waves are in `stats`
+ * under its number, counted from 1 in the order of `storms`. */
+struct run_storm {
+    uint64_t at_ns; /* since the start: as planned, then as it was ordered */
+    double ratio;   /* above 0, at most 1 */
+    uint64_t down_ns;
+    bool is_at_once; /* all come back at the end of `down_ns`; else each after its retry time */
+};
+
 /* What is known of a part of the run by itself: a stage of the plan, or a step of a search. */
 struct run_stage {
     uint32_t users;              /* to which it goes, or which it holds */
@@ -107,6 +116,8 @@ struct run {
     struct run_series series;
     struct run_stage *stages; /* stage N at N - 1 */
     size_t stage_count;
+    struct run_storm *storms; /* those that have been ordered */
+    size_t storm_count;
     struct stat_set *warm_up;    /* what was measured before the figures count; NULL: no warm-up */
     struct run_pending *pending; /* private: the second under way and those of the window */
 };
@@ -132,6 +143,8 @@ void run_add_tick(struct run *run, size_t worker, const struct run_tick *tick,
  * on.
  */
 uint32_t run_begin_stage(struct run *run, uint32_t users, uint64_t elapsed_ns);
+/* A storm was ordered; copied. */
+void run_add_storm(struct run *run, const struct run_storm *storm);
 /* What was found by putting together what workers told: goes to the second under way. */
 void run_add_found(struct run *run, const struct stats *delta);
 /* What a process counted that leads the workers and has no users of its own. */

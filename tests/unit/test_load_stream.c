@@ -282,8 +282,6 @@ static void a_stream_may_follow_from_inside_a_compressed_event(void **state)
     buf_fini(&text);
 }
 
-/* --- end marks --- */
-
 #define CHUNKED STREAM "Transfer-Encoding: chunked\r\n\r\n"
 #define MARKED  "b\r\ndata: bye\n\n\r\n"
 
@@ -291,6 +289,78 @@ static uint64_t counted(enum metric metric)
 {
     return stat_get_count(targets[0].place.set, metric, NULL);
 }
+
+/* --- storms --- */
+
+static bool has_event(const void *ctx)
+{
+    return counted(METRIC_SSE_EVENTS) >= *(const uint64_t *)ctx;
+}
+
+static void wait_for_events(uint64_t count)
+{
+    wait_until(has_event, &count);
+}
+
+/* Also where the rule for reconnects is never. */
+static void a_cut_stream_comes_back_behind_its_last_event(void **state)
+{
+    static const struct step steps[] = {{.text = CHUNKED "f\r\nid: 1\ndata: a\n\n\r\n"},
+                                        {.text = CHUNKED "f\r\nid: 2\ndata: b\n\n\r\n"}};
+
+    (void)state;
+    SCRIPT(steps);
+    plan->reconnect = PLAN_RECONNECT_NEVER;
+    make_engine();
+    make_target(0, "", server.port);
+    start(0);
+    wait_for_events(1);
+    assert_true(stream_cut(&stream, CLOCK_NS_PER_MS, true, loop_now_ns(server.loop)));
+    assert_int_equal(stream.state, STREAM_WAITING);
+    wait_for_events(2);
+    assert_true(request_has(1, "Last-Event-ID: 1\r\n"));
+    assert_int_equal(ended_count + failure_count, 0);
+    assert_int_equal(counted(METRIC_SSE_CLOSED_BY_US), 1);
+    assert_int_equal(counted(METRIC_SSE_DISCONNECTS), 0);
+    assert_int_equal(counted(METRIC_SSE_RECONNECTS), 1);
+    assert_int_equal(hist_count(stat_get_trend(targets[0].place.set, METRIC_SSE_RECOVERY, NULL)),
+                     1);
+}
+
+static void a_stream_that_is_not_open_is_not_cut(void **state)
+{
+    static const struct step steps[] = {{.text = CHUNKED MARKED}};
+
+    (void)state;
+    SCRIPT(steps);
+    plan->end_data = x_strdup("bye");
+    make_engine();
+    make_target(0, "", server.port);
+    assert_false(stream_cut(&stream, 0, true, loop_now_ns(server.loop)));
+    start(0);
+    assert_false(stream_cut(&stream, 0, true, loop_now_ns(server.loop)));
+    wait_for_events(1); /* behind its end mark it waits for the end of the response alone */
+    assert_false(stream_cut(&stream, 0, true, loop_now_ns(server.loop)));
+    wait_for_ends(1);
+}
+
+static void a_cut_stream_waits_for_its_retry_time(void **state)
+{
+    static const struct step steps[] = {{.text = CHUNKED "16\r\nretry: 20000\ndata: a\n\n\r\n"}};
+    uint64_t now_ns;
+
+    (void)state;
+    SCRIPT(steps);
+    make_engine();
+    make_target(0, "", server.port);
+    start(0);
+    wait_for_events(1);
+    now_ns = loop_now_ns(server.loop);
+    assert_true(stream_cut(&stream, 5 * CLOCK_NS_PER_S, false, now_ns));
+    assert_true(stream.timer.deadline_ns == now_ns + 25 * CLOCK_NS_PER_S);
+}
+
+/* --- end marks --- */
 
 static void open_marked(const struct step *steps, size_t count)
 {
@@ -377,6 +447,9 @@ int main(void)
         WITH_STREAM(a_login_that_was_refused_is_final),
         WITH_STREAM(a_refused_token_is_renewed_once_an_attempt),
         WITH_STREAM(a_stream_may_follow_from_inside_a_compressed_event),
+        WITH_STREAM(a_cut_stream_comes_back_behind_its_last_event),
+        WITH_STREAM(a_stream_that_is_not_open_is_not_cut),
+        WITH_STREAM(a_cut_stream_waits_for_its_retry_time),
         WITH_STREAM(behind_an_end_mark_the_connection_is_used_again),
         WITH_STREAM(a_response_that_goes_on_behind_its_end_mark_is_left),
         WITH_STREAM(a_stream_closed_behind_its_end_mark_is_counted_once),
