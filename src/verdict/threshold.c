@@ -239,17 +239,29 @@ static double badness(const struct threshold_spec *spec, double value)
     return 0;
 }
 
+/* `measured` may be NaN; `value` may not. */
+static enum threshold_state judge_value(const struct threshold_spec *spec, double measured,
+                                        double *value)
+{
+    *value = isnan(measured) ? 0 : measured;
+    if (isnan(measured))
+        return THRESHOLD_NOT_MEASURED;
+    return holds(spec, measured) ? THRESHOLD_HELD : THRESHOLD_CROSSED;
+}
+
+enum threshold_state threshold_judge_set(const struct threshold_spec *spec,
+                                         const struct stat_set *set, uint64_t length_ns,
+                                         double *value)
+{
+    return judge_value(spec, value_of(spec, set, spec->tag, length_ns), value);
+}
+
 static void judge_whole(struct threshold *threshold, const struct run *run)
 {
-    double value;
+    const struct threshold_spec *spec = &threshold->spec;
 
-    if (threshold->has_ended_run)
-        return;
-    value = whole_value(&threshold->spec, run);
-    threshold->value = isnan(value) ? 0 : value;
-    threshold->state = isnan(value)                     ? THRESHOLD_NOT_MEASURED
-                       : holds(&threshold->spec, value) ? THRESHOLD_HELD
-                                                        : THRESHOLD_CROSSED;
+    if (!threshold->has_ended_run)
+        threshold->state = judge_value(spec, whole_value(spec, run), &threshold->value);
 }
 
 static void judge_window(struct threshold *threshold, const struct run *run)

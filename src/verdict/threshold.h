@@ -30,6 +30,14 @@ struct threshold {
     struct recent *recent; /* private; owned; NULL: judged over the whole run */
 };
 
+/*
+ * Judges one on figures that stand by themselves, of all endpoints together, over `length_ns`; what
+ * it says of windows and endpoints is left alone. `value` is 0 where it is not measured.
+ */
+enum threshold_state threshold_judge_set(const struct threshold_spec *spec,
+                                         const struct stat_set *set, uint64_t length_ns,
+                                         double *value);
+
 struct thresholds;
 
 /* -1 of threshold_parse in `err` gives NULL. The caller owns the result; none are a valid list. */

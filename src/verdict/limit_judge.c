@@ -1,0 +1,338 @@
+#include "verdict/limit_judge.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "verdict/threshold.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+
+static const char *const own_rules[] = {"sse_connect_success: rate>0.99",
+                                        "sse_stream_success: rate>0.99"};
+
+struct limit_rules {
+    struct threshold_spec *specs;
+    char **texts;
+    size_t count;
+    bool judges_ttfe, judges_latency; /* a threshold says how long these may take: no knee does */
+};
+
+/* --- rules --- */
+
+static int check_spec(const struct threshold_spec *spec, struct err *err)
+{
+    const char *part = spec->over_s > 0     ? "'over'"
+                       : spec->after_ns > 0 ? "'after'"
+                       : spec->aborts       ? "'abort'"
+                       : spec->endpoint     ? "an endpoint"
+                                            : NULL;
+
+    if (!part)
+        return 0;
+    err_set(err, ERR_USAGE,
+            "'%.100s: %.100s' has %s, and with --find-limit each step is judged as a whole",
+            spec->name, spec->expression, part);
+    return -1;
+}
+
+static void note_times(struct limit_rules *rules, enum metric metric)
+{
+    if (metric == METRIC_SSE_TTFE || metric == METRIC_SSE_FIRST_BYTE ||
+        metric == METRIC_SSE_CONNECTING)
+        rules->judges_ttfe = true;
+    if (metric == METRIC_SSE_EVENT_LATENCY)
+        rules->judges_latency = true;
+}
+
+struct limit_rules *limit_rules_new(const char *const *texts, size_t count, struct err *err)
+{
+    struct limit_rules *rules = x_calloc(1, sizeof *rules);
+
+    if (count == 0) {
+        texts = own_rules;
+        count = sizeof own_rules / sizeof own_rules[0];
+    }
+    rules->specs = x_calloc(count, sizeof *rules->specs);
+    rules->texts = x_calloc(count, sizeof *rules->texts);
+    for (size_t i = 0; i < count; i++) {
+        struct threshold_spec *spec = &rules->specs[i];
+
+        if (threshold_parse(texts[i], spec, err) < 0) {
+            limit_rules_free(rules);
+            return NULL;
+        }
+        rules->count++;
+        rules->texts[i] = x_asprintf("%s: %s", spec->name, spec->expression);
+        if (check_spec(spec, err) < 0) {
+            limit_rules_free(rules);
+            return NULL;
+        }
+        note_times(rules, spec->metric);
+    }
+    return rules;
+}
+
+void limit_rules_free(struct limit_rules *rules)
+{
+    if (!rules)
+        return;
+    for (size_t i = 0; i < rules->count; i++) {
+        threshold_spec_fini(&rules->specs[i]);
+        free(rules->texts[i]);
+    }
+    free(rules->specs);
+    free(rules->texts);
+    free(rules);
+}
+
+size_t limit_rules_count(const struct limit_rules *rules)
+{
+    return rules->count;
+}
+
+const char *limit_rules_at(const struct limit_rules *rules, size_t index)
+{
+    return rules->texts[index];
+}
+
+/* --- what was measured, and what is known beside it --- */
+
+static uint32_t rest_of(uint32_t all, uint64_t part)
+{
+    return part < all ? all - (uint32_t)part : 0;
+}
+
+uint32_t limit_count_unanswered(const struct limit_figures *figures)
+{
+    uint64_t passes, fails;
+
+    stat_get_rate(figures->set, METRIC_SSE_CONNECT_SUCCESS, NULL, &passes, &fails);
+    return rest_of(figures->fresh, passes + fails);
+}
+
+/* Of a step that is cut short nobody has waited for long. */
+static bool has_waited(const struct limit_figures *figures)
+{
+    return figures->waited_ns >= LIMIT_PATIENCE_S * CLOCK_NS_PER_S;
+}
+
+static uint32_t count_overdue(const struct limit_figures *figures)
+{
+    return has_waited(figures) ? limit_count_unanswered(figures) : 0;
+}
+
+static uint64_t count_of(const struct hist *trend)
+{
+    return trend ? hist_count(trend) : 0;
+}
+
+/* Users new in this step that have not failed and wait for their first event. */
+static uint32_t count_without_event(const struct limit_figures *figures)
+{
+    uint64_t passes, fails, events;
+
+    if (!has_waited(figures))
+        return 0;
+    stat_get_rate(figures->set, METRIC_SSE_CONNECT_SUCCESS, NULL, &passes, &fails);
+    events = count_of(stat_get_trend(figures->set, METRIC_SSE_TTFE, NULL));
+    return rest_of(figures->fresh, fails + events);
+}
+
+static void add_waits(struct stat_set *set, enum metric metric, uint64_t ns, uint32_t count)
+{
+    static const char *const tags[] = {NULL, "phase:first"};
+
+    for (size_t i = 0; count > 0 && i < sizeof tags / sizeof tags[0]; i++) {
+        struct hist *trend = stat_trend(set, metric, tags[i]);
+
+        if (trend)
+            hist_record_many(trend, ns / CLOCK_NS_PER_US, count);
+    }
+}
+
+static struct stat_set *complete(const struct limit_figures *figures)
+{
+    struct stat_set *set = stat_set_new();
+    uint32_t overdue = count_overdue(figures);
+
+    stat_set_merge(set, figures->set);
+    if (overdue > 0) {
+        stat_passes(set, METRIC_SSE_CONNECT_SUCCESS, NULL, 0, overdue);
+        stat_passes(set, METRIC_SSE_CONNECT_SUCCESS, "phase:first", 0, overdue);
+    }
+    stat_passes(set, METRIC_SSE_STREAM_SUCCESS, NULL, figures->open, overdue);
+    add_waits(set, METRIC_SSE_CONNECTING, figures->waited_ns, overdue);
+    add_waits(set, METRIC_SSE_TTFE, figures->waited_ns, count_without_event(figures));
+    stat_gauge(set, METRIC_USERS, NULL, figures->users);
+    stat_gauge(set, METRIC_SSE_OPEN, NULL, figures->open);
+    return set;
+}
+
+bool limit_is_lost(const struct limit_rules *rules, const struct limit_figures *figures)
+{
+    static const enum metric rates[] = {METRIC_SSE_CONNECT_SUCCESS, METRIC_SSE_STREAM_SUCCESS};
+    struct stat_set *best = stat_set_new();
+    uint32_t rest = limit_count_unanswered(figures);
+    bool is_lost = false;
+
+    for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++) {
+        uint64_t passes, fails, open = rates[i] == METRIC_SSE_STREAM_SUCCESS ? figures->open : 0;
+
+        stat_get_rate(figures->set, rates[i], NULL, &passes, &fails);
+        stat_passes(best, rates[i], NULL, passes + rest + open, fails);
+    }
+    for (size_t i = 0; i < rules->count; i++) {
+        const struct threshold_spec *spec = &rules->specs[i];
+        double value;
+
+        if (!spec->tag && (spec->metric == rates[0] || spec->metric == rates[1]))
+            is_lost = is_lost || threshold_judge_set(spec, best, figures->length_ns, &value) ==
+                                     THRESHOLD_CROSSED;
+    }
+    stat_set_free(best);
+    return is_lost;
+}
+
+/* --- judgement --- */
+
+static double percentile_ms(const struct stat_set *set, enum metric metric, double percentile)
+{
+    const struct hist *trend = stat_get_trend(set, metric, NULL);
+
+    return count_of(trend) > 0 ? (double)hist_percentile(trend, percentile) / 1000 : (double)NAN;
+}
+
+static double share_of(const struct stat_set *set, enum metric metric)
+{
+    uint64_t passes, fails;
+
+    stat_get_rate(set, metric, NULL, &passes, &fails);
+    return passes + fails > 0 ? (double)passes / (double)(passes + fails) : (double)NAN;
+}
+
+static void put_value(struct buf *out, double value, enum threshold_unit unit)
+{
+    bool is_bare = unit == THRESHOLD_UNIT_COUNT || unit == THRESHOLD_UNIT_SHARE;
+
+    (void)buf_appendf(out, fabs(value) >= 100 ? "%.0f" : "%.3g", value);
+    if (!is_bare)
+        (void)buf_appendf(out, " %s", threshold_unit_name(unit));
+}
+
+/* Who failed, where a rule is about that. */
+static void put_failures(struct buf *out, const struct limit_figures *figures)
+{
+    uint32_t overdue = count_overdue(figures);
+
+    if (figures->cause)
+        (void)buf_appendf(out, " (%s)", figures->cause);
+    if (overdue > 0)
+        (void)buf_appendf(out, " (%" PRIu32 " of %" PRIu32 " unanswered after %.0f s)", overdue,
+                          figures->fresh, (double)figures->waited_ns / (double)CLOCK_NS_PER_S);
+}
+
+/* Is this rule's failure one that cicada's own delay can make? Answers are counted rightly. */
+static bool may_be_ours(const struct limit_figures *figures, bool is_of_times)
+{
+    uint64_t passes, fails;
+
+    stat_get_rate(figures->set, METRIC_SSE_CONNECT_SUCCESS, NULL, &passes, &fails);
+    return figures->is_saturated && (is_of_times || count_overdue(figures) > fails);
+}
+
+static void set_broken(struct limit_step *step, const struct buf *text, bool is_ours,
+                       double own_lag_ms)
+{
+    step->has_held = false;
+    step->is_ours = is_ours;
+    if (is_ours)
+        step->broken = x_asprintf("generator-saturated: its own lag is %.0f ms at p99, so that %s "
+                                  "may be its own doing",
+                                  own_lag_ms, (const char *)text->bytes);
+    else
+        step->broken = x_strdup((const char *)text->bytes);
+}
+
+static bool judge_rule(const struct limit_rules *rules, size_t index, const struct stat_set *set,
+                       const struct limit_figures *figures, struct limit_step *step)
+{
+    const struct threshold_spec *spec = &rules->specs[index];
+    bool is_of_times = metric_info(spec->metric)->kind == METRIC_TREND;
+    double value;
+    enum threshold_state state = threshold_judge_set(spec, set, figures->length_ns, &value);
+    struct buf text = {0};
+
+    if (state == THRESHOLD_HELD)
+        return true;
+    (void)buf_appendf(&text, "%s is ", rules->texts[index]);
+    if (state == THRESHOLD_NOT_MEASURED)
+        (void)buf_append_text(&text, "not measured");
+    else
+        put_value(&text, value, spec->unit);
+    if (spec->metric == METRIC_SSE_CONNECT_SUCCESS || spec->metric == METRIC_SSE_STREAM_SUCCESS)
+        put_failures(&text, figures);
+    (void)buf_text(&text);
+    set_broken(step, &text, may_be_ours(figures, is_of_times), figures->own_lag_ms);
+    buf_fini(&text);
+    return false;
+}
+
+static bool judge_knee(const char *name, double value_ms, double ease_ms,
+                       const struct limit_figures *figures, struct limit_step *step)
+{
+    struct buf text = {0};
+
+    if (isnan(value_ms) || isnan(ease_ms) || value_ms <= LIMIT_KNEE_TIMES * ease_ms ||
+        value_ms < ease_ms + LIMIT_KNEE_MS)
+        return true;
+    (void)buf_appendf(&text, "knee of %s: p(95) is ", name);
+    put_value(&text, value_ms, THRESHOLD_UNIT_MS);
+    (void)buf_append_text(&text, ", with few users ");
+    put_value(&text, ease_ms, THRESHOLD_UNIT_MS);
+    (void)buf_text(&text);
+    set_broken(step, &text, figures->is_saturated, figures->own_lag_ms);
+    buf_fini(&text);
+    return false;
+}
+
+static struct limit_step describe(const struct limit_figures *figures, const struct stat_set *set)
+{
+    double length_s = (double)figures->length_ns / (double)CLOCK_NS_PER_S;
+    uint64_t events = stat_get_count(set, METRIC_SSE_EVENTS, NULL);
+
+    return (struct limit_step){
+        .users = figures->users,
+        .has_held = true,
+        .at_s = figures->at_s,
+        .length_s = length_s,
+        .open = figures->open,
+        .attempts = stat_get_count(set, METRIC_SSE_ATTEMPTS, NULL),
+        .unanswered = count_overdue(figures),
+        .connect_success = share_of(set, METRIC_SSE_CONNECT_SUCCESS),
+        .stream_success = share_of(set, METRIC_SSE_STREAM_SUCCESS),
+        .ttfe_p50_ms = percentile_ms(set, METRIC_SSE_TTFE, 50),
+        .ttfe_p95_ms = percentile_ms(set, METRIC_SSE_TTFE, 95),
+        .latency_p95_ms = percentile_ms(set, METRIC_SSE_EVENT_LATENCY, 95),
+        .events_per_s = length_s > 0 ? (double)events / length_s : 0,
+    };
+}
+
+struct limit_step limit_judge(const struct limit_rules *rules, const struct limit *limit,
+                              const struct limit_figures *figures)
+{
+    struct stat_set *set = complete(figures);
+    struct limit_step step = describe(figures, set);
+    size_t i = 0;
+
+    while (i < rules->count && judge_rule(rules, i, set, figures, &step))
+        i++;
+    if (step.has_held && !rules->judges_ttfe)
+        (void)judge_knee("sse_ttfe", step.ttfe_p95_ms, limit_ease_ttfe_ms(limit), figures, &step);
+    if (step.has_held && !rules->judges_latency)
+        (void)judge_knee("sse_event_latency", step.latency_p95_ms, limit_ease_latency_ms(limit),
+                         figures, &step);
+    stat_set_free(set);
+    return step;
+}
