@@ -11,6 +11,7 @@
 #include "http/url.h"
 #include "load/feed.h"
 #include "load/plan.h"
+#include "load/stages.h"
 #include "report/result_json.h"
 #include "report/summary.h"
 #include "report/terminal.h"
@@ -68,7 +69,7 @@ static int check_settings(const struct command_input *input, struct err *err)
 {
     const struct run_settings *settings = input->settings;
 
-    if (!options_given(input->options, "run-time") && !has_terminal()) {
+    if (!options_given(input->options, "run-time") && !settings->pace.stages && !has_terminal()) {
         err_set(err, ERR_USAGE, "without a terminal to stop it from, a run needs --run-time (-t)");
         return -1;
     }
@@ -181,6 +182,17 @@ void run_announce_ramp(const struct run_settings *settings, double rate, double 
                     units_format_duration(settings->run_time_ns, run_time), ramp);
 }
 
+static void announce_stages(const struct run_settings *settings, const struct stages *stages)
+{
+    char length[UNITS_TEXT_BYTES], users[UNITS_TEXT_BYTES];
+
+    if (!settings->is_quiet)
+        (void)fprintf(stderr, "cicada: %zu stage%s take%s %s, with at most %s users\n",
+                      stages->count, stages->count == 1 ? "" : "s", stages->count == 1 ? "s" : "",
+                      units_format_duration(stages_length_ns(stages), length),
+                      units_format_count(stages_users_max(stages), users));
+}
+
 static int print_summary(const struct run *run, const struct outcome *outcome,
                          const char *json_path, struct err *err)
 {
@@ -238,13 +250,13 @@ int run_report(const struct run_settings *settings, const struct run *run,
 }
 
 static int start(const struct command_input *input, struct plan *plan, size_t feed_rows,
-                 struct err *err)
+                 const struct stages *stages, struct err *err)
 {
     const struct run_settings *settings = input->settings;
     char *target = join_targets(input->operands, input->operand_count);
     char *command = run_redact_command(input->argc, input->argv);
-    struct thresholds *thresholds =
-        threshold_options_make(&settings->thresholds, settings->run_time_ns, err);
+    struct thresholds *thresholds = threshold_options_make(
+        &settings->thresholds, settings->run_time_ns, (uint32_t)stages->count, err);
     struct run_storm *storms =
         thresholds ? storm_settings_make(&settings->storm, settings->run_time_ns, err) : NULL;
     struct controller_config config = {
@@ -253,6 +265,7 @@ static int start(const struct command_input *input, struct plan *plan, size_t fe
         .command = command,
         .users = (uint32_t)settings->users,
         .spawn_rate_per_s = choose_rate(settings),
+        .stages = stages->count > 0 ? stages : NULL,
         .run_time_ns = settings->run_time_ns,
         .stop_timeout_ns = settings->stop_timeout_ns,
         .wants_live = !settings->is_quiet && !settings->has_no_progress,
@@ -265,8 +278,11 @@ static int start(const struct command_input *input, struct plan *plan, size_t fe
 
     if (storms && run_limits_choose_processes(settings, &config.process_count, err) == 0) {
         announce_feed(settings, feed_rows);
-        run_announce_ramp(settings, config.spawn_rate_per_s,
-                          (double)settings->users / config.spawn_rate_per_s);
+        if (config.stages)
+            announce_stages(settings, stages);
+        else
+            run_announce_ramp(settings, config.spawn_rate_per_s,
+                              (double)settings->users / config.spawn_rate_per_s);
         run = controller_run(&config, err);
     }
     if (run)
@@ -283,6 +299,7 @@ static int run_execute(const struct command_input *input, struct err *err)
 {
     const struct run_settings *settings = input->settings;
     struct plan *plan = plan_new();
+    struct stages stages = {0};
     size_t feed_rows = 0;
     struct run_reach reach;
     int status = -1;
@@ -295,10 +312,12 @@ static int run_execute(const struct command_input *input, struct err *err)
     /* A wrong target is the first thing to hear of. */
     if (options_check_scope(input->options, SCOPE_URL, err) == 0 &&
         check_host(settings, err) == 0 && make_plan(input, plan, &feed_rows, err) == 0 &&
+        pace_options_apply(input->options, input->settings, &stages, err) == 0 &&
         check_settings(input, err) == 0 && run_targets_resolve(plan, &reach, err) == 0 &&
         run_limits_check_ports(settings, &reach, err) == 0 && check_clock_answers(plan, err) == 0 &&
         ask_for_public(settings, &reach, err) == 0)
-        status = start(input, plan, feed_rows, err);
+        status = start(input, plan, feed_rows, &stages, err);
+    stages_fini(&stages);
     plan_free(plan);
     return status;
 }
@@ -306,6 +325,8 @@ static int run_execute(const struct command_input *input, struct err *err)
 static const struct command_example examples[] = {
     {"cicada run http://127.0.0.1:8080/api/v1/events/stream -u 500 -r 100 -t 20s",
      "500 streams, 100 more each second, for 20 s."},
+    {"cicada run http://127.0.0.1:8080/api/v1/events/stream --stages 30s:1000,2m:1000,30s:0",
+     "Up to 1,000 streams within 30 s, hold them for 2 minutes, and down again."},
     {"cicada run 'http://127.0.0.1:8080/a*3' http://127.0.0.1:8080/b -u 40 -t 1m --json "
      "result.json",
      "Three of four users on /a; the full result goes to a file."},

@@ -8,6 +8,7 @@
 #include "cli/check_options.h"
 #include "cli/quality_options.h"
 #include "cli/options.h"
+#include "cli/pace_options.h"
 #include "cli/publish_options.h"
 #include "cli/request_options.h"
 #include "cli/storm_options.h"
@@ -38,6 +39,7 @@ struct run_settings {
     uint64_t users;
     double spawn_rate_per_s; /* 0: not given */
     uint64_t run_time_ns;    /* CLOCK_NEVER_NS: until stopped */
+    struct pace_settings pace;
     uint64_t stop_timeout_ns;
     bool is_headless;
     char *host;

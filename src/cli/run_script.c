@@ -249,9 +249,10 @@ static int report(void *ctx, struct run *run)
 static int make_thresholds(const struct script *script, struct reporter *reporter, struct err *err)
 {
     uint64_t run_time_ns = script->has_shape ? CLOCK_NEVER_NS : reporter->settings->run_time_ns;
+    uint32_t stage_count = script->has_shape ? THRESHOLD_STAGES_UNKNOWN : 0;
 
     reporter->thresholds =
-        threshold_options_make(&reporter->settings->thresholds, run_time_ns, err);
+        threshold_options_make(&reporter->settings->thresholds, run_time_ns, stage_count, err);
     return reporter->thresholds ? 0 : -1;
 }
 

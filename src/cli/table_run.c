@@ -2,6 +2,7 @@
 
 #include "base/units.h"
 #include "cli/command.h"
+#include "cli/pace_options.h"
 #include "cli/threshold_options.h"
 
 #include <string.h>
@@ -51,6 +52,7 @@ const struct option run_table[] = {
              "but not for Locust files",
      .parse = option_parse_positive,
      AT(run_time_ns)},
+    PACE_ROWS(struct run_settings),
     {.name = "stop-timeout",
      .is_locust = true,
      .short_name = 's',

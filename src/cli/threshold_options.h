@@ -15,10 +15,11 @@ int threshold_option_parse(const struct option *option, const char *text, void *
                            struct err *err);
 /*
  * Of the texts that the option took. NULL with a sentence that names it when a run of that length
- * cannot have a window that one of them asks for. The caller owns the result.
+ * cannot have a window that one of them asks for, or one of so many stages not the stage. The
+ * caller owns the result.
  */
 struct thresholds *threshold_options_make(const struct text_list *list, uint64_t run_time_ns,
-                                          struct err *err);
+                                          uint32_t stage_count, struct err *err);
 
 /* Rows of a table for `struct type` with a struct text_list called `thresholds`. */
 #define THRESHOLD_ROWS(type)                                                                       \

@@ -8,6 +8,7 @@
 #include "fleet/storms.h"
 #include "http/url.h"
 #include "load/plan.h"
+#include "load/stages.h"
 #include "report/live.h"
 #include "verdict/threshold.h"
 
@@ -422,7 +423,9 @@ static struct run *describe_run(const struct controller_config *config)
                                                 strlen(config->plan->checks.clock_url));
     run->info.started_unix_ms = clock_unix_ms();
     run->info.planned_ns = config->run_time_ns;
-    run->info.ramp_ns = (uint64_t)(ramp_s * (double)CLOCK_NS_PER_S);
+    run->info.ramp_ns = config->stages ? stages_ramp_ns(config->stages)
+                                       : (uint64_t)(ramp_s * (double)CLOCK_NS_PER_S);
+    run->info.stages_planned = config->stages ? (uint32_t)config->stages->count : 0;
     run->info.users_planned = config->users;
     return run;
 }

@@ -17,6 +17,7 @@
 struct class_spec;
 struct local_program;
 struct plan;
+struct stages;
 struct thresholds;
 
 /* What a run of a Locust file has in addition. Everything is borrowed. */
@@ -34,9 +35,10 @@ struct controller_config {
     struct plan *plan; /* borrowed; worker_index and worker_count are set for each worker */
     const char *target;
     const char *command;
-    uint32_t users;
-    double spawn_rate_per_s; /* new users a second */
-    uint64_t run_time_ns;    /* from the first user on; CLOCK_NEVER_NS: until stopped */
+    uint32_t users;              /* with stages the most of them */
+    double spawn_rate_per_s;     /* new users a second */
+    const struct stages *stages; /* borrowed; NULL: one ramp to `users` */
+    uint64_t run_time_ns;        /* from the first user on; CLOCK_NEVER_NS: until stopped */
     uint64_t stop_timeout_ns;
     uint32_t process_count;                 /* >= 1 */
     bool wants_live;                        /* the live view on standard error */

@@ -1,22 +1,17 @@
 /*
  * fleet/pace.c - how many users there are at which moment of a run, and the orders that make it so.
+ *
+ * An order says how many users there are to be at its end, a tenth of a second later; workers get
+ * there evenly. Stages begin at their own time, between two orders that do not reach across it.
  */
 #include "fleet/controller_internal.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "load/stages.h"
 #include "stats/run.h"
 
 enum { PACE_STEP_MS = 100 /* between two orders of a ramp */ };
-
-static uint32_t users_at(const struct controller *controller, uint64_t at_ns)
-{
-    /* The first user starts at once, as in Locust. */
-    double users =
-        1 + controller->config->spawn_rate_per_s * (double)at_ns / (double)CLOCK_NS_PER_S;
-
-    return users < controller->config->users ? (uint32_t)users : controller->config->users;
-}
 
 /* User k runs on worker k modulo the number of workers. */
 static uint32_t share_of(const struct controller *controller, uint32_t users, uint32_t index)
@@ -54,38 +49,98 @@ void pace_note_users(struct controller *controller)
         controller->run->info.users_max = controller->ordered_users;
 }
 
+void pace_begin_stage(struct controller *controller, uint32_t users, uint64_t now_ns)
+{
+    controller->stage = run_begin_stage(controller->run, users, now_ns - controller->started_ns);
+}
+
+/* --- one ramp --- */
+
+static uint32_t users_at(const struct controller_config *config, uint64_t at_ns)
+{
+    /* The first user starts at once, as in Locust. */
+    double users = 1 + config->spawn_rate_per_s * (double)at_ns / (double)CLOCK_NS_PER_S;
+
+    return users < config->users ? (uint32_t)users : config->users;
+}
+
+static void step_ramp(struct controller *controller, uint64_t now_ns)
+{
+    const struct controller_config *config = controller->config;
+    uint64_t ahead_ns = now_ns - controller->started_ns + PACE_STEP_MS * CLOCK_NS_PER_MS;
+
+    pace_order(controller, users_at(config, ahead_ns), PACE_STEP_MS);
+    if (controller->ordered_users < config->users)
+        loop_set_timer(controller->loop, &controller->pace_timer,
+                       now_ns + PACE_STEP_MS * CLOCK_NS_PER_MS, pace_on_step);
+}
+
+/* --- stages --- */
+
+/* Each begins once its time has come. What takes no time is ordered at once. */
+static void begin_stages(struct controller *controller, uint64_t spent_ns)
+{
+    const struct stages *stages = controller->config->stages;
+
+    while (controller->stage < stages->count &&
+           stages_begin_ns(stages, controller->stage) <= spent_ns) {
+        size_t index = controller->stage;
+        uint64_t begin_ns = stages_begin_ns(stages, index);
+
+        pace_begin_stage(controller, stages->items[index].users, controller->started_ns + begin_ns);
+        controller->run->stages[index].planned_ns = stages->items[index].end_ns - begin_ns;
+        if (stages->items[index].end_ns == begin_ns)
+            pace_order(controller, stages->items[index].users, 0);
+    }
+}
+
+static void step_stages(struct controller *controller, uint64_t now_ns)
+{
+    const struct stages *stages = controller->config->stages;
+    uint64_t spent_ns = now_ns - controller->started_ns;
+    uint64_t next_ns = spent_ns + PACE_STEP_MS * CLOCK_NS_PER_MS, end_ns;
+
+    begin_stages(controller, spent_ns);
+    end_ns = stages->items[controller->stage - 1].end_ns;
+    if (next_ns > end_ns)
+        next_ns = end_ns;
+    if (next_ns <= spent_ns)
+        return; /* the last one is over, and so is the run */
+    pace_order(controller, stages_users_at(stages, next_ns),
+               (uint32_t)((next_ns - spent_ns) / CLOCK_NS_PER_MS));
+    loop_set_timer(controller->loop, &controller->pace_timer, controller->started_ns + next_ns,
+                   pace_on_step);
+}
+
+/* --- the course --- */
+
 void pace_on_step(struct timer *timer, uint64_t now_ns)
 {
     struct controller *controller = CONTAINER_OF(timer, struct controller, pace_timer);
-    uint64_t ahead_ns = now_ns - controller->started_ns + PACE_STEP_MS * CLOCK_NS_PER_MS;
 
     pace_note_users(controller);
-    if (controller->config->script) {
+    if (controller->config->script)
         script_pace(controller, now_ns);
-        return;
-    }
-    pace_order(controller, users_at(controller, ahead_ns), PACE_STEP_MS);
-    if (controller->ordered_users < controller->config->users)
-        loop_set_timer(controller->loop, timer, now_ns + PACE_STEP_MS * CLOCK_NS_PER_MS,
-                       pace_on_step);
+    else if (controller->config->stages)
+        step_stages(controller, now_ns);
+    else
+        step_ramp(controller, now_ns);
 }
 
 void pace_begin(struct controller *controller, uint64_t now_ns)
 {
-    pace_order(controller, 1, 0);
+    if (!controller->config->stages)
+        pace_order(controller, 1, 0);
     pace_on_step(&controller->pace_timer, now_ns);
-}
-
-void pace_begin_stage(struct controller *controller, uint32_t users, uint64_t now_ns)
-{
-    controller->stage = run_begin_stage(controller->run, users, now_ns - controller->started_ns);
 }
 
 bool pace_has_finished_all(const struct controller *controller)
 {
     uint64_t finished = 0;
 
-    if (controller->config->script || controller->ordered_users < controller->config->users)
+    /* In stages users come and go as planned, whatever those before them have done. */
+    if (controller->config->script || controller->config->stages ||
+        controller->ordered_users < controller->config->users)
         return false;
     /* The users of a lost worker do nothing any more either. */
     for (uint32_t i = 0; i < controller->worker_count; i++)

@@ -133,6 +133,15 @@ static void remove_user(struct worker *worker, bool is_run_end, uint64_t now_ns)
     pool_give(worker->user_pool, user);
 }
 
+/* Each start takes a while, which is not to count as the next one's time to connect. */
+static void set_users(struct worker *worker, uint32_t want, uint64_t now_ns)
+{
+    while (worker->user_count < want)
+        add_user(worker, loop_refresh_ns(worker->loop));
+    while (worker->user_count > want)
+        remove_user(worker, false, now_ns);
+}
+
 static void on_pace(struct timer *timer, uint64_t now_ns)
 {
     struct worker *worker = CONTAINER_OF(timer, struct worker, pace.timer);
@@ -142,14 +151,12 @@ static void on_pace(struct timer *timer, uint64_t now_ns)
 
     if (spent_ns < pace->over_ns) {
         double share = (double)spent_ns / (double)pace->over_ns;
+        double moved = share * ((double)pace->to - (double)pace->from);
 
-        want = (uint32_t)((double)pace->from + share * ((double)pace->to - (double)pace->from));
+        /* Whole users: one has come, or gone, once its time is over. */
+        want = moved >= 0 ? pace->from + (uint32_t)moved : pace->from - (uint32_t)-moved;
     }
-    /* Each start takes a while, which is not to count as the next one's time to connect. */
-    while (worker->user_count < want)
-        add_user(worker, loop_refresh_ns(worker->loop));
-    while (worker->user_count > want)
-        remove_user(worker, false, now_ns);
+    set_users(worker, want, now_ns);
     if (want != pace->to)
         loop_set_timer(worker->loop, timer, now_ns + CLOCK_NS_PER_MS, on_pace);
 }
@@ -162,6 +169,8 @@ static void take_users(struct worker *worker, const struct frame *frame)
     if (frame_get_users(frame, &order, &err) < 0 || order.sequence <= worker->pace.sequence)
         return;
     worker->pace.sequence = order.sequence;
+    /* The order before ends now: what it asked for still belongs to its stage. */
+    set_users(worker, worker->pace.to, loop_now_ns(worker->loop));
     reporter_set_stage(&worker->reporter, order.stage);
     worker->pace.from = worker->user_count;
     worker->pace.to = order.users;

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "report/figures.h"
 #include "report/live_rows.h"
+#include "report/live_stages.h"
 #include "report/threshold_view.h"
 #include "verdict/findings.h"
 #include "verdict/threshold.h"
@@ -287,6 +288,7 @@ void live_view_render(struct buf *out, const struct run *run, const struct live_
 {
     put_title(out, run, view);
     put_progress(out, run, view);
+    live_stages_render(out, run, view);
     put_load(out, run, view);
     live_rows_render(out, run, view);
     if (has_streams(run)) {
@@ -314,6 +316,7 @@ void live_view_render_line(struct buf *out, const struct run *run,
                       format_seconds(run->info.duration_ns, elapsed), figures_users(run),
                       run->info.users_planned, figures_open(run),
                       figures_number(figures_per_s(recent, run->window_s), rate));
+    live_stages_render_line(out, run);
     live_rows_render_line(out, run);
     if (hist)
         (void)buf_appendf(out, ", first event p95 %s ms",

@@ -312,6 +312,14 @@ void run_add_storm(struct run *run, const struct run_storm *storm)
     run->storms[run->storm_count++] = *storm;
 }
 
+uint64_t run_stage_end_ns(const struct run *run, const struct run_stage *stage)
+{
+    bool is_last = stage == &run->stages[run->stage_count - 1];
+    uint64_t end_ns = is_last ? run->info.duration_ns : stage->ended_ns;
+
+    return end_ns > stage->began_ns ? end_ns : stage->began_ns;
+}
+
 /* Into the stage it was measured in; where that is the warm-up, nowhere else. */
 static void add_delta(struct run *run, size_t worker_index, uint32_t stage,
                       const struct stats *delta)
@@ -338,11 +346,22 @@ static void add_delta(struct run *run, size_t worker_index, uint32_t stage,
     stat_set_merge(run->workers[worker_index].own, stats_worker_set(delta));
 }
 
-/* Streams open by the latest ticks of all workers. */
-static void note_open(struct run *run, uint32_t stage, uint32_t open)
+/* Once all workers are in it by their latest ticks, which come one after the other. */
+static void note_stage(struct run *run, uint32_t number, uint32_t users, uint32_t open)
 {
-    if (stage > 0 && stage <= run->stage_count && open > run->stages[stage - 1].open_max)
-        run->stages[stage - 1].open_max = open;
+    struct run_stage *stage;
+
+    if (number == 0 || number > run->stage_count)
+        return;
+    for (size_t i = 0; i < run->worker_count; i++) {
+        if (run->workers[i].stage != number && !run->workers[i].is_lost)
+            return;
+    }
+    stage = &run->stages[number - 1];
+    if (open > stage->open_max)
+        stage->open_max = open;
+    stat_gauge(stage->set, METRIC_USERS, NULL, users);
+    stat_gauge(stage->set, METRIC_SSE_OPEN, NULL, open);
 }
 
 void run_add_tick(struct run *run, size_t worker_index, const struct run_tick *tick,
@@ -359,6 +378,7 @@ void run_add_tick(struct run *run, size_t worker_index, const struct run_tick *t
         ((double)worker->open + (double)tick->open) / 2 * (double)tick->interval_ns;
     worker->users = tick->users;
     worker->open = tick->open;
+    worker->stage = tick->stage;
     worker->rss_bytes = tick->rss_bytes;
     worker->clock = tick->clock;
     note_cpu(worker, tick);
@@ -369,7 +389,7 @@ void run_add_tick(struct run *run, size_t worker_index, const struct run_tick *t
     stat_gauge(worker->own, METRIC_WORKER_RSS, NULL, (double)tick->rss_bytes);
 
     sum_workers(run, &users, &open);
-    note_open(run, tick->stage, open);
+    note_stage(run, tick->stage, users, open);
     if (users > run->info.users_max)
         run->info.users_max = users;
 }

@@ -30,9 +30,10 @@ struct run_info {
     uint64_t planned_ns;  /* CLOCK_NEVER_NS: until stopped */
     uint64_t ramp_ns;     /* time the ramp takes */
     uint32_t users_planned;
-    uint32_t users_max; /* most that ran at once */
-    bool is_stopping;   /* no new load; streams are being closed */
-    int interrupted_by; /* a signal number, 0 for none */
+    uint32_t stages_planned; /* 0: none, or as many as there will be */
+    uint32_t users_max;      /* most that ran at once */
+    bool is_stopping;        /* no new load; streams are being closed */
+    int interrupted_by;      /* a signal number, 0 for none */
     /* Of a Locust file, whose own rules say whether the run failed. */
     bool is_script;
     int script_exit_code; /* what the script set, 0 to 255; -1: nothing */
@@ -47,6 +48,7 @@ struct run_worker {
     char *host; /* owned; "local" at first */
     uint32_t users;
     uint32_t open;
+    uint32_t stage;       /* to which its last tick belongs */
     double cpu_ratio;     /* last tick, share of one core */
     double cpu_max_ratio; /* highest average over RUN_CPU_TICKS ticks in a row; 0 before that */
     uint64_t rss_bytes;
@@ -89,9 +91,10 @@ struct run_storm {
 /* What is known of a part of the run by itself: a stage of the plan, or a step of a search. */
 struct run_stage {
     uint32_t users;              /* to which it goes, or which it holds */
-    uint64_t began_ns, ended_ns; /* since the start; ended_ns 0: under way */
-    uint32_t open_max;           /* most streams open at once, by its ticks */
-    struct stat_set *set;        /* owned: endpoints and worker metrics; gauges left out */
+    uint64_t began_ns, ended_ns; /* since the start; the last one has no end */
+    uint64_t planned_ns;         /* how long it is to take; 0: not known beforehand */
+    uint32_t open_max;           /* most streams open at once, by ticks of all workers in it */
+    struct stat_set *set;        /* owned: endpoints and worker metrics, users and sse_open */
 };
 
 enum { RUN_STAGE_LIMIT = 1000 };
@@ -145,6 +148,8 @@ void run_add_tick(struct run *run, size_t worker, const struct run_tick *tick,
 uint32_t run_begin_stage(struct run *run, uint32_t users, uint64_t elapsed_ns);
 /* A storm was ordered; copied. */
 void run_add_storm(struct run *run, const struct run_storm *storm);
+/* When the stage ended, since the start; of the one under way: the end of the figures so far. */
+uint64_t run_stage_end_ns(const struct run *run, const struct run_stage *stage);
 /* What was found by putting together what workers told: goes to the second under way. */
 void run_add_found(struct run *run, const struct stats *delta);
 /* What a process counted that leads the workers and has no users of its own. */

@@ -5,6 +5,7 @@
 #include "base/units.h"
 #include "stats/recent.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,6 +94,27 @@ int thresholds_check_time(const struct thresholds *thresholds, uint64_t run_time
     return 0;
 }
 
+int thresholds_check_stages(const struct thresholds *thresholds, uint32_t stage_count,
+                            struct err *err)
+{
+    for (size_t i = 0; i < thresholds_count(thresholds); i++) {
+        const struct threshold_spec *spec = &thresholds->items[i].spec;
+
+        if (spec->stage <= stage_count)
+            continue;
+        if (stage_count == 0)
+            err_set(err, ERR_USAGE, "column %zu of '%.100s: %.100s': the run has no stages",
+                    spec->stage_column, spec->name, spec->expression);
+        else
+            err_set(err, ERR_USAGE,
+                    "column %zu of '%.100s: %.100s': there is no stage %" PRIu32
+                    ", the last is %" PRIu32,
+                    spec->stage_column, spec->name, spec->expression, spec->stage, stage_count);
+        return -1;
+    }
+    return 0;
+}
+
 /* --- values --- */
 
 static double trend_value(const struct threshold_spec *spec, const struct hist *trend)
@@ -174,12 +196,25 @@ static bool has_endpoint(const struct stats *stats, const char *wanted)
     return false;
 }
 
+/* Of the stage so far; NaN before it begins. */
+static double stage_value(const struct threshold_spec *spec, const struct run *run)
+{
+    const struct run_stage *stage;
+
+    if (spec->stage > run->stage_count)
+        return (double)NAN;
+    stage = &run->stages[spec->stage - 1];
+    return value_of(spec, stage->set, NULL, run_stage_end_ns(run, stage) - stage->began_ns);
+}
+
 /* Over the whole run: that of one endpoint is asked for with several methods, perhaps. */
 static double whole_value(const struct threshold_spec *spec, const struct run *run)
 {
     struct stat_set *sum;
     double value;
 
+    if (spec->stage > 0)
+        return stage_value(spec, run);
     if (!spec->endpoint)
         return value_of(spec, run->total, spec->tag, run->info.duration_ns);
     if (!has_endpoint(run->stats, spec->endpoint))

@@ -17,6 +17,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* A script or a search makes them while it runs. */
+static const uint32_t THRESHOLD_STAGES_UNKNOWN = UINT32_MAX;
+
 enum threshold_state { THRESHOLD_NOT_MEASURED = 0, THRESHOLD_HELD, THRESHOLD_CROSSED };
 
 struct recent;
@@ -54,6 +57,13 @@ const struct threshold *thresholds_find_end(const struct thresholds *thresholds)
 /* -1 with a sentence when a run of that length has no window for one of them. */
 int thresholds_check_time(const struct thresholds *thresholds, uint64_t run_time_ns,
                           struct err *err);
+
+/*
+ * -1 with a sentence that names the column when one is of a stage beyond the last, or of a stage
+ * where there are none.
+ */
+int thresholds_check_stages(const struct thresholds *thresholds, uint32_t stage_count,
+                            struct err *err);
 
 /* A worker's delta, for the windows of single endpoints; each delta once. NULL does nothing. */
 void thresholds_add(struct thresholds *thresholds, const struct stats *delta);

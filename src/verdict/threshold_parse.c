@@ -6,6 +6,7 @@
 #include "base/units.h"
 #include "stats/set.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,7 +110,10 @@ static int parse_tag(struct parser *parser)
 {
     struct threshold_spec *spec = parser->spec;
     const char *open = parser->at, *close = strrchr(open, '}'), *key = NULL;
+    bool is_number = true;
+    uint64_t stage = 0;
     char *text, *value;
+    struct err err;
 
     if (*open != '{')
         return 0;
@@ -119,9 +123,15 @@ static int parse_tag(struct parser *parser)
     value = split_tag(text, &key);
     if (value && (strcmp(key, "endpoint") == 0 || strcmp(key, "name") == 0))
         spec->endpoint = x_strdup(value);
+    else if (value && strcmp(key, "stage") == 0)
+        is_number = units_parse_count(value, 1, THRESHOLD_STAGE_MAX, &stage, &err) == 0;
     else if (value)
         spec->tag = x_asprintf("%s:%s", key, value);
+    spec->stage = (uint32_t)stage;
+    spec->stage_column = stage > 0 ? column_of(parser, open) : 0;
     free(text);
+    if (!is_number)
+        return fail(parser, open, "stages are counted from 1: {stage:2} is the second");
     if (!value)
         return fail(parser, open, "a tag has the form {key:value}, such as {phase:first}");
     if (spec->tag && strlen(spec->tag) >= STATS_TAG_BYTES)
@@ -136,6 +146,8 @@ static char *compose_name(const struct threshold_spec *spec)
 
     if (spec->endpoint)
         return x_asprintf("%s{endpoint:%s}", name, spec->endpoint);
+    if (spec->stage > 0)
+        return x_asprintf("%s{stage:%" PRIu32 "}", name, spec->stage);
     return spec->tag ? x_asprintf("%s{%s}", name, spec->tag) : x_strdup(name);
 }
 
@@ -454,6 +466,8 @@ static int parse_clauses(struct parser *parser)
             return -1;
         skip_blanks(parser);
     }
+    if (clauses.over && parser->spec->stage > 0)
+        return fail(parser, clauses.over, "a stage is judged as a whole: it has no windows");
     if (clauses.after && !clauses.over && !clauses.abort)
         return fail(parser, clauses.after,
                     "'after' needs 'abort' or 'over' beside it: at the end the whole run counts");

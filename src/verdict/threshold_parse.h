@@ -23,6 +23,8 @@
 
 /* The longest window, in seconds: each keeps a part of its metric a second. */
 enum { THRESHOLD_OVER_MAX_S = 600 };
+/* As many parts as a run may have. */
+enum { THRESHOLD_STAGE_MAX = 1000 };
 
 enum threshold_aggregate {
     THRESHOLD_AGGREGATE_NONE = 0,
@@ -49,8 +51,10 @@ struct threshold_spec {
     char *name;       /* owned; "sse_ttfe{phase:first}" */
     char *expression; /* owned; what stands behind the colon, as written */
     enum metric metric;
-    char *tag;      /* owned; "phase:first"; NULL: the whole, or of an endpoint */
-    char *endpoint; /* owned; of the tag `endpoint` or `name`; NULL: of all */
+    char *tag;           /* owned; "phase:first"; NULL: the whole, or of an endpoint */
+    char *endpoint;      /* owned; of the tag `endpoint` or `name`; NULL: of all */
+    uint32_t stage;      /* of the tag `stage`: judged on that part of the run, from 1; 0: on all */
+    size_t stage_column; /* where that stands in the text */
     enum threshold_aggregate aggregate;
     double percentile; /* 0 to 100 */
     enum threshold_comparison comparison;

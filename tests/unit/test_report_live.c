@@ -45,6 +45,45 @@ static void check_width(const char *text, size_t limit)
     }
 }
 
+/* Six of ten seconds in the second of three stages. */
+static struct run *sample_stages(void)
+{
+    struct run *run = sample_trouble();
+
+    (void)run_begin_stage(run, 1000, 0);
+    (void)run_begin_stage(run, 2500, 6 * CLOCK_NS_PER_S);
+    run->info.stages_planned = 3;
+    run->info.duration_ns = 12 * CLOCK_NS_PER_S;
+    run->stages[1].planned_ns = 10 * CLOCK_NS_PER_S;
+    return run;
+}
+
+static void the_stage_under_way_has_a_bar(void **state)
+{
+    struct run *run = sample_stages();
+    struct buf line = {0};
+    char *text = render(run, 80, false);
+
+    (void)state;
+    assert_non_null(
+        strstr(text, "stage         2 of 3  [############--------]  to 2,500 users, 4s left\n"));
+    free(text);
+    for (size_t columns = 19; columns < 100; columns++) {
+        text = render(run, columns, false);
+        check_width(text, columns);
+        free(text);
+    }
+    live_view_render_line(&line, run, NULL);
+    assert_non_null(strstr(buf_text(&line), ", stage 2 of 3, "));
+    buf_fini(&line);
+    run->info.stages_planned = 0;
+    run->stages[1].planned_ns = 0;
+    text = render(run, 80, false);
+    assert_non_null(strstr(text, "stage         2  to 2,500 users\n"));
+    free(text);
+    run_free(run);
+}
+
 static void no_line_is_wider_than_the_terminal(void **state)
 {
     struct run *run = sample_trouble();
@@ -349,6 +388,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_line_is_wider_than_the_terminal),
+        cmocka_unit_test(the_stage_under_way_has_a_bar),
         cmocka_unit_test(the_view_shows_the_key_figures),
         cmocka_unit_test(tokens_are_shown_where_there_are_any),
         cmocka_unit_test(latencies_are_shown_where_events_say_their_time),

@@ -1,4 +1,5 @@
 #include "report/summary.h"
+#include "report/summary_stages.h"
 
 #include "base/clock.h"
 #include "report/summary_tables.h"
@@ -236,6 +237,41 @@ static void thresholds_read_as_expected(void **state)
     run_free(run);
 }
 
+static void stages_have_a_table_of_their_own(void **state)
+{
+    static const char rows[] =
+        "      1       6s      1,000         15         20     75.00%        20.0           -      "
+        "     2\n"
+        "      2  at once          0          0          0          -           -           -      "
+        "     0\n"
+        "      3     4.2s          7          0          0          -           -           -      "
+        "     0\n";
+    struct run *run = run_new(1);
+    struct stats *delta = stats_new();
+    struct stat_set *set = stats_endpoint_set(delta, stats_add_endpoint(delta, "GET", "http://h/"));
+    const struct run_tick tick = {.interval_ns = 1, .users = 20, .open = 15, .stage = 1};
+    struct buf text = {0};
+
+    (void)state;
+    summary_stages(&text, run, false);
+    assert_int_equal(text.len, 0);
+    stat_count(set, METRIC_SSE_ATTEMPTS, NULL, 20);
+    stat_count(set, METRIC_SSE_DISCONNECTS, NULL, 2);
+    stat_time(set, METRIC_SSE_TTFE, NULL, 20000000);
+    stat_passes(set, METRIC_SSE_CONNECT_SUCCESS, NULL, 15, 5);
+    (void)run_begin_stage(run, 1000, 0);
+    run_add_tick(run, 0, &tick, delta);
+    (void)run_begin_stage(run, 0, 6 * CLOCK_NS_PER_S);
+    (void)run_begin_stage(run, 7, 6 * CLOCK_NS_PER_S);
+    run->info.duration_ns = 10210 * CLOCK_NS_PER_MS;
+    summary_stages(&text, run, false);
+    assert_non_null(strstr(buf_text(&text), "event gap disconnects\n"));
+    assert_non_null(strstr(buf_text(&text), rows));
+    buf_fini(&text);
+    stats_free(delta);
+    run_free(run);
+}
+
 static void many_errors_are_cut_and_sorted(void **state)
 {
     struct run *run = sample_empty();
@@ -369,6 +405,7 @@ int main(void)
         cmocka_unit_test(a_run_without_figures_reads_as_expected),
         cmocka_unit_test(a_script_reads_as_locust_would_put_it),
         cmocka_unit_test(thresholds_read_as_expected),
+        cmocka_unit_test(stages_have_a_table_of_their_own),
         cmocka_unit_test(many_errors_are_cut_and_sorted),
         cmocka_unit_test(colour_only_adds_escape_sequences),
         cmocka_unit_test(the_last_line_says_where_the_result_is),

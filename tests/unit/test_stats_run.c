@@ -115,8 +115,10 @@ static void stages_stand_apart_and_in_the_whole(void **state)
     tick_of_stage(run, 0, 1, 5, 10);
     tick_of_stage(run, 1, 1, 4, 1);
     assert_int_equal(run_begin_stage(run, 20, 3 * S), 2);
-    tick_of_stage(run, 1, 1, 4, 2); /* late, but measured in the first */
-    tick_of_stage(run, 0, 2, 7, 100);
+    tick_of_stage(run, 1, 1, 4, 2);   /* late, but measured in the first */
+    tick_of_stage(run, 0, 2, 7, 100); /* the other worker is not in it yet */
+    assert_int_equal(run->stages[1].open_max, 0);
+    tick_of_stage(run, 1, 2, 4, 0);
     tick_of_stage(run, 0, 77, 7, 4); /* a stage there is not */
     run_finish(run, 4 * S);
     assert_int_equal(stat_get_count(run->warm_up, METRIC_SSE_EVENTS, NULL), 1000);
@@ -125,7 +127,11 @@ static void stages_stand_apart_and_in_the_whole(void **state)
     assert_int_equal(stat_get_count(run->total, METRIC_SSE_EVENTS, NULL), 117);
     assert_int_equal(hist_count(stat_get_trend(run->stages[0].set, METRIC_WORKER_LAG, NULL)), 3);
     assert_true(run->stages[0].began_ns == S && run->stages[0].ended_ns == 3 * S);
-    assert_true(run->stages[1].users == 20 && run->stages[1].ended_ns == 0);
+    assert_true(run->stages[1].users == 20);
+    assert_int_equal(run_stage_end_ns(run, &run->stages[0]), 3 * S);
+    assert_int_equal(run_stage_end_ns(run, &run->stages[1]), 4 * S);
+    assert_true(gauge_value(run->stages[0].set, METRIC_USERS) == 9);
+    assert_true(gauge_value(run->stages[1].set, METRIC_SSE_OPEN) == 11);
     assert_int_equal(run->stages[0].open_max, 9);
     assert_int_equal(run->stages[1].open_max, 11);
     run_free(run);

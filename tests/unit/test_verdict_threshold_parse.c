@@ -73,6 +73,20 @@ static const struct good good[] = {
      THRESHOLD_VALUE, 50, THRESHOLD_LESS, THRESHOLD_UNIT_PER_HOUR, 2},
 };
 
+static void a_stage_is_a_number(void **state)
+{
+    struct threshold_spec spec;
+    struct err err = {0};
+
+    (void)state;
+    assert_int_equal(threshold_parse("sse_ttfe {stage: 12}: med<5 abort", &spec, &err), 0);
+    assert_int_equal(spec.stage, 12);
+    assert_int_equal(spec.stage_column, 10);
+    assert_null(spec.tag);
+    assert_string_equal(spec.name, "sse_ttfe{stage:12}");
+    threshold_spec_fini(&spec);
+}
+
 static void good_texts_mean_what_they_say(void **state)
 {
     (void)state;
@@ -173,6 +187,10 @@ static const struct bad bad[] = {
     {"sse_ttfe p(95)<500", 10, "a ':' belongs here"},
     {"sse_ttfe{phase:first} p(95)<5", 23, "a ':' belongs here"},
     {"sse_ttfe{phase:first: p(95)<5", 9, "this '{' is never closed"},
+    {"sse_ttfe{stage:0}: p(95)<5", 9, "stages are counted from 1: {stage:2} is the second"},
+    {"sse_ttfe{stage:1001}: p(95)<5", 9, "stages are counted from 1: {stage:2} is the second"},
+    {"sse_ttfe{stage:hold}: p(95)<5", 9, "stages are counted from 1: {stage:2} is the second"},
+    {"sse_ttfe{stage:1}: p(95)<5 over 2s", 28, "a stage is judged as a whole: it has no windows"},
     {"sse_ttfe{phase}: max<5", 9, "{key:value}"},
     {"sse_ttfe{:first}: max<5", 9, "{key:value}"},
     {"sse_ttfe{phase:}: max<5", 9, "{key:value}"},
@@ -286,6 +304,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_texts_mean_what_they_say),
+        cmocka_unit_test(a_stage_is_a_number),
         cmocka_unit_test(clauses_stand_in_any_order),
         cmocka_unit_test(the_tag_of_an_endpoint_may_hold_braces_and_colons),
         cmocka_unit_test(bad_texts_are_refused_at_their_column),

@@ -1,0 +1,45 @@
+#include "report/result_stages.h"
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "report/result_metrics.h"
+#include "stats/run.h"
+
+enum { PLACES = 3 };
+
+static void put_count(struct json *json, const char *key, uint64_t value)
+{
+    json_key(json, key);
+    json_uint(json, value);
+}
+
+static void put_seconds(struct json *json, const char *key, uint64_t ns)
+{
+    json_key(json, key);
+    json_number(json, (double)ns / (double)CLOCK_NS_PER_S, PLACES);
+}
+
+static void put_stage(struct json *json, const struct run *run, size_t index)
+{
+    const struct run_stage *stage = &run->stages[index];
+    uint64_t end_ns = run_stage_end_ns(run, stage);
+
+    json_begin_object(json);
+    put_count(json, "stage", index + 1);
+    put_seconds(json, "from_s", stage->began_ns);
+    put_seconds(json, "to_s", end_ns);
+    put_count(json, "users", stage->users);
+    put_count(json, "open_max", stage->open_max);
+    result_metrics_write(json, stage->set,
+                         (double)(end_ns - stage->began_ns) / (double)CLOCK_NS_PER_S, false);
+    json_end_object(json);
+}
+
+void result_stages_write(struct json *json, const struct run *run)
+{
+    json_key(json, "stages");
+    json_begin_array(json);
+    for (size_t i = 0; i < run->stage_count; i++)
+        put_stage(json, run, i);
+    json_end_array(json);
+}

@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""How many users there are at which moment of `run`: stages, over several processes."""
+
+import harness
+from demo_service import Service
+from harness import between, check, contains, same, test
+
+STREAM = "/api/v1/events/stream?interval=100ms"
+
+
+def load(t, service, *words, processes=3, **more):
+    return t.load(service.url(STREAM), "--processes", processes, *words, **more)
+
+
+def stages_of(result, key):
+    return [stage[key] for stage in result.json["stages"]]
+
+
+def count_of(stage, name):
+    return stage["metrics"].get(name, {}).get("count", 0)
+
+
+# --- stages ---
+
+@test
+def stages_go_up_hold_and_down_as_planned(t):
+    service = Service(t)
+    outcome, result = load(t, service, "--stages", "3s:30,2s:30,0s:10,2s:10,1500ms:0")
+    same(outcome.status, 0, f"exit status ({outcome.stderr})")
+    contains(outcome.stderr, "5 stages take 8.5s, with at most 30 users", "the announcement")
+    same(stages_of(result, "stage"), [1, 2, 3, 4, 5], "numbers")
+    same(stages_of(result, "from_s"), [0, 3, 5, 5, 7], "begins")
+    same(stages_of(result, "to_s")[:4], [3, 5, 5, 7], "ends")
+    between(stages_of(result, "to_s")[4], 8.5, 10, "end of the run")
+    same(stages_of(result, "users"), [30, 30, 10, 10, 0], "targets")
+    same((result.json["run"]["users_max"], result.count("sse_attempts")), (30, 30), "users")
+    counts = service.metrics()
+    same(counts["streams_opened_total"], 30, "streams that the service saw")
+    same(result.count("sse_disconnects"), 0, "users that leave are no disconnects")
+    hold, low = result.json["stages"][1], result.json["stages"][3]
+    same((hold["open_max"], low["metrics"]["users"]["max"]), (30, 10), "most at once")
+    contains(outcome.stdout, r"\n      2       2s         30         30 ", "the table")
+
+
+@test
+def users_follow_the_ramp_on_three_processes(t):
+    _, result = load(t, Service(t), "--stages", "4s:44,4s:0")
+    series = result.json["series"]
+    for at, users in zip(series["t"], series["users"]):
+        # A tick is up to a second old, and a busy machine may add to that.
+        low, high = (11 * (at - 2), 11 * at) if at <= 4 else (11 * (8 - at), 11 * (10 - at))
+        between(users, min(low, 22) - 3, high + 3, f"users at {at} s of {series['users']}")
+    check(max(series["users"]) <= 44, f"never more than planned: {series['users']}")
+
+
+@test
+def figures_of_stages_add_up_to_the_whole(t):
+    _, result = load(t, Service(t), "--stages", "1s:9,1s:9,1s:20,1s:20")
+    for name in ("sse_attempts", "sse_events", "sse_bytes"):
+        same(sum(count_of(stage, name) for stage in result.json["stages"]), result.count(name),
+             name)
+    same([count_of(stage, "sse_attempts") for stage in result.json["stages"]], [9, 0, 11, 0],
+         "attempts")
+    check(all(count_of(stage, "sse_events") > 0 for stage in result.json["stages"]), "events")
+
+
+@test
+def thresholds_may_be_of_one_stage(t):
+    outcome, result = load(t, Service(t), "--stages", "1s:9,1s:9,1s:0",
+                           "--threshold", "sse_attempts{stage:1}: count==9",
+                           "--threshold", "sse_attempts{stage:2}: count==0",
+                           "--threshold", "users{stage:2}: min==9",
+                           "--threshold", "sse_events{stage:2}: count<5")
+    same([each["held"] for each in result.json["thresholds"]], [True, True, True, False],
+         f"held: {result.json['thresholds']}")
+    same(outcome.status, 99, "exit status")
+
+
+@test
+def a_threshold_can_end_a_run_within_its_stage(t):
+    outcome, result = load(t, Service(t), "--stages", "1s:9,60s:9,1s:0",
+                           "--threshold", "sse_events{stage:2}: count<5 abort")
+    same(outcome.status, 99, "exit status")
+    between(result.json["run"]["duration_s"], 1, 15, "seconds")
+    same(len(result.json["stages"]), 2, "stages that began")
+
+
+@test
+def what_stages_cannot_be_is_refused(t):
+    run = ("run", "http://127.0.0.1:1/")
+    for option in ("-u", "-r", "-t"):
+        contains(t.refused(*run, "--stages", "1s:5", option, 5),
+                 r"option '--stages' says .*: leave out --(users|spawn-rate|run-time)$", option)
+    contains(t.refused(*run, "--stages", "1s:5,2"), "option '--stages': column 6, at '2': a stage",
+             "what is no stage")
+    contains(t.refused(*run, "--stages", "1s:5", "--threshold", "sse_ttfe{stage:2}: max<1"),
+             "option '--threshold': column 9 of .*there is no stage 2, the last is 1", "no stage 2")
+    contains(t.refused(*run, "-t", "1s", "--threshold", "sse_ttfe{stage:2}: max<1"),
+             "option '--threshold': column 9 of .*the run has no stages", "no stages")
+
+
+if __name__ == "__main__":
+    harness.main(jobs=3)
