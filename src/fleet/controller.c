@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "fleet/controller_internal.h"
+#include "fleet/machine.h"
 #include "fleet/peer_merge.h"
 #include "fleet/storms.h"
 #include "http/url.h"
@@ -55,12 +56,14 @@ static void add_found(struct controller *controller, bool is_last)
 static void on_second(struct timer *timer, uint64_t now_ns)
 {
     struct controller *controller = CONTAINER_OF(timer, struct controller, second_timer);
+    uint64_t late_ns = now_ns - timer->deadline_ns;
     bool is_end = false;
 
     loop_set_timer(controller->loop, timer, timer->deadline_ns + CLOCK_NS_PER_S, on_second);
     if (controller->state == CONTROLLER_STOPPING && controller->config->script)
         script_kill_silent(controller, now_ns);
     if (controller->state == CONTROLLER_RUNNING) {
+        controller_sample_machine(controller, late_ns, now_ns);
         add_found(controller, false);
         run_close_second(controller->run, ++controller->second_count * CLOCK_NS_PER_S);
         is_end = thresholds_judge_second(controller->config->thresholds, controller->run);
@@ -93,6 +96,7 @@ static void begin_run(struct controller *controller)
     controller->state = CONTROLLER_RUNNING;
     controller->started_ns = now_ns;
     controller->run->info.started_unix_ms = clock_unix_ms();
+    controller_watch_machine(controller, now_ns);
     loop_set_timer(controller->loop, &controller->deadline_timer,
                    clock_add_ns(now_ns, config->run_time_ns), on_run_time);
     loop_set_timer(controller->loop, &controller->second_timer,
@@ -445,6 +449,7 @@ static void fini(struct controller *controller)
     free(controller->members);
     script_fini(controller);
     peer_merge_free(controller->peers);
+    machine_probe_free(controller->machine);
     if (controller->live)
         log_set_sink(NULL, NULL);
     live_free(controller->live);

@@ -2,7 +2,8 @@
  * fleet/controller_internal.h - what the files of the controller share; for no one else.
  *
  * controller.c has the course of a run, pace.c the number of users, deaths.c its processes that end
- * too early, controller_log.c the lines on the screen, script.c what a Locust file adds.
+ * too early, controller_log.c the lines on the screen, controller_machine.c a look at the machine,
+ * script.c what a Locust file adds.
  */
 #ifndef CICADA_FLEET_CONTROLLER_INTERNAL_H
 #define CICADA_FLEET_CONTROLLER_INTERNAL_H
@@ -16,6 +17,7 @@
 
 struct classes;
 struct live;
+struct machine_probe;
 struct peer_merge;
 
 enum { CONTROLLER_HOW_BYTES = 96, CONTROLLER_NAME_BYTES = 40 };
@@ -73,6 +75,8 @@ struct controller {
     uint64_t order_sequence;
     uint32_t ordered_users; /* the last order, all workers together */
     uint32_t stage;         /* goes out with each order; see struct frame_users */
+    struct machine_probe *machine;
+    uint64_t machine_cpu_ns, machine_read_ns; /* our own CPU time by then */
     struct err *err;
     bool has_failed; /* before the start: nothing was measured */
 };
@@ -118,6 +122,12 @@ void controller_on_closed(void *ctx, const char *reason);
 /* A sink for base/log that writes above the live view, which is `ctx`. */
 void controller_log_to_live(void *ctx, enum log_level level, const char *line);
 void controller_take_log(struct controller *controller, const struct frame *frame);
+
+/* --- controller_machine.c --- */
+/* Once, when the run begins. */
+void controller_watch_machine(struct controller *controller, uint64_t now_ns);
+/* Each second of it, by a timer that came at `now_ns`, late by `late_ns`. */
+void controller_sample_machine(struct controller *controller, uint64_t late_ns, uint64_t now_ns);
 
 /* --- script.c --- each only for a Locust file */
 void script_init(struct controller *controller);

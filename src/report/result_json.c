@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "report/figures.h"
+#include "report/result_machine.h"
 #include "report/result_metrics.h"
 #include "report/result_rows.h"
 #include "report/result_save.h"
@@ -256,6 +257,7 @@ void result_json_write(struct buf *out, const struct run *run, const struct outc
     put_findings(&json, outcome);
     put_series(&json, &run->series);
     put_workers(&json, run);
+    result_machine_write(&json, run);
     json_end_object(&json);
     (void)buf_append_byte(out, '\n');
 }

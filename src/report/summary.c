@@ -417,5 +417,6 @@ void summary_write(struct buf *out, const struct run *run, const struct outcome 
     summary_errors(out, run, has_colour);
     put_findings(out, outcome, has_colour);
     put_workers(out, run, has_colour);
+    summary_machine(out, run);
     put_tail(out, json_path);
 }

@@ -33,6 +33,8 @@ void summary_requests(struct buf *out, const struct run *run, bool has_colour);
 void summary_rows(struct buf *out, const struct run *run, bool has_colour);
 /* The most frequent errors first. */
 void summary_errors(struct buf *out, const struct run *run, bool has_colour);
+/* Where all cores were busy for a while. */
+void summary_machine(struct buf *out, const struct run *run);
 
 /* First tokens, the time between them, their rate and number; nothing without any. */
 void summary_tokens(struct buf *out, const struct run *run, bool has_colour);

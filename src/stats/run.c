@@ -185,6 +185,7 @@ struct run *run_new(size_t worker_count)
     run->total = stat_set_new();
     run->window = stat_set_new();
     run->rows_window = rows_new();
+    machine_init(&run->machine);
     run->workers = x_calloc(worker_count > 0 ? worker_count : 1, sizeof *run->workers);
     run->worker_count = worker_count;
     for (size_t i = 0; i < worker_count; i++) {

@@ -6,6 +6,7 @@
 #define CICADA_STATS_RUN_H
 
 #include "stats/clock.h"
+#include "stats/machine.h"
 #include "stats/stats.h"
 
 #include <stdbool.h>
@@ -117,6 +118,7 @@ struct run {
     struct run_worker *workers;
     size_t worker_count;
     struct run_series series;
+    struct machine machine;
     struct run_stage *stages; /* stage N at N - 1 */
     size_t stage_count;
     struct run_storm *storms; /* those that have been ordered */
