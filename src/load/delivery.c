@@ -8,6 +8,7 @@
 #include "load/mark_audit.h"
 #include "load/plan.h"
 #include "load/quality.h"
+#include "load/reads.h"
 #include "load/servers.h"
 #include "stats/set.h"
 
@@ -31,6 +32,7 @@ struct delivery {
     struct lateness_rules lateness;
     struct lateness_rules slow_lateness; /* the same, but nothing is stale; borrows its source */
     struct clock_probe *probe;           /* borrowed; NULL: no latencies are taken */
+    struct reads reads;
 };
 
 struct delivery *delivery_new(const struct plan_checks *checks, bool keeps_tallies)
@@ -180,6 +182,7 @@ static void flush_servers(struct delivery_place *place)
 
 void delivery_flush(struct delivery *delivery, bool is_last)
 {
+    reads_close(&delivery->reads);
     for (size_t i = 0; i < delivery->place_count; i++) {
         struct delivery_place *place = delivery->places[i];
 
@@ -242,9 +245,10 @@ static void open_peers(struct delivery_place *place, struct delivery_stream *str
 void delivery_open(struct delivery_place *place, struct delivery_stream **stream,
                    const struct delivery_opening *opening, uint64_t now_ns)
 {
-    const struct delivery *delivery = place->delivery;
+    struct delivery *delivery = place->delivery;
     struct delivery_found before = found_so_far(place);
 
+    reads_close(&delivery->reads);
     if (!*stream)
         *stream = pool_take(delivery->streams);
     if (!*stream)
@@ -264,7 +268,7 @@ void delivery_open(struct delivery_place *place, struct delivery_stream **stream
 void delivery_event(struct delivery_place *place, struct delivery_stream **stream,
                     const struct sse_event *event, uint64_t now_ns)
 {
-    const struct delivery *delivery = place->delivery;
+    struct delivery *delivery = place->delivery;
     struct delivery_found before;
     uint64_t opened_ns, number;
 
@@ -273,6 +277,8 @@ void delivery_event(struct delivery_place *place, struct delivery_stream **strea
                       event);
     if (!*stream)
         return;
+    if (!place->is_slow)
+        reads_event(&delivery->reads);
     opened_ns = (*stream)->opened_ns;
     before = found_so_far(place);
     /* A receipt stamped by the kernel may lie before the moment that the headers were read. */
@@ -288,7 +294,8 @@ void delivery_event(struct delivery_place *place, struct delivery_stream **strea
                                            .opened_ns = opened_ns,
                                            .is_same_host = (*stream)->is_same_host,
                                            .server =
-                                               servers_tag(delivery->servers, (*stream)->server)};
+                                               servers_tag(delivery->servers, (*stream)->server),
+                                           .reads = place->is_slow ? NULL : &delivery->reads};
 
         lateness_judge(&place->lateness,
                        place->is_slow ? &delivery->slow_lateness : &delivery->lateness, place->set,
@@ -307,14 +314,31 @@ void delivery_move(struct delivery_place *place, struct delivery_stream **stream
     attribute(place, *stream, &before);
 }
 
-void delivery_bytes(struct delivery_place *place, struct delivery_stream **stream, uint64_t now_ns)
+void delivery_bytes(struct delivery_place *place, struct delivery_stream **stream,
+                    const struct delivery_piece *piece, uint64_t now_ns)
 {
+    struct delivery *delivery = place->delivery;
+    struct reads_piece read = {.stream = *stream,
+                               .set = place->set,
+                               .byte_count = piece->byte_count,
+                               .last_event_ns = piece->last_event_ns,
+                               .was_paused = piece->was_paused};
+
     if (!*stream)
         return;
-    if (place->delivery->quality && !place->is_slow)
-        quality_bytes(place->delivery->quality, place->endpoint, &(*stream)->quality, now_ns);
+    if (!place->is_slow)
+        reads_begin(&delivery->reads, &read, now_ns);
+    if (delivery->quality && !place->is_slow)
+        quality_bytes(delivery->quality, place->endpoint, &(*stream)->quality, now_ns);
     else
         quality_note_bytes(&(*stream)->quality, now_ns);
+}
+
+void delivery_parsed(struct delivery_place *place, struct delivery_stream *const *stream,
+                     bool is_inside)
+{
+    if (*stream && !place->is_slow)
+        reads_end(&place->delivery->reads, is_inside);
 }
 
 uint64_t delivery_silence_ns(const struct delivery_stream *stream, uint64_t now_ns)

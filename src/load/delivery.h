@@ -84,8 +84,17 @@ void delivery_event(struct delivery_place *place, struct delivery_stream **strea
 /* An id without an event, perhaps empty: the stream goes on behind it. */
 void delivery_move(struct delivery_place *place, struct delivery_stream **stream, const uint8_t *id,
                    size_t len);
-/* Bytes of the body have come. */
-void delivery_bytes(struct delivery_place *place, struct delivery_stream **stream, uint64_t now_ns);
+/* Bytes of the body have come, and are parsed next; members as in load/reads. */
+struct delivery_piece {
+    size_t byte_count;
+    uint64_t last_event_ns;
+    bool was_paused;
+};
+void delivery_bytes(struct delivery_place *place, struct delivery_stream **stream,
+                    const struct delivery_piece *piece, uint64_t now_ns);
+/* They are parsed, and end inside an event or do not. */
+void delivery_parsed(struct delivery_place *place, struct delivery_stream *const *stream,
+                     bool is_inside);
 /* How long no byte of the body has come, comments too; without one, since the headers. 0 on NULL.
  */
 uint64_t delivery_silence_ns(const struct delivery_stream *stream, uint64_t now_ns);

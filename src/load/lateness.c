@@ -1,6 +1,7 @@
 #include "load/lateness.h"
 
 #include "load/event_clock.h"
+#include "load/reads.h"
 #include "sse/parser.h"
 #include "stats/set.h"
 
@@ -68,6 +69,8 @@ void lateness_judge(struct lateness *lateness, const struct lateness_rules *rule
         stat_time(set, METRIC_SSE_EVENT_LATENCY, "delivery:replay", (uint64_t)latency_ns);
         return;
     }
+    if (receipt->reads)
+        reads_sent(receipt->reads, sent_unix_ns);
     if (!event_clock_is_common(rules->clock, receipt->is_same_host))
         record_above_fastest(lateness, set, latency_ns);
     record_live(rules, set, receipt->server, latency_ns);

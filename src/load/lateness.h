@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 struct event_clock;
+struct reads;
 struct sse_event;
 struct stat_set;
 
@@ -34,9 +35,10 @@ struct lateness {
 /* How one event came. */
 struct lateness_receipt {
     uint64_t received_ns;
-    uint64_t opened_ns; /* headers of its connection */
-    bool is_same_host;  /* of the server */
-    const char *server; /* its tag; NULL: unknown */
+    uint64_t opened_ns;  /* headers of its connection */
+    bool is_same_host;   /* of the server */
+    const char *server;  /* its tag; NULL: unknown */
+    struct reads *reads; /* are told when a live event was sent; NULL: nobody is */
 };
 
 void lateness_judge(struct lateness *lateness, const struct lateness_rules *rules,

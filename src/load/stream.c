@@ -230,6 +230,8 @@ static void on_body(struct fetch *fetch, const uint8_t *bytes, size_t len, uint6
         stream_stats_received(&stream->target->place, now_ns, loop_now_ns(config->loop));
     stream_stats_body(&stream->target->place, &stream->record, len, now_ns);
     status = sse_parser_feed(&stream->parser, bytes, len, now_ns);
+    stream_stats_parsed(&stream->target->place, &stream->record,
+                        sse_parser_is_inside(&stream->parser));
     if (stream->cut == CUT_COMPLETE) {
         stream_complete(stream, now_ns);
     } else if (stream->cut == CUT_FAILED) {

@@ -56,11 +56,26 @@ void stream_stats_attempt(const struct stat_place *place, struct stream_record *
         stat_count(set, METRIC_SSE_RECONNECTS, NULL, 1);
 }
 
+static void count_coding(struct stat_set *set, const struct http_head *head)
+{
+    size_t len;
+    const char *coding = http_head_find(head, "content-encoding", &len);
+    char tag[TAG_BYTES];
+
+    if (!coding || len == 0 || head->status != 200 || !http_head_is_event_stream(head))
+        return;
+    stat_tag_write(tag, sizeof tag, "coding:", coding, len);
+    stat_count(set, METRIC_SSE_COMPRESSED, NULL, 1);
+    stat_count(set, METRIC_SSE_COMPRESSED, tag, 1);
+}
+
 void stream_stats_answer(const struct stat_place *place, struct stream_record *record,
                          const struct http_exchange *exchange, const struct http_head *head,
                          bool is_hop)
 {
     exchange_stats_answer(place->set, exchange, head->status, is_hop, phase_of(record));
+    if (!is_hop)
+        count_coding(place->set, head);
     if (!is_hop && place->delivery)
         record->server = servers_find(delivery_servers(place->delivery), head);
 }
@@ -197,13 +212,25 @@ static void count_first_event(const struct stat_place *place, const struct strea
 void stream_stats_body(const struct stat_place *place, struct stream_record *record, size_t len,
                        uint64_t now_ns)
 {
+    struct delivery_piece piece = {.byte_count = len,
+                                   .last_event_ns = record->last_event_ns,
+                                   .was_paused = record->was_paused};
+
     if (!record->has_first_byte) {
         record->has_first_byte = true;
         stat_time(place->set, METRIC_SSE_FIRST_BYTE, NULL, now_ns - record->attempt_began_ns);
     }
     stat_count(place->set, METRIC_SSE_BYTES, NULL, len);
     if (place->delivery)
-        delivery_bytes(place->delivery, &record->delivery, now_ns);
+        delivery_bytes(place->delivery, &record->delivery, &piece, now_ns);
+    record->was_paused = false;
+}
+
+void stream_stats_parsed(const struct stat_place *place, const struct stream_record *record,
+                         bool is_inside)
+{
+    if (place->delivery)
+        delivery_parsed(place->delivery, &record->delivery, is_inside);
 }
 
 void stream_stats_received(const struct stat_place *place, uint64_t received_ns, uint64_t read_ns)

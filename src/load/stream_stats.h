@@ -45,6 +45,7 @@ struct stream_record {
     uint8_t open_server;          /* of the latest open stream */
     bool has_head : 1;            /* the latest request of this attempt was answered */
     bool has_first_byte : 1;
+    bool was_paused : 1; /* by its reader, who sets it: what comes next waited for us */
 };
 
 /* An attempt begins. */
@@ -67,9 +68,12 @@ void stream_stats_stopped(const struct stat_place *place, const struct stream_re
 void stream_stats_gave_up(const struct stat_place *place, const struct stream_record *record);
 /* No answer when the run ended. */
 void stream_stats_pending(const struct stat_place *place);
-/* Bytes of the body. */
+/* Bytes of the body, before they are parsed; and behind that, whether they ended inside an event.
+ */
 void stream_stats_body(const struct stat_place *place, struct stream_record *record, size_t len,
                        uint64_t now_ns);
+void stream_stats_parsed(const struct stat_place *place, const struct stream_record *record,
+                         bool is_inside);
 /* How long the kernel had the bytes of a body before they were read: `read_ns` less `received_ns`,
  * the time handed down with them. Equal where it gave no time. */
 void stream_stats_received(const struct stat_place *place, uint64_t received_ns, uint64_t read_ns);

@@ -20,8 +20,8 @@ const char *figures_share(uint64_t passes, uint64_t fails, char text[static UNIT
 /* A count over a time in seconds, as a number a second; 0 for no time. */
 double figures_per_s(uint64_t count, double seconds);
 /*
- * A value of a trend as it is shown: ms for times, a number a second for rates. Histograms hold
- * thousandths of both.
+ * A value of a trend as it is shown: ms for times, a number a second for rates, counts and bytes.
+ * Histograms hold thousandths of all.
  */
 double figures_trend(uint64_t value);
 /* UTC with milliseconds: "2026-01-31T23:59:59.123Z". */

@@ -8,15 +8,23 @@
 
 enum { PLACES = 3, RATIO_PLACES = 6 };
 
-/* Highest values of the trends, in the histograms' units: 1 h, 7 days, 1e6 a second. */
-static const uint64_t HOUR_US = 3600000000, WEEK_US = 604800000000,
-                      RATE_MAX_PER_1000_S = 1000000000;
-
-static uint64_t highest_of(enum metric metric)
+/* Of a trend's values, as they are shown. */
+static const char *trend_unit(enum metric metric)
 {
-    if (metric == METRIC_SSE_DURATION || metric == METRIC_SSE_OPEN_AGE)
-        return WEEK_US;
-    return metric_info(metric)->unit == METRIC_UNIT_PER_S ? RATE_MAX_PER_1000_S : HOUR_US;
+    switch (metric_info(metric)->unit) {
+    case METRIC_UNIT_PER_S:
+        return "1/s";
+    case METRIC_UNIT_COUNT:
+        return "count";
+    case METRIC_UNIT_BYTES:
+        return "bytes";
+    case METRIC_UNIT_NONE:
+    case METRIC_UNIT_NS:
+    case METRIC_UNIT_RATIO:
+    case METRIC_UNIT_PER_HOUR:
+        break;
+    }
+    return "ms";
 }
 
 static void put_number(struct json *json, const char *key, double value, int places)
@@ -67,9 +75,9 @@ static void put_trend(struct json *json, enum metric metric, const struct hist *
     for (size_t i = 0; i < sizeof percentiles / sizeof percentiles[0]; i++)
         put_number(json, percentiles[i].key,
                    figures_trend(hist_percentile(hist, percentiles[i].percentile)), PLACES);
-    put_text(json, "unit", metric_info(metric)->unit == METRIC_UNIT_PER_S ? "1/s" : "ms");
+    put_text(json, "unit", trend_unit(metric));
     put_count(json, "overflow", hist_overflow(hist));
-    hdr_append_base64(&hdr, hist, highest_of(metric));
+    hdr_append_base64(&hdr, hist, stat_trend_highest(metric));
     put_text(json, "hdr", buf_text(&hdr));
     buf_fini(&hdr);
 }

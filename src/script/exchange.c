@@ -444,6 +444,8 @@ static void resume(struct exchange *exchange)
     if (!exchange->is_paused)
         return;
     exchange->is_paused = false;
+    if (exchange->stream)
+        exchange_stream_resume(exchange);
     http_exchange_resume(&exchange->fetch.exchange);
 }
 

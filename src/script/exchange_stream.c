@@ -289,17 +289,26 @@ void exchange_stream_judge(struct exchange *exchange, const struct http_head *he
     }
 }
 
+void exchange_stream_resume(struct exchange *exchange)
+{
+    exchange->stream->record.was_paused = true;
+}
+
 void exchange_stream_feed(struct exchange *exchange, const uint8_t *bytes, size_t len,
                           uint64_t now_ns)
 {
     struct exchange_stream *stream = exchange->stream;
+    enum sse_status status;
 
     if (exchange->host->wants_kernel_times)
         stream_stats_received(&exchange->order.place, now_ns, loop_now_ns(exchange->host->loop));
     stream_stats_body(&exchange->order.place, &stream->record, len, now_ns);
     if (stream->is_blind)
         return;
-    if (sse_parser_feed(&stream->parser, bytes, len, now_ns) != SSE_TOO_LARGE)
+    status = sse_parser_feed(&stream->parser, bytes, len, now_ns);
+    stream_stats_parsed(&exchange->order.place, &stream->record,
+                        sse_parser_is_inside(&stream->parser));
+    if (status != SSE_TOO_LARGE)
         return;
     stream->is_blind = true;
     stats_add_error(exchange->order.place.stats, exchange->order.place.endpoint, CLASS_TOO_LARGE,

@@ -24,6 +24,8 @@ void exchange_stream_answer(struct exchange *exchange, const struct http_head *h
 /* The last head has come: it is open from now on, or refused. */
 void exchange_stream_judge(struct exchange *exchange, const struct http_head *head,
                            uint64_t now_ns);
+/* Reading goes on after a pause of our own. */
+void exchange_stream_resume(struct exchange *exchange);
 /* Bytes of its body. */
 void exchange_stream_feed(struct exchange *exchange, const uint8_t *bytes, size_t len,
                           uint64_t now_ns);

@@ -117,6 +117,12 @@ const char *sse_parser_last_id(const struct sse_parser *parser, size_t *len);
  */
 void sse_parser_set_last_id(struct sse_parser *parser, const char *id, size_t len);
 
+/* Did the last feed end inside a block, which awaits the rest of it? */
+static inline bool sse_parser_is_inside(const struct sse_parser *parser)
+{
+    return parser->carry != NULL;
+}
+
 _Static_assert(sizeof(struct sse_parser) <= 48, "exists once a stream");
 
 #endif

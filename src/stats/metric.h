@@ -11,7 +11,7 @@ enum metric_kind { METRIC_KIND_NONE = 0, METRIC_COUNTER, METRIC_GAUGE, METRIC_RA
 
 enum metric_unit {
     METRIC_UNIT_NONE = 0,
-    METRIC_UNIT_COUNT,
+    METRIC_UNIT_COUNT, /* of a trend, as the next: recorded in thousandths */
     METRIC_UNIT_BYTES,
     METRIC_UNIT_NS,    /* recorded in ns, shown in ms */
     METRIC_UNIT_PER_S, /* recorded in thousandths a second, shown as a number a second */
@@ -35,6 +35,10 @@ enum metric {
     METRIC_SSE_COMMENTS,
     METRIC_SSE_EVENTS_PER_STREAM_S,
     METRIC_SSE_EVENT_GAP,
+    METRIC_SSE_BURST_EVENTS, /* tags sent:apart, end:inside */
+    METRIC_SSE_BURST_BYTES,  /* of those with end:inside */
+    METRIC_SSE_BURST_SPAN,   /* of those with sent:apart */
+    METRIC_SSE_COMPRESSED,   /* tag coding:NAME */
     /* Live events; above:fastest beside them where no clock was compared. delivery:replay, events
      * older than their connection, stands apart and is NOT in the whole. */
     METRIC_SSE_EVENT_LATENCY,

@@ -6,10 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Highest values of the three sorts of trends, in their own units. */
+/* Highest values of the sorts of trends, in their own units. */
 static const uint64_t TIME_HIGHEST_US = 3600ULL * 1000000;
 static const uint64_t LIFE_HIGHEST_US = 7ULL * 24 * 3600 * 1000000;
 static const uint64_t RATE_HIGHEST_THOUSANDTHS = 1000000000;
+static const uint64_t SIZE_HIGHEST_THOUSANDTHS = 1000000000000;
 
 /* Tags whose names come from outside: past STATS_NAME_LIMIT they share the one behind. */
 static const struct named {
@@ -55,15 +56,6 @@ static uint64_t add_saturated(uint64_t left, uint64_t right)
     uint64_t sum;
 
     return __builtin_add_overflow(left, right, &sum) ? UINT64_MAX : sum;
-}
-
-static uint64_t highest_of(enum metric metric)
-{
-    if (metric_info(metric)->unit == METRIC_UNIT_PER_S)
-        return RATE_HIGHEST_THOUSANDTHS;
-    if (metric == METRIC_SSE_DURATION || metric == METRIC_SSE_OPEN_AGE)
-        return LIFE_HIGHEST_US;
-    return TIME_HIGHEST_US;
 }
 
 /* The two ends of a tag tell nearly all apart; a collision costs a search, never a wrong answer. */
@@ -359,6 +351,19 @@ void stat_passes(struct stat_set *set, enum metric metric, const char *tag, uint
     value->rate.fails = add_saturated(value->rate.fails, fails);
 }
 
+uint64_t stat_trend_highest(enum metric metric)
+{
+    enum metric_unit unit = metric_info(metric)->unit;
+
+    if (unit == METRIC_UNIT_PER_S)
+        return RATE_HIGHEST_THOUSANDTHS;
+    if (unit == METRIC_UNIT_COUNT || unit == METRIC_UNIT_BYTES)
+        return SIZE_HIGHEST_THOUSANDTHS;
+    if (metric == METRIC_SSE_DURATION || metric == METRIC_SSE_OPEN_AGE)
+        return LIFE_HIGHEST_US;
+    return TIME_HIGHEST_US;
+}
+
 void stat_time(struct stat_set *set, enum metric metric, const char *tag, uint64_t ns)
 {
     struct hist *trend = stat_trend(set, metric, tag);
@@ -373,6 +378,14 @@ void stat_rate(struct stat_set *set, enum metric metric, const char *tag, uint64
 
     if (trend)
         hist_record(trend, per_1000_s);
+}
+
+void stat_size(struct stat_set *set, enum metric metric, const char *tag, uint64_t size)
+{
+    struct hist *trend = stat_trend(set, metric, tag);
+
+    if (trend)
+        hist_record(trend, size < UINT64_MAX / 1000 ? size * 1000 : UINT64_MAX);
 }
 
 void stat_gauge(struct stat_set *set, enum metric metric, const char *tag, double value)
@@ -401,7 +414,7 @@ struct hist *stat_trend(struct stat_set *set, enum metric metric, const char *ta
     if (!value)
         return NULL;
     if (!value->trend)
-        value->trend = hist_new(highest_of(metric));
+        value->trend = hist_new(stat_trend_highest(metric));
     return value->trend;
 }
 

@@ -3,7 +3,8 @@
  *
  * A metric stands as a whole and, beside it, by tag ("phase:first"). Hot paths keep the set's
  * pointer and call the stat_ functions: a whole costs one array access, a tag 10 to 30 ns more.
- * Times are kept in microseconds, rates in thousandths a second. Counts never wrap.
+ * Times are kept in microseconds, rates in thousandths a second, sizes in thousandths. Counts never
+ * wrap.
  */
 #ifndef CICADA_STATS_SET_H
 #define CICADA_STATS_SET_H
@@ -47,8 +48,12 @@ void stat_passes(struct stat_set *set, enum metric metric, const char *tag, uint
 void stat_time(struct stat_set *set, enum metric metric, const char *tag, uint64_t ns);
 /* A trend in thousandths a second (METRIC_UNIT_PER_S); above 1e6 a second it is overflow. */
 void stat_rate(struct stat_set *set, enum metric metric, const char *tag, uint64_t per_1000_s);
+/* A trend of counts or bytes (METRIC_UNIT_COUNT, METRIC_UNIT_BYTES); above 1e9 it is overflow. */
+void stat_size(struct stat_set *set, enum metric metric, const char *tag, uint64_t size);
 /* A gauge is the current value; min and max are kept since the last clear. */
 void stat_gauge(struct stat_set *set, enum metric metric, const char *tag, double value);
+/* Highest value of the metric's histograms, in their unit; what lies above is overflow. */
+uint64_t stat_trend_highest(enum metric metric);
 /* The histogram of a trend, made when new, to fill from elsewhere; NULL past STATS_TAG_LIMIT. */
 struct hist *stat_trend(struct stat_set *set, enum metric metric, const char *tag);
 

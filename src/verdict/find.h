@@ -31,4 +31,16 @@ bool find_no_events(const struct run *run, struct finding *finding);
 /* Of a Locust file: its own table shows nothing of a request without an answer. */
 bool find_unanswered(const struct run *run, struct finding *finding);
 
+/* --- find_buffering.c: events that are held back on their way --- */
+/*
+ * Most live events come together with others that were sent apart from them; or, where nobody knows
+ * when they were sent, most come in bursts that end inside an event, always at the same size. Not
+ * while cicada itself read late.
+ */
+bool find_proxy_buffering(const struct run *run, struct finding *finding);
+/* The same of streams that come compressed, at whatever size. */
+bool find_buffered_compression(const struct run *run, struct finding *finding);
+/* One of the two holds. Then the lateness of events is that of the buffer. */
+bool find_is_held_back(const struct run *run);
+
 #endif

@@ -46,6 +46,15 @@ bool findings_is_saturated(const struct run_worker *worker)
            findings_lag_p99_ms(worker) > RUN_LAG_LIMIT_MS;
 }
 
+bool findings_reads_late(const struct run *run)
+{
+    for (size_t i = 0; i < run->worker_count; i++) {
+        if (findings_is_saturated(&run->workers[i]))
+            return true;
+    }
+    return false;
+}
+
 static struct buf *next(struct buf *text, const char *before)
 {
     if (text->len > 0)

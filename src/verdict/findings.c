@@ -24,6 +24,8 @@ static const struct rule rules[] = {
     {"malformed-events", FINDING_WARNING, find_malformed_events},
     {"replay-missing", FINDING_CRITICAL, find_replay_missing},
     {"replay-duplicates", FINDING_WARNING, find_replay_duplicates},
+    {"proxy-buffering", FINDING_WARNING, find_proxy_buffering},
+    {"buffered-compression", FINDING_WARNING, find_buffered_compression},
     {"clock-uncertain", FINDING_WARNING, find_clock_uncertain},
 };
 

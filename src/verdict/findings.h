@@ -28,5 +28,7 @@ bool findings_is_saturated(const struct run_worker *worker);
 bool findings_has_silent_streams(const struct run *run);
 /* The 99th percentile of the worker's lag in ms, 0 without samples. */
 double findings_lag_p99_ms(const struct run_worker *worker);
+/* Was cicada itself so late, in any worker, that lateness is not the service's? */
+bool findings_reads_late(const struct run *run);
 
 #endif
