@@ -319,6 +319,13 @@ static void note_end(const struct stat_place *place, const struct stream_record 
     ends_add(stats_ends(place->stats), &row);
 }
 
+static void note_silent(const struct stat_place *place, const struct stream_record *record,
+                        uint64_t now_ns)
+{
+    if (record->event_count == 0)
+        stat_time(place->set, METRIC_SSE_SILENT_AGE, NULL, now_ns - record->opened_ns);
+}
+
 void stream_stats_disconnect(const struct stat_place *place, struct stream_record *record,
                              enum error_class error_class, const char *message, uint64_t now_ns)
 {
@@ -336,6 +343,7 @@ void stream_stats_disconnect(const struct stat_place *place, struct stream_recor
     if (record->attempt_count > 1 && record->event_count == 0)
         stat_pass(set, METRIC_SSE_RECONNECT_SUCCESS, NULL, false);
     add_error(place, error_class, message);
+    note_silent(place, record, now_ns);
     if (record->delivery)
         note_end(place, record, error_class, now_ns);
     record->ended_ns = now_ns;
@@ -383,6 +391,10 @@ void stream_stats_closed_by_us(const struct stat_place *place, struct stream_rec
     stat_count(set, METRIC_SSE_CLOSED_BY_US, NULL, 1);
     stat_time(set, is_run_end ? METRIC_SSE_OPEN_AGE : METRIC_SSE_DURATION, NULL,
               now_ns - record->opened_ns);
+    note_silent(place, record, now_ns);
+    if (is_run_end && record->event_count > 0 && record->delivery)
+        stat_time(set, METRIC_SSE_OPEN_SILENCE, NULL,
+                  delivery_silence_ns(record->delivery, now_ns));
     if (is_finished)
         stat_pass(set, METRIC_SSE_STREAM_SUCCESS, NULL, is_success);
     if (place->delivery)

@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "report/figures.h"
+#include "report/result_ends.h"
 #include "report/result_machine.h"
 #include "report/result_metrics.h"
 #include "report/result_rows.h"
@@ -249,6 +250,7 @@ void result_json_write(struct buf *out, const struct run *run, const struct outc
     result_rows_write(&json, run);
     put_errors(&json, run);
     put_examples(&json, run);
+    result_ends_write(&json, run);
     result_thresholds_write(&json, outcome->thresholds);
     result_stages_write(&json, run);
     put_empty_array(&json, "storms");

@@ -316,6 +316,15 @@ uint64_t hist_percentile(const struct hist *hist, double percentile)
     return hist->max; /* among the overflow */
 }
 
+uint64_t hist_count_above(const struct hist *hist, uint64_t value)
+{
+    uint64_t count, above = hist->overflow;
+
+    for (uint32_t index = hist->first; next_bucket(hist, &index, &count); index++)
+        above = add_saturated(above, hist_bucket_low(index) > value ? count : 0);
+    return above;
+}
+
 void hist_each(const struct hist *hist, hist_bucket_fn each, void *ctx)
 {
     uint64_t count;

@@ -39,6 +39,9 @@ double hist_mean(const struct hist *hist);
  */
 uint64_t hist_percentile(const struct hist *hist, double percentile);
 
+/* Values above `value`, overflow included; those in its own bucket are not. */
+uint64_t hist_count_above(const struct hist *hist, uint64_t value);
+
 /* Non-zero buckets in rising order, for frames and exports. */
 typedef void (*hist_bucket_fn)(void *ctx, uint32_t index, uint64_t count);
 void hist_each(const struct hist *hist, hist_bucket_fn each, void *ctx);

@@ -49,7 +49,9 @@ enum metric {
     METRIC_SSE_UNTIMED, /* with --event-time: no time in the event, or no answer of --clock yet */
     METRIC_SSE_DURATION,
     METRIC_SSE_OPEN_AGE,
-    METRIC_SSE_DISCONNECTS, /* tag cause */
+    METRIC_SSE_OPEN_SILENCE, /* at the run's end, of streams that had got an event */
+    METRIC_SSE_SILENT_AGE,   /* of streams that ended, or the run with them, without one */
+    METRIC_SSE_DISCONNECTS,  /* tag cause */
     METRIC_SSE_DISCONNECTS_PER_STREAM_HOUR,
     METRIC_SSE_CLOSED_BY_US,
     METRIC_SSE_COMPLETED,

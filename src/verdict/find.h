@@ -23,11 +23,27 @@ bool find_malformed_events(const struct run *run, struct finding *finding);
 bool find_replay_missing(const struct run *run, struct finding *finding);
 bool find_replay_duplicates(const struct run *run, struct finding *finding);
 
+/* --- find_ends.c: streams that ended though nobody asked for it --- */
+/* Where the run cannot tell, an idle timeout or a maximum age. */
+bool find_idle_timeout(const struct run *run, struct finding *finding);
+bool find_max_age(const struct run *run, struct finding *finding);
+/* Broken off, and none of the other findings says why. */
+bool find_abrupt_disconnects(const struct run *run, struct finding *finding);
+
 /* --- find_generator.c: cicada itself --- */
 bool find_generator_saturated(const struct run *run, struct finding *finding);
 
-/* --- find_silent.c: streams without events --- */
+/* --- find_short.c: what a run was too short for --- */
+bool find_too_short_run(const struct run *run, struct finding *finding);
+
+/* --- find_silent.c: streams without events, or without any more --- */
 bool find_no_events(const struct run *run, struct finding *finding);
+/* Some streams never got an event, though others of their endpoint did. */
+bool find_silent_streams(const struct run *run, struct finding *finding);
+/* Some streams get nothing any more, though others of their endpoint do. */
+bool find_dead_streams(const struct run *run, struct finding *finding);
+/* With --heartbeat. */
+bool find_no_heartbeat(const struct run *run, struct finding *finding);
 /* Of a Locust file: its own table shows nothing of a request without an answer. */
 bool find_unanswered(const struct run *run, struct finding *finding);
 

@@ -5,6 +5,12 @@
 
 #include <inttypes.h>
 
+enum {
+    US_PER_MS = 1000,
+    PATIENCE_MIN_MS = 10000, /* of shorter silences nothing is said */
+    GAPS_MIN = 20            /* fewer say nothing about what is usual */
+};
+
 bool find_no_events(const struct run *run, struct finding *finding)
 {
     uint64_t connected, failed, bytes = stat_get_count(run->total, METRIC_SSE_BYTES, NULL);
@@ -64,5 +70,150 @@ bool find_unanswered(const struct run *run, struct finding *finding)
                                    (double)run->info.duration_ns / 1e9);
     finding->advice = x_strdup("Look with `cicada tap` whether the service answers at all; give "
                                "requests a timeout, so that the script counts them as failures");
+    return true;
+}
+
+static bool is_any_saturated(const struct run *run)
+{
+    for (size_t i = 0; i < run->worker_count; i++) {
+        if (findings_is_saturated(&run->workers[i]))
+            return true;
+    }
+    return false;
+}
+
+/* What is looked at: one endpoint whose streams should all get the same events. */
+struct listeners {
+    const struct stat_set *set;
+    const char *method, *name;
+    double gap_p50_ms, gap_p99_ms;
+};
+
+/*
+ * False where one stream's silence says nothing: streams that get events of their own, or are read
+ * slowly by our choice, and too few events to know what is usual.
+ */
+static bool read_listeners(const struct run *run, size_t endpoint, struct listeners *listeners)
+{
+    const struct stat_set *set = stats_endpoint_set(run->stats, endpoint);
+    const struct hist *gaps = stat_get_trend(set, METRIC_SSE_EVENT_GAP, NULL);
+    uint64_t shared, missed;
+
+    stat_get_rate(set, METRIC_SSE_PEER_COMPLETENESS, NULL, &shared, &missed);
+    if (shared == 0 || stat_get_count(set, METRIC_SSE_UNSHARED, NULL) > shared ||
+        stat_get_count(set, METRIC_SSE_SLOW_READERS, NULL) > 0 || !gaps ||
+        hist_count(gaps) < GAPS_MIN)
+        return false;
+    *listeners = (struct listeners){
+        .set = set,
+        .method = stats_endpoint_method(run->stats, endpoint),
+        .name = stats_endpoint_name(run->stats, endpoint),
+        .gap_p50_ms = (double)hist_percentile(gaps, 50) / US_PER_MS,
+        .gap_p99_ms = (double)hist_percentile(gaps, 99) / US_PER_MS,
+    };
+    return true;
+}
+
+static double longest(double left, double right)
+{
+    return left > right ? left : right;
+}
+
+static uint64_t count_above(const struct hist *hist, double ms)
+{
+    return hist ? hist_count_above(hist, (uint64_t)(ms * US_PER_MS)) : 0;
+}
+
+static bool fill_silent(const struct listeners *listeners, struct finding *finding)
+{
+    const struct hist *ages = stat_get_trend(listeners->set, METRIC_SSE_SILENT_AGE, NULL);
+    double patience_ms =
+        longest(longest(PATIENCE_MIN_MS, 5 * listeners->gap_p50_ms), 2 * listeners->gap_p99_ms);
+    uint64_t silent = count_above(ages, patience_ms), connected, failed;
+
+    stat_get_rate(listeners->set, METRIC_SSE_CONNECT_SUCCESS, NULL, &connected, &failed);
+    if (silent == 0 || connected < hist_count(ages) + silent)
+        return false;
+    finding->confidence = CONFIDENCE_LIKELY;
+    finding->title = x_asprintf("%" PRIu64 " streams never got an event, while others did", silent);
+    finding->evidence =
+        x_asprintf("%s %s: %" PRIu64 " of %" PRIu64 " streams were open for more than %.0f s, and "
+                   "for up to %.1f s, without an event; on the others one came each %.0f ms (p50)",
+                   listeners->method, listeners->name, silent, connected, patience_ms / 1000.0,
+                   (double)hist_max(ages) / 1e6, listeners->gap_p50_ms);
+    finding->advice = x_strdup("Look whether the service subscribes each stream it accepts: one "
+                               "process that is not connected to the source of events, or a "
+                               "registration that fails without an error");
+    return true;
+}
+
+bool find_silent_streams(const struct run *run, struct finding *finding)
+{
+    struct listeners listeners;
+
+    if (is_any_saturated(run))
+        return false;
+    for (size_t i = 0; i < stats_endpoint_count(run->stats); i++) {
+        if (read_listeners(run, i, &listeners) && fill_silent(&listeners, finding))
+            return true;
+    }
+    return false;
+}
+
+/* Nothing lies between those that are silent and the others, which are as many at least. */
+static bool fill_dead(const struct listeners *listeners, struct finding *finding)
+{
+    const struct hist *silences = stat_get_trend(listeners->set, METRIC_SSE_OPEN_SILENCE, NULL);
+    double patience_ms = longest(PATIENCE_MIN_MS, 5 * listeners->gap_p99_ms);
+    uint64_t dead = count_above(silences, patience_ms);
+
+    if (dead == 0 || hist_count(silences) < 2 * dead ||
+        count_above(silences, patience_ms / 2) > dead)
+        return false;
+    finding->confidence = CONFIDENCE_LIKELY;
+    finding->title = x_asprintf("%" PRIu64 " open streams get nothing any more", dead);
+    finding->evidence = x_asprintf(
+        "%s %s: %" PRIu64 " of %" PRIu64 " streams open at the end had been silent for "
+        "more than %.0f s, and for up to %.1f s, having got events before; the others "
+        "got one each %.0f ms, at most %.0f ms apart (p99)",
+        listeners->method, listeners->name, dead, hist_count(silences), patience_ms / 1000.0,
+        (double)hist_max(silences) / 1e6, listeners->gap_p50_ms, listeners->gap_p99_ms);
+    finding->advice =
+        x_strdup("The connection is open on our side alone, or forgotten by the service: look for "
+                 "what drops connections without a word (NAT, a load balancer that forgets them, a "
+                 "process that died), send heartbeats, and have clients reconnect after silence");
+    return true;
+}
+
+bool find_dead_streams(const struct run *run, struct finding *finding)
+{
+    struct listeners listeners;
+
+    if (is_any_saturated(run))
+        return false;
+    for (size_t i = 0; i < stats_endpoint_count(run->stats); i++) {
+        if (read_listeners(run, i, &listeners) && fill_dead(&listeners, finding))
+            return true;
+    }
+    return false;
+}
+
+bool find_no_heartbeat(const struct run *run, struct finding *finding)
+{
+    uint64_t missed = stat_get_count(run->total, METRIC_SSE_MISSED_HEARTBEATS, NULL);
+    uint64_t bytes = stat_get_count(run->total, METRIC_SSE_BYTES, NULL), connected, failed;
+
+    if (missed == 0 || bytes == 0 || is_any_saturated(run))
+        return false;
+    stat_get_rate(run->total, METRIC_SSE_CONNECT_SUCCESS, NULL, &connected, &failed);
+    finding->confidence = CONFIDENCE_CERTAIN;
+    finding->title = x_strdup("Streams were silent for longer than --heartbeat allows");
+    finding->evidence =
+        x_asprintf("%" PRIu64 " silences on %" PRIu64 " streams; %" PRIu64 " comments came", missed,
+                   connected, stat_get_count(run->total, METRIC_SSE_COMMENTS, NULL));
+    finding->advice =
+        x_strdup("Have the service send a comment line whenever a stream was silent for a while, "
+                 "from a timer that does not wait behind other work; where it does, look for what "
+                 "holds it back");
     return true;
 }

@@ -18,6 +18,12 @@ static const struct rule rules[] = {
     {"generator-saturated", FINDING_WARNING, find_generator_saturated},
     {"no-events", FINDING_CRITICAL, find_no_events},
     {"silent-streams", FINDING_CRITICAL, find_unanswered},
+    {"silent-streams", FINDING_WARNING, find_silent_streams},
+    {"dead-streams", FINDING_CRITICAL, find_dead_streams},
+    {"no-heartbeat", FINDING_WARNING, find_no_heartbeat},
+    {"idle-timeout", FINDING_WARNING, find_idle_timeout},
+    {"max-age", FINDING_WARNING, find_max_age},
+    {"abrupt-disconnects", FINDING_WARNING, find_abrupt_disconnects},
     {"event-loss", FINDING_WARNING, find_event_loss},
     {"event-duplicates", FINDING_WARNING, find_event_duplicates},
     {"event-reordered", FINDING_WARNING, find_event_reordered},
@@ -27,6 +33,7 @@ static const struct rule rules[] = {
     {"proxy-buffering", FINDING_WARNING, find_proxy_buffering},
     {"buffered-compression", FINDING_WARNING, find_buffered_compression},
     {"clock-uncertain", FINDING_WARNING, find_clock_uncertain},
+    {"too-short-run", FINDING_INFO, find_too_short_run},
 };
 
 struct finding *findings_collect(const struct run *run, size_t *result_count)
