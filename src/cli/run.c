@@ -255,8 +255,9 @@ static int start(const struct command_input *input, struct plan *plan, size_t fe
     const struct run_settings *settings = input->settings;
     char *target = join_targets(input->operands, input->operand_count);
     char *command = run_redact_command(input->argc, input->argv);
-    struct thresholds *thresholds = threshold_options_make(
-        &settings->thresholds, settings->run_time_ns, (uint32_t)stages->count, err);
+    struct thresholds *thresholds =
+        threshold_options_make(&settings->thresholds, settings->pace.warm_up_ns,
+                               settings->run_time_ns, (uint32_t)stages->count, err);
     struct run_storm *storms =
         thresholds ? storm_settings_make(&settings->storm, settings->run_time_ns, err) : NULL;
     struct controller_config config = {
@@ -267,6 +268,7 @@ static int start(const struct command_input *input, struct plan *plan, size_t fe
         .spawn_rate_per_s = choose_rate(settings),
         .stages = stages->count > 0 ? stages : NULL,
         .run_time_ns = settings->run_time_ns,
+        .warm_up_ns = settings->pace.warm_up_ns,
         .stop_timeout_ns = settings->stop_timeout_ns,
         .wants_live = !settings->is_quiet && !settings->has_no_progress,
         .thresholds = thresholds,

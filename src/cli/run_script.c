@@ -157,6 +157,7 @@ static struct run *control(const struct script_source *source, const struct scri
         .users = (uint32_t)settings->users,
         .spawn_rate_per_s = rate_of(settings),
         .run_time_ns = settings->run_time_ns,
+        .warm_up_ns = settings->pace.warm_up_ns,
         .stop_timeout_ns = settings->stop_timeout_ns,
         .process_count = run_limits_script_processes(settings),
         .wants_live = recorder->outputs->wants_live,
@@ -248,11 +249,14 @@ static int report(void *ctx, struct run *run)
 /* -1 with a sentence. A shape says itself how long it runs. */
 static int make_thresholds(const struct script *script, struct reporter *reporter, struct err *err)
 {
-    uint64_t run_time_ns = script->has_shape ? CLOCK_NEVER_NS : reporter->settings->run_time_ns;
+    const struct run_settings *settings = reporter->settings;
+    uint64_t run_time_ns = script->has_shape ? CLOCK_NEVER_NS : settings->run_time_ns;
     uint32_t stage_count = script->has_shape ? THRESHOLD_STAGES_UNKNOWN : 0;
 
-    reporter->thresholds =
-        threshold_options_make(&reporter->settings->thresholds, run_time_ns, stage_count, err);
+    if (pace_options_check_warm_up(settings->pace.warm_up_ns, run_time_ns, err) < 0)
+        return -1;
+    reporter->thresholds = threshold_options_make(&settings->thresholds, settings->pace.warm_up_ns,
+                                                  run_time_ns, stage_count, err);
     return reporter->thresholds ? 0 : -1;
 }
 

@@ -13,13 +13,14 @@ int threshold_option_parse(const struct option *option, const char *text, void *
     return option_parse_list(option, text, field, err);
 }
 
-struct thresholds *threshold_options_make(const struct text_list *list, uint64_t run_time_ns,
-                                          uint32_t stage_count, struct err *err)
+struct thresholds *threshold_options_make(const struct text_list *list, uint64_t warm_up_ns,
+                                          uint64_t run_time_ns, uint32_t stage_count,
+                                          struct err *err)
 {
     struct thresholds *thresholds =
         thresholds_new((const char *const *)list->items, list->count, err);
 
-    if (thresholds && thresholds_check_time(thresholds, run_time_ns, err) == 0 &&
+    if (thresholds && thresholds_check_time(thresholds, warm_up_ns, run_time_ns, err) == 0 &&
         thresholds_check_stages(thresholds, stage_count, err) == 0)
         return thresholds;
     thresholds_free(thresholds);

@@ -18,8 +18,9 @@ int threshold_option_parse(const struct option *option, const char *text, void *
  * cannot have a window that one of them asks for, or one of so many stages not the stage. The
  * caller owns the result.
  */
-struct thresholds *threshold_options_make(const struct text_list *list, uint64_t run_time_ns,
-                                          uint32_t stage_count, struct err *err);
+struct thresholds *threshold_options_make(const struct text_list *list, uint64_t warm_up_ns,
+                                          uint64_t run_time_ns, uint32_t stage_count,
+                                          struct err *err);
 
 /* Rows of a table for `struct type` with a struct text_list called `thresholds`. */
 #define THRESHOLD_ROWS(type)                                                                       \

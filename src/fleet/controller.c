@@ -53,6 +53,20 @@ static void add_found(struct controller *controller, bool is_last)
     stats_clear(found);
 }
 
+/* Does a threshold end the run now? Nothing is measured in the warm-up. */
+static bool close_second(struct controller *controller)
+{
+    struct run *run = controller->run;
+    uint64_t end_ns = ++controller->second_count * CLOCK_NS_PER_S;
+
+    if (run->info.is_warming_up || end_ns <= run->info.warm_up_ns) {
+        run->info.duration_ns = end_ns;
+        return false;
+    }
+    run_close_second(run, end_ns);
+    return thresholds_judge_second(controller->config->thresholds, run);
+}
+
 static void on_second(struct timer *timer, uint64_t now_ns)
 {
     struct controller *controller = CONTAINER_OF(timer, struct controller, second_timer);
@@ -65,8 +79,7 @@ static void on_second(struct timer *timer, uint64_t now_ns)
     if (controller->state == CONTROLLER_RUNNING) {
         controller_sample_machine(controller, late_ns, now_ns);
         add_found(controller, false);
-        run_close_second(controller->run, ++controller->second_count * CLOCK_NS_PER_S);
-        is_end = thresholds_judge_second(controller->config->thresholds, controller->run);
+        is_end = close_second(controller);
     }
     if (controller->config->on_second && controller->state == CONTROLLER_RUNNING)
         controller->config->on_second(controller->config->ctx, controller->run);
@@ -102,10 +115,7 @@ static void begin_run(struct controller *controller)
     loop_set_timer(controller->loop, &controller->second_timer,
                    now_ns + CLOCK_NS_PER_S + CONTROLLER_TICKS_MS * CLOCK_NS_PER_MS, on_second);
     storms_begin(controller);
-    if (config->script) {
-        script_begin(controller);
-        return;
-    }
+    peer_merge_begin(controller->peers, now_ns + config->warm_up_ns);
     pace_begin(controller, now_ns);
 }
 
@@ -132,6 +142,7 @@ void controller_begin_stop(struct controller *controller)
     controller->stopped_ns = now_ns;
     controller->run->info.is_stopping = true;
     loop_cancel_timer(controller->loop, &controller->pace_timer);
+    loop_cancel_timer(controller->loop, &controller->warm_up_timer);
     storms_stop(controller);
     loop_set_timer(controller->loop, &controller->deadline_timer,
                    clock_add_ns(now_ns + stop_grace_s(controller) * CLOCK_NS_PER_S,
@@ -491,6 +502,8 @@ struct run *controller_run(const struct controller_config *config, struct err *e
             controller.stopped_ns = loop_refresh_ns(controller.loop);
         run->info.ended_unix_ms = clock_unix_ms();
         add_found(&controller, true);
+        if (run->info.is_warming_up)
+            run_end_warm_up(run, elapsed_ns(&controller));
         run_finish(run, elapsed_ns(&controller));
         thresholds_finish(config->thresholds, run);
         if (config->script)

@@ -39,6 +39,7 @@ struct controller_config {
     double spawn_rate_per_s;     /* new users a second */
     const struct stages *stages; /* borrowed; NULL: one ramp to `users` */
     uint64_t run_time_ns;        /* from the first user on; CLOCK_NEVER_NS: until stopped */
+    uint64_t warm_up_ns;         /* of its start, in no figure; 0: none */
     uint64_t stop_timeout_ns;
     uint32_t process_count;                 /* >= 1 */
     bool wants_live;                        /* the live view on standard error */

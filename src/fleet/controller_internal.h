@@ -69,7 +69,7 @@ struct controller {
     struct watch signal_watch;
     int signal_fd;
     sigset_t old_mask;
-    struct timer pace_timer, storm_timer, second_timer, deadline_timer, death_timer;
+    struct timer warm_up_timer, pace_timer, storm_timer, second_timer, deadline_timer, death_timer;
     uint64_t started_ns, stopped_ns;
     uint64_t second_count; /* closed so far */
     uint64_t order_sequence;
@@ -99,6 +99,8 @@ void pace_begin(struct controller *controller, uint64_t now_ns);
 void pace_order(struct controller *controller, uint32_t users, uint32_t over_ms);
 /* With the next order figures belong to a new stage, which goes to `users`. */
 void pace_begin_stage(struct controller *controller, uint32_t users, uint64_t now_ns);
+/* To which part of the run figures belong now; it goes out with each order. */
+uint32_t pace_stage(const struct controller *controller);
 /* The order before has been carried out by now: that many users have run. */
 void pace_note_users(struct controller *controller);
 /* Of `pace_timer`. */

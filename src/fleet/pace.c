@@ -23,6 +23,11 @@ static uint32_t share_of(const struct controller *controller, uint32_t users, ui
 
 /* --- orders --- */
 
+uint32_t pace_stage(const struct controller *controller)
+{
+    return controller->run->info.is_warming_up ? RUN_STAGE_WARM_UP : controller->stage;
+}
+
 void pace_order(struct controller *controller, uint32_t users, uint32_t over_ms)
 {
     uint32_t count = (uint32_t)controller->worker_count;
@@ -34,7 +39,7 @@ void pace_order(struct controller *controller, uint32_t users, uint32_t over_ms)
         struct frame_users order = {.sequence = controller->order_sequence,
                                     .users = share_of(controller, users, i),
                                     .over_ms = over_ms,
-                                    .stage = controller->stage};
+                                    .stage = pace_stage(controller)};
 
         if (!controller_is_present(worker))
             continue;
@@ -45,6 +50,8 @@ void pace_order(struct controller *controller, uint32_t users, uint32_t over_ms)
 
 void pace_note_users(struct controller *controller)
 {
+    if (controller->run->info.is_warming_up)
+        return;
     if (controller->ordered_users > controller->run->info.users_max)
         controller->run->info.users_max = controller->ordered_users;
 }
@@ -52,6 +59,20 @@ void pace_note_users(struct controller *controller)
 void pace_begin_stage(struct controller *controller, uint32_t users, uint64_t now_ns)
 {
     controller->stage = run_begin_stage(controller->run, users, now_ns - controller->started_ns);
+}
+
+/* The next order's time, since the start: soon, and not across the end of the warm-up. */
+static uint64_t next_step_ns(const struct controller *controller, uint64_t spent_ns)
+{
+    uint64_t next_ns = spent_ns + PACE_STEP_MS * CLOCK_NS_PER_MS;
+    uint64_t warm_up_ns = controller->config->warm_up_ns;
+
+    return spent_ns < warm_up_ns && warm_up_ns < next_ns ? warm_up_ns : next_ns;
+}
+
+static uint32_t whole_ms(uint64_t ns)
+{
+    return (uint32_t)(ns / CLOCK_NS_PER_MS);
 }
 
 /* --- one ramp --- */
@@ -67,12 +88,13 @@ static uint32_t users_at(const struct controller_config *config, uint64_t at_ns)
 static void step_ramp(struct controller *controller, uint64_t now_ns)
 {
     const struct controller_config *config = controller->config;
-    uint64_t ahead_ns = now_ns - controller->started_ns + PACE_STEP_MS * CLOCK_NS_PER_MS;
+    uint64_t spent_ns = now_ns - controller->started_ns;
+    uint64_t next_ns = next_step_ns(controller, spent_ns);
 
-    pace_order(controller, users_at(config, ahead_ns), PACE_STEP_MS);
+    pace_order(controller, users_at(config, next_ns), whole_ms(next_ns - spent_ns));
     if (controller->ordered_users < config->users)
-        loop_set_timer(controller->loop, &controller->pace_timer,
-                       now_ns + PACE_STEP_MS * CLOCK_NS_PER_MS, pace_on_step);
+        loop_set_timer(controller->loop, &controller->pace_timer, controller->started_ns + next_ns,
+                       pace_on_step);
 }
 
 /* --- stages --- */
@@ -98,7 +120,7 @@ static void step_stages(struct controller *controller, uint64_t now_ns)
 {
     const struct stages *stages = controller->config->stages;
     uint64_t spent_ns = now_ns - controller->started_ns;
-    uint64_t next_ns = spent_ns + PACE_STEP_MS * CLOCK_NS_PER_MS, end_ns;
+    uint64_t next_ns = next_step_ns(controller, spent_ns), end_ns;
 
     begin_stages(controller, spent_ns);
     end_ns = stages->items[controller->stage - 1].end_ns;
@@ -106,8 +128,7 @@ static void step_stages(struct controller *controller, uint64_t now_ns)
         next_ns = end_ns;
     if (next_ns <= spent_ns)
         return; /* the last one is over, and so is the run */
-    pace_order(controller, stages_users_at(stages, next_ns),
-               (uint32_t)((next_ns - spent_ns) / CLOCK_NS_PER_MS));
+    pace_order(controller, stages_users_at(stages, next_ns), whole_ms(next_ns - spent_ns));
     loop_set_timer(controller->loop, &controller->pace_timer, controller->started_ns + next_ns,
                    pace_on_step);
 }
@@ -117,7 +138,10 @@ static void step_stages(struct controller *controller, uint64_t now_ns)
 void pace_on_step(struct timer *timer, uint64_t now_ns)
 {
     struct controller *controller = CONTAINER_OF(timer, struct controller, pace_timer);
+    uint64_t spent_ns = now_ns - controller->started_ns;
 
+    if (controller->run->info.is_warming_up && spent_ns >= controller->config->warm_up_ns)
+        run_end_warm_up(controller->run, controller->config->warm_up_ns);
     pace_note_users(controller);
     if (controller->config->script)
         script_pace(controller, now_ns);
@@ -127,9 +151,29 @@ void pace_on_step(struct timer *timer, uint64_t now_ns)
         step_ramp(controller, now_ns);
 }
 
+/* An order says that figures count now, also where there are no more users to come. */
+static void on_warm_up_over(struct timer *timer, uint64_t now_ns)
+{
+    struct controller *controller = CONTAINER_OF(timer, struct controller, warm_up_timer);
+
+    if (controller->run->info.is_warming_up)
+        pace_on_step(&controller->pace_timer, now_ns);
+}
+
 void pace_begin(struct controller *controller, uint64_t now_ns)
 {
-    if (!controller->config->stages)
+    const struct controller_config *config = controller->config;
+
+    controller->run->info.is_warming_up = config->warm_up_ns > 0;
+    controller->run->info.warm_up_ns = config->warm_up_ns;
+    if (config->warm_up_ns > 0)
+        loop_set_timer(controller->loop, &controller->warm_up_timer,
+                       controller->started_ns + config->warm_up_ns, on_warm_up_over);
+    if (config->script) {
+        script_begin(controller);
+        return;
+    }
+    if (!config->stages)
         pace_order(controller, 1, 0);
     pace_on_step(&controller->pace_timer, now_ns);
 }

@@ -53,6 +53,7 @@ struct merge_key {
 
 struct peer_merge {
     size_t worker_count;
+    uint64_t from_ns;                             /* events before count for nothing */
     uint64_t *digest_counts;                      /* by worker */
     struct merge_key *keys[PEER_MERGE_KEY_LIMIT]; /* in no order */
     size_t key_count;
@@ -196,6 +197,11 @@ static void note_common(struct merge_key *key, const struct peer_event *event, u
     }
 }
 
+static bool is_counted(const struct merge_key *key, const struct peer_event *event)
+{
+    return event->first_ns >= key->merge->from_ns;
+}
+
 static void note_in_kind(const struct merge_key *key, struct kind *kind, struct peer_event *event,
                          const struct tally *tally)
 {
@@ -209,11 +215,12 @@ static void note_in_kind(const struct merge_key *key, struct kind *kind, struct 
     if (kind->distinct == 0 || kind->last_hash != event->hash)
         kind->distinct++;
     kind->last_hash = event->hash;
-    if (!is_for_all)
+    if (!is_for_all && is_counted(key, event))
         stat_count(key->set, METRIC_SSE_UNSHARED, NULL, 1);
     if (!is_for_all || event->is_repeated)
         kind->odd += weight;
-    if (is_for_all && !event->is_replay && kind->spread_count < SPREAD_LIMIT)
+    if (is_for_all && !event->is_replay && is_counted(key, event) &&
+        kind->spread_count < SPREAD_LIMIT)
         kind->spreads_ns[kind->spread_count++] = event->last_ns - event->first_ns;
 }
 
@@ -239,6 +246,8 @@ static void judge(struct merge_key *key, struct peer_event *event, uint64_t posi
     note_in_kind(key, kind, event, &tally);
     if (is_for_all) {
         note_common(key, event, position);
+    }
+    if (is_for_all && is_counted(key, event)) {
         kind->got += event->got;
         kind->missing += event->missing;
         kind->missing_resume += event->missing_resume;
@@ -273,7 +282,7 @@ static void conclude(struct merge_key *key, struct peer_event *event, uint64_t p
     undecided = tally.unknown;
     if (!is_shared(&tally))
         undecided += tally.missing + tally.resume;
-    if (undecided > 0 && tally.got >= 2 && !is_unshared(&tally))
+    if (undecided > 0 && is_counted(key, event) && tally.got >= 2 && !is_unshared(&tally))
         stat_count(key->set, METRIC_SSE_PEER_UNDECIDED, NULL, undecided);
     free(event->shares);
     *event = (struct peer_event){.hash = event->hash, .next = event->next};
@@ -536,6 +545,11 @@ void peer_merge_free(struct peer_merge *merge)
     free(merge->digest_counts);
     stats_free(merge->found);
     free(merge);
+}
+
+void peer_merge_begin(struct peer_merge *merge, uint64_t from_ns)
+{
+    merge->from_ns = from_ns;
 }
 
 void peer_merge_add(struct peer_merge *merge, size_t worker, const struct peer_digest *digest)

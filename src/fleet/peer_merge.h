@@ -51,6 +51,8 @@ struct stats;
 /* The caller owns the result. */
 struct peer_merge *peer_merge_new(size_t worker_count);
 void peer_merge_free(struct peer_merge *merge);
+/* Nothing is counted of events that came first before `from_ns`. */
+void peer_merge_begin(struct peer_merge *merge, uint64_t from_ns);
 /* A worker's next digest. Keys that it had before and that are not in it are gone. */
 void peer_merge_add(struct peer_merge *merge, size_t worker, const struct peer_digest *digest);
 /* Nothing more comes from this worker. */

@@ -127,7 +127,7 @@ static void send_order(const struct controller_worker *member, bool is_final)
     struct frame_users order = {.sequence = controller->order_sequence,
                                 .class_count = classes_count(controller->script.classes),
                                 .is_final = is_final,
-                                .stage = controller->stage};
+                                .stage = pace_stage(controller)};
 
     if (!controller_is_present(member))
         return;
@@ -147,11 +147,17 @@ void script_pace(struct controller *controller, uint64_t now_ns)
 {
     struct script_state *script = &controller->script;
     uint64_t spent_ns = now_ns - script->ramp.began_ns;
-    uint32_t wanted = users_after(&script->ramp, spent_ns);
-    uint32_t users = classes_set_users(script->classes, wanted);
-    bool is_final = wanted == script->ramp.to || users < wanted;
-    double step = step_ns(&script->ramp), next = (floor((double)spent_ns / step) + 1) * step;
+    uint32_t wanted, users;
+    double step, next;
+    bool is_final;
 
+    if (!script->has_target)
+        return; /* the end of a warm-up, before the script has asked for any user */
+    wanted = users_after(&script->ramp, spent_ns);
+    users = classes_set_users(script->classes, wanted);
+    is_final = wanted == script->ramp.to || users < wanted;
+    step = step_ns(&script->ramp);
+    next = (floor((double)spent_ns / step) + 1) * step;
     controller->order_sequence++;
     controller->ordered_users = users;
     for (size_t i = 0; i < controller->member_count; i++)

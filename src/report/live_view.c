@@ -41,7 +41,9 @@ put_line(struct buf *out, const struct live_view *view, const char *colour, cons
 
 static void put_title(struct buf *out, const struct run *run, const struct live_view *view)
 {
-    const char *state = run->info.is_stopping ? " (stopping)" : "";
+    const char *state = run->info.is_stopping     ? " (stopping)"
+                        : run->info.is_warming_up ? " (warming up)"
+                                                  : "";
     size_t rest = view->columns - strlen("cicada  ") - strlen(state);
     struct buf target = {0};
 
@@ -83,8 +85,7 @@ static void put_progress(struct buf *out, const struct run *run, const struct li
 /* Until a script has opened a stream, what it counts says more. */
 static bool has_streams(const struct run *run)
 {
-    return rows_count(stats_rows(run->stats)) == 0 ||
-           stat_get_count(run->total, METRIC_SSE_ATTEMPTS, NULL) > 0;
+    return rows_count(stats_rows(run->stats)) == 0 || run_has_attempts(run);
 }
 
 static void put_load(struct buf *out, const struct run *run, const struct live_view *view)
@@ -312,8 +313,9 @@ void live_view_render_line(struct buf *out, const struct run *run,
     const struct hist *hist = choose_trend(run, METRIC_SSE_TTFE, &span);
     uint64_t errors = top_classes(run, &classes);
 
-    (void)buf_appendf(out, "%s: %" PRIu32 " of %" PRIu32 " users, %" PRIu32 " open, %s events/s",
-                      format_seconds(run->info.duration_ns, elapsed), figures_users(run),
+    (void)buf_appendf(out, "%s%s: %" PRIu32 " of %" PRIu32 " users, %" PRIu32 " open, %s events/s",
+                      format_seconds(run->info.duration_ns, elapsed),
+                      run->info.is_warming_up ? " (warming up)" : "", figures_users(run),
                       run->info.users_planned, figures_open(run),
                       figures_number(figures_per_s(recent, run->window_s), rate));
     live_stages_render_line(out, run);

@@ -34,7 +34,7 @@ static void put_text(struct json *json, const char *key, const char *text)
 
 static double seconds_of(const struct run *run)
 {
-    return (double)run->info.duration_ns / 1e9;
+    return (double)run_measured_ns(run) / 1e9;
 }
 
 static void put_run(struct json *json, const struct run *run, const struct outcome *outcome)
@@ -47,7 +47,8 @@ static void put_run(struct json *json, const struct run *run, const struct outco
     put_text(json, "target", run->info.target);
     put_text(json, "started", figures_utc(run->info.started_unix_ms, text));
     put_text(json, "ended", figures_utc(run->info.ended_unix_ms, text));
-    put_number(json, "duration_s", seconds_of(run), PLACES);
+    put_number(json, "duration_s", (double)run->info.duration_ns / 1e9, PLACES);
+    put_number(json, "warm_up_s", (double)run->info.warm_up_ns / 1e9, PLACES);
     put_count(json, "users_max", run->info.users_max);
     put_text(json, "command", run->info.command);
     put_text(json, "verdict", verdict_name(outcome->verdict));

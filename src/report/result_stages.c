@@ -22,16 +22,15 @@ static void put_seconds(struct json *json, const char *key, uint64_t ns)
 static void put_stage(struct json *json, const struct run *run, size_t index)
 {
     const struct run_stage *stage = &run->stages[index];
-    uint64_t end_ns = run_stage_end_ns(run, stage);
 
     json_begin_object(json);
     put_count(json, "stage", index + 1);
     put_seconds(json, "from_s", stage->began_ns);
-    put_seconds(json, "to_s", end_ns);
+    put_seconds(json, "to_s", run_stage_end_ns(run, stage));
     put_count(json, "users", stage->users);
     put_count(json, "open_max", stage->open_max);
     result_metrics_write(json, stage->set,
-                         (double)(end_ns - stage->began_ns) / (double)CLOCK_NS_PER_S, false);
+                         (double)run_stage_measured_ns(run, stage) / (double)CLOCK_NS_PER_S, false);
     json_end_object(json);
 }
 

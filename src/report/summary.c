@@ -72,6 +72,9 @@ static void put_head(struct buf *out, const struct run *run, const struct outcom
     (void)buf_appendf(out, "\n  duration  %s, started %s\n",
                       units_format_duration(run->info.duration_ns, duration),
                       figures_utc(run->info.started_unix_ms, started));
+    if (run->info.warm_up_ns > 0)
+        (void)buf_appendf(out, "  warm-up   the first %s, in no figure\n",
+                          units_format_duration(run->info.warm_up_ns, duration));
     (void)buf_appendf(out, "  users     %s of %s planned\n",
                       units_format_count(run->info.users_max, users),
                       units_format_count(run->info.users_planned, planned));
@@ -264,7 +267,7 @@ static void put_events(struct buf *out, const struct run *run, bool has_colour)
 {
     const struct hist *per_stream =
         stat_get_trend(run->total, METRIC_SSE_EVENTS_PER_STREAM_S, NULL);
-    double seconds = (double)run->info.duration_ns / 1e9;
+    double seconds = (double)run_measured_ns(run) / 1e9;
     uint64_t events = stat_get_count(run->total, METRIC_SSE_EVENTS, NULL);
     uint64_t bytes = stat_get_count(run->total, METRIC_SSE_BYTES, NULL);
     char first[UNITS_TEXT_BYTES], second[UNITS_TEXT_BYTES], third[UNITS_TEXT_BYTES];
@@ -394,7 +397,7 @@ void summary_write(struct buf *out, const struct run *run, const struct outcome 
                    const char *json_path, bool has_colour)
 {
     bool has_rows = rows_count(stats_rows(run->stats)) > 0;
-    bool has_streams = stat_get_count(run->total, METRIC_SSE_ATTEMPTS, NULL) > 0;
+    bool has_streams = run_has_attempts(run);
 
     summary_title(out, "cicada " CICADA_VERSION, has_colour);
     put_head(out, run, outcome, has_colour);

@@ -283,12 +283,16 @@ static void add_rows(struct run *run, size_t part, const struct rows *delta)
 
 void run_add_lead_rows(struct run *run, const struct rows *delta)
 {
+    if (run->info.is_warming_up)
+        return;
     rows_merge(stats_rows(run->stats), delta);
     add_rows(run, run->worker_count, delta);
 }
 
 void run_add_found(struct run *run, const struct stats *delta)
 {
+    if (run->info.is_warming_up)
+        return;
     stats_merge(run->stats, delta);
     stats_total(delta, run->pending->set);
 }
@@ -319,6 +323,15 @@ uint64_t run_stage_end_ns(const struct run *run, const struct run_stage *stage)
     uint64_t end_ns = is_last ? run->info.duration_ns : stage->ended_ns;
 
     return end_ns > stage->began_ns ? end_ns : stage->began_ns;
+}
+
+uint64_t run_stage_measured_ns(const struct run *run, const struct run_stage *stage)
+{
+    uint64_t end_ns = run_stage_end_ns(run, stage), from_ns = stage->began_ns;
+
+    if (from_ns < run->info.warm_up_ns)
+        from_ns = run->info.warm_up_ns;
+    return end_ns > from_ns ? end_ns - from_ns : 0;
 }
 
 /* Into the stage it was measured in; where that is the warm-up, nowhere else. */
@@ -375,13 +388,16 @@ void run_add_tick(struct run *run, size_t worker_index, const struct run_tick *t
     add_delta(run, worker_index, tick->stage, delta);
 
     /* Between two ticks the number of open streams is taken to move evenly. */
-    run->pending->open_ns +=
-        ((double)worker->open + (double)tick->open) / 2 * (double)tick->interval_ns;
+    if (tick->stage != RUN_STAGE_WARM_UP)
+        run->pending->open_ns +=
+            ((double)worker->open + (double)tick->open) / 2 * (double)tick->interval_ns;
     worker->users = tick->users;
     worker->open = tick->open;
     worker->stage = tick->stage;
     worker->rss_bytes = tick->rss_bytes;
     worker->clock = tick->clock;
+    if (tick->stage == RUN_STAGE_WARM_UP)
+        return;
     note_cpu(worker, tick);
     if (tick->interval_ns >= RUN_CPU_SPAN_MIN_MS * CLOCK_NS_PER_MS) {
         worker->cpu_ratio = tick->cpu_ratio;
@@ -402,6 +418,27 @@ struct clock_state run_clock(const struct run *run)
     for (size_t i = 0; i < run->worker_count; i++)
         clock_state_merge(&clock, &run->workers[i].clock);
     return clock;
+}
+
+void run_end_warm_up(struct run *run, uint64_t elapsed_ns)
+{
+    run->info.is_warming_up = false;
+    run->info.warm_up_ns = elapsed_ns;
+    run->info.duration_ns = elapsed_ns;
+    run->pending->closed_ns = elapsed_ns;
+}
+
+uint64_t run_measured_ns(const struct run *run)
+{
+    const struct run_info *info = &run->info;
+
+    return info->duration_ns > info->warm_up_ns ? info->duration_ns - info->warm_up_ns : 0;
+}
+
+bool run_has_attempts(const struct run *run)
+{
+    return stat_get_count(run->total, METRIC_SSE_ATTEMPTS, NULL) > 0 ||
+           (run->warm_up && stat_get_count(run->warm_up, METRIC_SSE_ATTEMPTS, NULL) > 0);
 }
 
 void run_close_second(struct run *run, uint64_t elapsed_ns)

@@ -27,12 +27,14 @@ struct run_info {
     char *command;
     char *clock_url; /* of --clock; NULL: none */
     double started_unix_ms, ended_unix_ms;
-    uint64_t duration_ns; /* so far */
+    uint64_t duration_ns; /* so far, the warm-up included */
+    uint64_t warm_up_ns;  /* of the start, in no figure; while it lasts, as planned */
     uint64_t planned_ns;  /* CLOCK_NEVER_NS: until stopped */
     uint64_t ramp_ns;     /* time the ramp takes */
     uint32_t users_planned;
     uint32_t stages_planned; /* 0: none, or as many as there will be */
     uint32_t users_max;      /* most that ran at once */
+    bool is_warming_up;      /* nothing is measured yet */
     bool is_stopping;        /* no new load; streams are being closed */
     int interrupted_by;      /* a signal number, 0 for none */
     /* Of a Locust file, whose own rules say whether the run failed. */
@@ -152,12 +154,20 @@ uint32_t run_begin_stage(struct run *run, uint32_t users, uint64_t elapsed_ns);
 void run_add_storm(struct run *run, const struct run_storm *storm);
 /* When the stage ended, since the start; of the one under way: the end of the figures so far. */
 uint64_t run_stage_end_ns(const struct run *run, const struct run_stage *stage);
+/* How long figures of it have been taken, which is not in a warm-up. */
+uint64_t run_stage_measured_ns(const struct run *run, const struct run_stage *stage);
 /* What was found by putting together what workers told: goes to the second under way. */
 void run_add_found(struct run *run, const struct stats *delta);
 /* What a process counted that leads the workers and has no users of its own. */
 void run_add_lead_rows(struct run *run, const struct rows *delta);
 /* Of all workers together. */
 struct clock_state run_clock(const struct run *run);
+/* The warm-up ends now: seconds are closed from here on. */
+void run_end_warm_up(struct run *run, uint64_t elapsed_ns);
+/* How long figures have been taken: all of the run so far but its warm-up. */
+uint64_t run_measured_ns(const struct run *run);
+/* Was a stream ever asked for, in the warm-up too? */
+bool run_has_attempts(const struct run *run);
 /* Closes the second that ends `elapsed_ns` after the start: total, window and series move on. */
 void run_close_second(struct run *run, uint64_t elapsed_ns);
 /* What the second that was closed last had, gauges left out. NULL before the first. Borrowed. */

@@ -75,10 +75,21 @@ static void add_unpublished(struct buf *reason, const struct run *run)
                    plural(failed));
 }
 
+static void add_no_event(struct buf *reason, const struct run *run)
+{
+    uint64_t attempts = stat_get_count(run->total, METRIC_SSE_ATTEMPTS, NULL);
+
+    if (run_measured_ns(run) == 0)
+        add_clause(reason, "the run ended within its warm-up: nothing was measured");
+    else if (attempts == 0)
+        add_clause(reason, "no event arrived after the warm-up");
+    else
+        add_clause(reason, "no event arrived in %" PRIu64 " attempt%s", attempts, plural(attempts));
+}
+
 /* What INTERFACE calls a failure in URL mode. A disconnect that recovers is none. */
 static void add_failures(struct buf *reason, const struct run *run)
 {
-    uint64_t attempts = stat_get_count(run->total, METRIC_SSE_ATTEMPTS, NULL);
     uint64_t gave_up = stat_get_count(run->total, METRIC_SSE_GAVE_UP, NULL);
     uint64_t incomplete = stat_get_count(run->total, METRIC_SSE_INCOMPLETE, NULL);
     uint64_t passes, fails;
@@ -101,10 +112,10 @@ static void add_failures(struct buf *reason, const struct run *run)
     add_lost_workers(reason, run);
     if (reason->len > 0)
         return;
-    if (attempts == 0)
+    if (!run_has_attempts(run))
         add_clause(reason, "no stream was ever attempted");
     else if (stat_get_count(run->total, METRIC_SSE_EVENTS, NULL) == 0)
-        add_clause(reason, "no event arrived in %" PRIu64 " attempt%s", attempts, plural(attempts));
+        add_no_event(reason, run);
 }
 
 /* What went wrong in the generator: no figure of the service makes up for it. */

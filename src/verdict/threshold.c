@@ -75,12 +75,13 @@ const struct threshold *thresholds_find_end(const struct thresholds *thresholds)
     return NULL;
 }
 
-int thresholds_check_time(const struct thresholds *thresholds, uint64_t run_time_ns,
-                          struct err *err)
+int thresholds_check_time(const struct thresholds *thresholds, uint64_t warm_up_ns,
+                          uint64_t run_time_ns, struct err *err)
 {
     for (size_t i = 0; i < thresholds_count(thresholds); i++) {
         const struct threshold_spec *spec = &thresholds->items[i].spec;
-        uint64_t needed_ns = clock_add_ns(spec->after_ns, spec->over_s * CLOCK_NS_PER_S);
+        uint64_t first_ns = spec->after_ns > warm_up_ns ? spec->after_ns : warm_up_ns;
+        uint64_t needed_ns = clock_add_ns(first_ns, spec->over_s * CLOCK_NS_PER_S);
         char run_time[UNITS_TEXT_BYTES], needed[UNITS_TEXT_BYTES];
 
         if (spec->over_s == 0 || needed_ns <= run_time_ns)
@@ -204,7 +205,7 @@ static double stage_value(const struct threshold_spec *spec, const struct run *r
     if (spec->stage > run->stage_count)
         return (double)NAN;
     stage = &run->stages[spec->stage - 1];
-    return value_of(spec, stage->set, NULL, run_stage_end_ns(run, stage) - stage->began_ns);
+    return value_of(spec, stage->set, NULL, run_stage_measured_ns(run, stage));
 }
 
 /* Over the whole run: that of one endpoint is asked for with several methods, perhaps. */
@@ -216,7 +217,7 @@ static double whole_value(const struct threshold_spec *spec, const struct run *r
     if (spec->stage > 0)
         return stage_value(spec, run);
     if (!spec->endpoint)
-        return value_of(spec, run->total, spec->tag, run->info.duration_ns);
+        return value_of(spec, run->total, spec->tag, run_measured_ns(run));
     if (!has_endpoint(run->stats, spec->endpoint))
         return (double)NAN;
     sum = stat_set_new();
@@ -224,7 +225,7 @@ static double whole_value(const struct threshold_spec *spec, const struct run *r
         if (is_endpoint(run->stats, i, spec->endpoint))
             stat_set_merge(sum, stats_endpoint_set(run->stats, i));
     }
-    value = value_of(spec, sum, NULL, run->info.duration_ns);
+    value = value_of(spec, sum, NULL, run_measured_ns(run));
     stat_set_free(sum);
     return value;
 }
@@ -306,7 +307,8 @@ static void judge_window(struct threshold *threshold, const struct run *run)
     double value;
 
     /* A window counts once it is whole, and when it begins after `after`. */
-    if (seconds < spec->over_s || (seconds - spec->over_s) * CLOCK_NS_PER_S < spec->after_ns ||
+    if (seconds < spec->over_s ||
+        (seconds - spec->over_s) * CLOCK_NS_PER_S + run->info.warm_up_ns < spec->after_ns ||
         (spec->endpoint && !has_endpoint(run->stats, spec->endpoint)))
         return;
     value =
@@ -330,7 +332,8 @@ static void move_window(struct threshold *threshold, const struct run *run)
 {
     const struct threshold_spec *spec = &threshold->spec;
     size_t last = run->series.count - 1;
-    double length_s = run->series.t_s[last] - (last > 0 ? run->series.t_s[last - 1] : 0);
+    double warm_up_s = (double)run->info.warm_up_ns / (double)CLOCK_NS_PER_S;
+    double length_s = run->series.t_s[last] - (last > 0 ? run->series.t_s[last - 1] : warm_up_s);
 
     if (metric_info(spec->metric)->kind == METRIC_GAUGE) {
         if (!run->info.is_stopping && !spec->endpoint)

@@ -54,9 +54,9 @@ const struct threshold *thresholds_at(const struct thresholds *thresholds, size_
 size_t thresholds_count_in(const struct thresholds *thresholds, enum threshold_state state);
 /* The one that ended the run, NULL: none did. */
 const struct threshold *thresholds_find_end(const struct thresholds *thresholds);
-/* -1 with a sentence when a run of that length has no window for one of them. */
-int thresholds_check_time(const struct thresholds *thresholds, uint64_t run_time_ns,
-                          struct err *err);
+/* -1 with a sentence when a run of that length has no window for one of them behind its warm-up. */
+int thresholds_check_time(const struct thresholds *thresholds, uint64_t warm_up_ns,
+                          uint64_t run_time_ns, struct err *err);
 
 /*
  * -1 with a sentence that names the column when one is of a stage beyond the last, or of a stage

@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""How many users there are at which moment of `run`: stages, over several processes."""
+"""How many users there are at which moment of `run`: stages, warm-up, over several processes."""
+
+import signal
 
 import harness
 from demo_service import Service
 from harness import between, check, contains, same, test
+from script_runner import run as run_script
 
 STREAM = "/api/v1/events/stream?interval=100ms"
 
@@ -84,6 +87,94 @@ def a_threshold_can_end_a_run_within_its_stage(t):
     between(result.json["run"]["duration_s"], 1, 15, "seconds")
     same(len(result.json["stages"]), 2, "stages that began")
 
+
+# --- warm-up ---
+
+@test
+def a_warm_up_is_in_no_figure(t):
+    service = Service(t)
+    words = ("-u", 12, "-r", 100, "-t", "5s", "--warm-up", "2s")
+    outcome, result = load(t, service, *words, "--threshold", "sse_events: count>0",
+                           "--threshold", "sse_attempts: count==0")
+    same((outcome.status, result.json["run"]["warm_up_s"]), (0, 2), f"status ({outcome.stderr})")
+    sent = service.metrics()["events_sent_total"]
+    # Five seconds at ten a second; of these the last three, give or take a busy machine.
+    between(result.count("sse_events") / sent, 0.4, 0.8, f"share of {sent} events")
+    same(result.json["run"]["users_max"], 12, "users at once")
+    series = result.json["series"]
+    check(series["t"][0] > 2, f"the first point: {series['t']}")
+    same(sum(series["sse_events"]), result.count("sse_events"), "events of the series")
+    rate = result.metrics["sse_events"]["rate"] * (result.json["run"]["duration_s"] - 2)
+    between(rate, result.count("sse_events") - 1, result.count("sse_events") + 1, "rate")
+    check("sse_ttfe" not in result.metrics, "all streams opened before")
+    contains(outcome.stdout, "warm-up   the first 2s, in no figure", "summary")
+
+
+@test
+def errors_of_the_warm_up_are_forgiven(t):
+    service = Service(t, "--fault", "status=503:1")
+    process = t.start_cicada("run", service.url(STREAM), "-u", 4, "-t", "9s", "--warm-up", "4s",
+                             "--reconnect", "always", "--retry-wait", "100ms", "--processes", 2,
+                             "--json", t.path("result.json"))
+    harness.wait_until(lambda: service.metrics()["fault_statuses_total"] > 8, "refusals")
+    service.control(status=None)
+    same(process.wait(), 0, f"exit status ({process.stderr})")
+    contains(process.stderr, r"\(warming up\): 4 of 4 users|: 4 of 4 users", "progress")
+    result = harness.Result(t.path("result.json"))
+    same((result.classes(), result.json["findings"]), ({}, []), "errors and findings")
+
+
+@test
+def stages_go_on_through_a_warm_up(t):
+    _, result = load(t, Service(t), "--stages", "1s:9,2s:9,1s:20,1s:20", "--warm-up",
+                     "2s")
+    same([count_of(stage, "sse_attempts") for stage in result.json["stages"]], [0, 0, 11, 0],
+         "users")
+    same(stages_of(result, "from_s"), [0, 1, 3, 4], "begins")
+    check(count_of(result.json["stages"][1], "sse_events") > 0, "its second half is measured")
+
+
+@test
+def a_script_warms_up_too(t):
+    service = Service(t)
+    text = f"""
+from locust import HttpUser
+
+class Ana(HttpUser):
+    host = {service.url("")!r}
+    @task
+    def look(self):
+        self.client.get("/healthz")
+"""
+    outcome, result, _ = run_script(t, text, "-u", "2", "-r", "2", "-t", "4s", "--warm-up", "2s")
+    same(outcome.status, 0, f"exit status ({outcome.stderr})")
+    rows = [row for row in result.json["requests"] if row["name"] == "/healthz"]
+    check(rows and rows[0]["num_requests"] > 0, "requests behind it")
+    # Each user may be between the engine's figure and its own when the warm-up ends.
+    between(rows[0]["num_requests"] - result.count("http_reqs"), -2, 2, "both tables")
+    check(service.metrics()['responses_total{code="200"}'] > 1.2 * result.count("http_reqs"),
+          "requests of the warm-up")
+
+
+@test
+def a_warm_up_leaves_something_to_measure(t):
+    run = ("run", "http://127.0.0.1:1/")
+    contains(t.refused(*run, "-t", "5s", "--warm-up", "5s"),
+             "option '--warm-up': 5s is not shorter than the run of 5s", "as long")
+    contains(t.refused(*run, "--stages", "3s:1", "--warm-up", "4s"), "run of 3s", "stages")
+    contains(t.refused(*run, "-t", "5s", "--warm-up", "4s", "--threshold",
+                       "sse_events: rate>1 over 2s"), "no whole window", "a window")
+    process = t.start_cicada("run", Service(t).url(STREAM), "-u", 2, "-t", "60s", "--warm-up",
+                             "50s", "--json", t.path("result.json"))
+    process.wait_for_output(r"\(warming up\): 2 of 2 users, 2 open")
+    process.signal(signal.SIGINT)
+    same(process.wait(), 130, "exit status")
+    result = harness.Result(t.path("result.json"))
+    same(result.count("sse_events"), 0, "events")
+    same(result.json["run"]["warm_up_s"], result.json["run"]["duration_s"], "all of it")
+
+
+# --- what is refused ---
 
 @test
 def what_stages_cannot_be_is_refused(t):

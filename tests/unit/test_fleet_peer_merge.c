@@ -77,6 +77,35 @@ static void losses_are_counted_exactly(void **state)
     }
 }
 
+/* One event in ten is lost to one stream; those of the first half are of a warm-up. */
+static void what_came_first_before_the_beginning_is_not_counted(void **state)
+{
+    struct world world;
+    uint64_t lost = 0, got = 0;
+
+    (void)state;
+    world_init(&world, 2);
+    world_open_all(&world, STREAMS, KEY);
+    world_pass(&world, 1500);
+    peer_merge_begin(world.merge, world.now_ns + 5000000000);
+    for (unsigned n = 0; n < 2000; n++) {
+        for (size_t i = 0; i < STREAMS; i++) {
+            bool is_lost = i == 3 && n % 10 == 5;
+
+            lost += is_lost && n >= 1000;
+            got += !is_lost && n >= 1000;
+            if (!is_lost)
+                world_nth(&world, i, n);
+        }
+        world_pass(&world, 5);
+    }
+    world_end(&world);
+    assert_int_equal(lost, 100);
+    assert_int_equal(world_count(&world, METRIC_SSE_PEER_MISSED, NULL), lost);
+    assert_int_equal(world_got(&world), got);
+    world_fini(&world);
+}
+
 static void what_a_whole_process_did_not_get_is_missed_by_its_streams(void **state)
 {
     struct world world;
@@ -449,6 +478,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(streams_that_get_the_same_are_complete),
         cmocka_unit_test(losses_are_counted_exactly),
+        cmocka_unit_test(what_came_first_before_the_beginning_is_not_counted),
         cmocka_unit_test(what_a_whole_process_did_not_get_is_missed_by_its_streams),
         cmocka_unit_test(misses_are_told_while_the_run_goes_on),
         cmocka_unit_test(the_last_receipt_makes_the_spread),

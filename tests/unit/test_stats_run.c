@@ -137,6 +137,36 @@ static void stages_stand_apart_and_in_the_whole(void **state)
     run_free(run);
 }
 
+static void a_warm_up_leaves_no_trace(void **state)
+{
+    struct run *run = run_new(1);
+    struct stats *found = stats_new();
+
+    (void)state;
+    run->info.is_warming_up = true;
+    stat_count(stats_worker_set(found), METRIC_SSE_PEER_MISSED, NULL, 3);
+    run_add_found(run, found);
+    for (int i = 0; i < 8; i++)
+        tick_of_stage(run, 0, RUN_STAGE_WARM_UP, 50, 1000);
+    assert_false(run_has_attempts(run));
+    run_end_warm_up(run, 8 * S);
+    assert_int_equal(run_measured_ns(run), 0);
+    assert_int_equal(run_begin_stage(run, 10, 2 * S), 1);
+    tick_of_stage(run, 0, 1, 20, 10);
+    run_close_second(run, 10 * S);
+    assert_int_equal(run->info.users_max, 20);
+    assert_int_equal(run->series.count, 1);
+    assert_true(run->series.t_s[0] == 10 && run->series.events[0] == 10);
+    assert_int_equal(run_measured_ns(run), 2 * S);
+    assert_int_equal(run_stage_measured_ns(run, &run->stages[0]), 2 * S);
+    assert_true(run->window_s == 2);
+    assert_int_equal(stat_get_count(run->total, METRIC_SSE_PEER_MISSED, NULL), 0);
+    assert_int_equal(hist_count(stat_get_trend(run->workers[0].own, METRIC_WORKER_LAG, NULL)), 1);
+    assert_true(run->workers[0].cpu_max_ratio == 0);
+    stats_free(found);
+    run_free(run);
+}
+
 static void gauges_are_sums_over_workers(void **state)
 {
     struct run *run = run_new(2);
@@ -323,6 +353,7 @@ int main(void)
         cmocka_unit_test(seconds_add_up_to_the_total),
         cmocka_unit_test(the_window_holds_the_last_ten_seconds),
         cmocka_unit_test(stages_stand_apart_and_in_the_whole),
+        cmocka_unit_test(a_warm_up_leaves_no_trace),
         cmocka_unit_test(gauges_are_sums_over_workers),
         cmocka_unit_test(cpu_max_is_the_best_of_five_ticks),
         cmocka_unit_test(disconnects_are_related_to_open_hours),

@@ -390,13 +390,15 @@ static void a_run_too_short_for_a_window_is_refused(void **state)
     struct err err = {0};
 
     (void)state;
-    assert_int_equal(thresholds_check_time(thresholds, 15 * S, &err), 0);
-    assert_int_equal(thresholds_check_time(thresholds, CLOCK_NEVER_NS, &err), 0);
-    assert_int_equal(thresholds_check_time(thresholds, 14 * S, &err), -1);
+    assert_int_equal(thresholds_check_time(thresholds, 0, 15 * S, &err), 0);
+    assert_int_equal(thresholds_check_time(thresholds, 0, CLOCK_NEVER_NS, &err), 0);
+    assert_int_equal(thresholds_check_time(thresholds, 5 * S, 15 * S, &err), 0);
+    assert_int_equal(thresholds_check_time(thresholds, 6 * S, 15 * S, &err), -1);
+    assert_int_equal(thresholds_check_time(thresholds, 0, 14 * S, &err), -1);
     assert_non_null(strstr(err.text, "a run of 14s has no whole window for 'sse_events: rate>5"));
     assert_non_null(strstr(err.text, "after 15s"));
     thresholds_free(thresholds);
-    assert_int_equal(thresholds_check_time(NULL, 0, &err), 0);
+    assert_int_equal(thresholds_check_time(NULL, 0, 0, &err), 0);
 }
 
 /* --- the verdict --- */
@@ -503,50 +505,6 @@ static void a_script_s_own_status_and_errors_come_first(void **state)
                   "crossed");
 }
 
-static void a_stage_is_judged_by_its_own_figures(void **state)
-{
-    struct run_tick tick = {.interval_ns = S, .users = 1, .open = 1, .stage = 1};
-    struct course course;
-
-    (void)state;
-    begin(&course, "sse_events{stage:2}: rate>=10 abort");
-    run_begin_stage(course.run, 1, 0);
-    stat_count(course.set, METRIC_SSE_EVENTS, NULL, 1);
-    run_add_tick(course.run, 0, &tick, course.delta);
-    run_close_second(course.run, S);
-    assert_false(thresholds_judge_second(course.thresholds, course.run));
-    assert_int_equal(thresholds_at(course.thresholds, 0)->state, THRESHOLD_NOT_MEASURED);
-    run_begin_stage(course.run, 2, S);
-    tick.stage = 2;
-    stats_clear(course.delta);
-    stat_count(course.set, METRIC_SSE_EVENTS, NULL, 20);
-    run_add_tick(course.run, 0, &tick, course.delta);
-    run_close_second(course.run, 2 * S);
-    assert_false(thresholds_judge_second(course.thresholds, course.run));
-    assert_int_equal(thresholds_at(course.thresholds, 0)->state, THRESHOLD_HELD);
-    assert_true(thresholds_at(course.thresholds, 0)->value == 20);
-    run_close_second(course.run, 4 * S);
-    assert_true(thresholds_judge_second(course.thresholds, course.run));
-    end(&course);
-}
-
-static void a_stage_there_will_not_be_is_named(void **state)
-{
-    struct thresholds *thresholds = make("sse_ttfe{stage:3}: p(95)<5");
-    struct err err = {0};
-
-    (void)state;
-    assert_int_equal(thresholds_check_stages(thresholds, 3, &err), 0);
-    assert_int_equal(thresholds_check_stages(thresholds, THRESHOLD_STAGES_UNKNOWN, &err), 0);
-    assert_int_equal(thresholds_check_stages(thresholds, 2, &err), -1);
-    assert_string_equal(err.text, "column 9 of 'sse_ttfe{stage:3}: p(95)<5': there is no stage 3, "
-                                  "the last is 2");
-    assert_int_equal(thresholds_check_stages(thresholds, 0, &err), -1);
-    assert_string_equal(err.text,
-                        "column 9 of 'sse_ttfe{stage:3}: p(95)<5': the run has no stages");
-    thresholds_free(thresholds);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -568,8 +526,6 @@ int main(void)
         cmocka_unit_test(a_run_too_short_for_a_window_is_refused),
         cmocka_unit_test(thresholds_alone_say_whether_the_service_failed),
         cmocka_unit_test(no_thresholds_change_nothing),
-        cmocka_unit_test(a_stage_is_judged_by_its_own_figures),
-        cmocka_unit_test(a_stage_there_will_not_be_is_named),
         cmocka_unit_test(an_interrupted_run_stays_aborted),
         cmocka_unit_test(a_generator_that_broke_is_no_pass),
         cmocka_unit_test(a_script_s_own_status_and_errors_come_first),
