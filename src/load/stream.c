@@ -95,11 +95,12 @@ static void refuse_status(struct stream *stream, const struct http_head *head, u
     int status = head->status;
     bool may_retry = stream->target->engine->config.plan->reconnect == PLAN_RECONNECT_ALWAYS &&
                      answer_may_be_retried(status);
+    uint64_t retry_after_ns = answer_retry_after_ns(head, clock_unix_ms());
     char message[STREAM_MESSAGE_BYTES];
 
     (void)snprintf(message, sizeof message, "status %d", status);
-    refuse(stream, answer_class_of_status(status), message, may_retry,
-           answer_retry_after_ns(head, clock_unix_ms()), now_ns);
+    stream_stats_turned_away(&stream->target->place, status, retry_after_ns);
+    refuse(stream, answer_class_of_status(status), message, may_retry, retry_after_ns, now_ns);
 }
 
 static void renew_login(struct stream *stream);
@@ -313,6 +314,7 @@ static void fail_login(struct stream *stream, const struct login_result *result,
 
     /* After a 401 an attempt is under way, and ends without a stream. */
     if (stream->has_renewed) {
+        stream_stats_turned_away(&stream->target->place, 401, 0);
         stream_fail_attempt(stream, CLASS_STATUS_4XX, "status 401, and the login failed", may_retry,
                             result->retry_after_ns, now_ns);
     } else if (may_retry) {

@@ -85,9 +85,17 @@ static void count_connect(const struct stat_place *place, const struct stream_re
                           bool passed)
 {
     const char *server = server_tag(place, record);
+    uint64_t passes, fails;
 
+    stat_get_rate(place->set, METRIC_SSE_CONNECT_SUCCESS, NULL, &passes, &fails);
     stat_pass(place->set, METRIC_SSE_CONNECT_SUCCESS, NULL, passed);
     stat_pass(place->set, METRIC_SSE_CONNECT_SUCCESS, phase_of(record), passed);
+    /* Within the second of a tick: does a failure end all success, as at a limit, or stand alone?
+     */
+    if (fails > 0)
+        stat_pass(place->set, METRIC_SSE_CONNECT_SUCCESS, "after:fail", passed);
+    if (!passed)
+        stat_count(place->set, METRIC_SSE_CONNECT_FAILS, NULL, 1);
     if (!server)
         return;
     stat_count(place->set, METRIC_SSE_ATTEMPTS, server, 1);
@@ -151,6 +159,25 @@ static void count_unanswered(const struct stat_place *place, const struct stream
         exchange_stats_unanswered(place->set);
 }
 
+void stream_stats_turned_away(const struct stat_place *place, int status, uint64_t retry_after_ns)
+{
+    char tag[TAG_BYTES];
+
+    (void)snprintf(tag, sizeof tag, "code:%d", status);
+    stat_count(place->set, METRIC_SSE_CONNECT_FAILS, tag, 1);
+    if (retry_after_ns > 0)
+        stat_count(place->set, METRIC_SSE_CONNECT_FAILS, "retry:given", 1);
+}
+
+/* `error_class` is any but CLASS_NONE. */
+static void count_cause(const struct stat_place *place, enum error_class error_class)
+{
+    char tag[TAG_BYTES];
+
+    (void)snprintf(tag, sizeof tag, "cause:%s", error_class_name(error_class));
+    stat_count(place->set, METRIC_SSE_CONNECT_FAILS, tag, 1);
+}
+
 void stream_stats_refused(const struct stat_place *place, const struct stream_record *record,
                           enum error_class error_class, const char *message)
 {
@@ -161,8 +188,10 @@ void stream_stats_refused(const struct stat_place *place, const struct stream_re
     if (record->attempt_count > 1)
         stat_pass(set, METRIC_SSE_RECONNECT_SUCCESS, NULL, false);
     count_unanswered(place, record);
-    if (error_class != CLASS_NONE)
-        add_error(place, error_class, message);
+    if (error_class == CLASS_NONE)
+        return;
+    count_cause(place, error_class);
+    add_error(place, error_class, message);
 }
 
 void stream_stats_stopped(const struct stat_place *place, const struct stream_record *record)

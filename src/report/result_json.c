@@ -201,6 +201,7 @@ static void put_series(struct json *json, const struct run_series *series)
     put_series_64(json, "sse_events", series->events, count);
     put_series_64(json, "sse_bytes", series->bytes, count);
     put_series_64(json, "sse_attempts", series->attempts, count);
+    put_series_64(json, "sse_connects", series->connects, count);
     put_series_64(json, "sse_connect_fails", series->connect_fails, count);
     put_series_64(json, "sse_disconnects", series->disconnects, count);
     put_series_real(json, "sse_ttfe_p95", series->ttfe_p95_ms, count);

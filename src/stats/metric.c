@@ -9,6 +9,8 @@ const struct metric_info METRIC_INFOS[METRIC_COUNT] = {
                              "streams asked for"},
     [METRIC_SSE_CONNECT_SUCCESS] = {"sse_connect_success", METRIC_RATE, METRIC_UNIT_RATIO,
                                     "share of attempts that got status 200 and an event stream"},
+    [METRIC_SSE_CONNECT_FAILS] = {"sse_connect_fails", METRIC_COUNTER, METRIC_UNIT_COUNT,
+                                  "attempts that did not become a stream"},
     [METRIC_SSE_STREAM_SUCCESS] = {"sse_stream_success", METRIC_RATE, METRIC_UNIT_RATIO,
                                    "share of finished attempts that got what they were opened for"},
     [METRIC_SSE_PENDING] = {"sse_pending", METRIC_COUNTER, METRIC_UNIT_COUNT,

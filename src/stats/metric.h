@@ -24,7 +24,8 @@ enum metric {
     METRIC_USERS,
     METRIC_SSE_OPEN,
     METRIC_SSE_ATTEMPTS,        /* tag phase */
-    METRIC_SSE_CONNECT_SUCCESS, /* tag phase */
+    METRIC_SSE_CONNECT_SUCCESS, /* tags phase, after:fail */
+    METRIC_SSE_CONNECT_FAILS,   /* tags cause, code, retry:given */
     METRIC_SSE_STREAM_SUCCESS,
     METRIC_SSE_PENDING,    /* attempts unanswered at the end that had not waited too long */
     METRIC_SSE_CONNECTING, /* tags phase, part:dns|connect|tls|wait */

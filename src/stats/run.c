@@ -71,6 +71,7 @@ static void grow_series(struct run_series *series)
     series->events = x_realloc(series->events, cap * sizeof *series->events);
     series->bytes = x_realloc(series->bytes, cap * sizeof *series->bytes);
     series->attempts = x_realloc(series->attempts, cap * sizeof *series->attempts);
+    series->connects = x_realloc(series->connects, cap * sizeof *series->connects);
     series->connect_fails = x_realloc(series->connect_fails, cap * sizeof *series->connect_fails);
     series->disconnects = x_realloc(series->disconnects, cap * sizeof *series->disconnects);
     series->ttfe_p95_ms = x_realloc(series->ttfe_p95_ms, cap * sizeof *series->ttfe_p95_ms);
@@ -89,6 +90,7 @@ static void add_to_point(struct run_series *series, size_t at, const struct stat
     series->attempts[at] += stat_get_count(set, METRIC_SSE_ATTEMPTS, NULL);
     series->disconnects[at] += stat_get_count(set, METRIC_SSE_DISCONNECTS, NULL);
     stat_get_rate(set, METRIC_SSE_CONNECT_SUCCESS, NULL, &passes, &fails);
+    series->connects[at] += passes;
     series->connect_fails[at] += fails;
 }
 
@@ -102,7 +104,7 @@ static void append_point(struct run *run, uint64_t elapsed_ns, const struct stat
     series->t_s[at] = (double)elapsed_ns / (double)CLOCK_NS_PER_S;
     sum_workers(run, &series->users[at], &series->open[at]);
     series->events[at] = series->bytes[at] = series->attempts[at] = 0;
-    series->connect_fails[at] = series->disconnects[at] = 0;
+    series->connects[at] = series->connect_fails[at] = series->disconnects[at] = 0;
     add_to_point(series, at, set);
     series->ttfe_p95_ms[at] = p95_ms(set, METRIC_SSE_TTFE);
     series->gap_p95_ms[at] = p95_ms(set, METRIC_SSE_EVENT_GAP);
@@ -212,6 +214,7 @@ static void free_series(struct run_series *series)
     free(series->events);
     free(series->bytes);
     free(series->attempts);
+    free(series->connects);
     free(series->connect_fails);
     free(series->disconnects);
     free(series->ttfe_p95_ms);

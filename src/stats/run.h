@@ -75,6 +75,7 @@ struct run_series {
     uint64_t *events;
     uint64_t *bytes;
     uint64_t *attempts;
+    uint64_t *connects; /* attempts that became a stream */
     uint64_t *connect_fails;
     uint64_t *disconnects;
     double *ttfe_p95_ms; /* NaN without a sample */
