@@ -36,6 +36,21 @@ bool find_generator_saturated(const struct run *run, struct finding *finding);
 /* --- find_short.c: what a run was too short for --- */
 bool find_too_short_run(const struct run *run, struct finding *finding);
 
+/* --- find_plateau.c: streams that stop at a number --- */
+bool find_connection_limit(const struct run *run, struct finding *finding);
+bool find_worker_exhaustion(const struct run *run, struct finding *finding);
+
+/* --- find_refused.c: attempts that an answer turned away; what a limit on connections explains is
+ * left to it --- */
+bool find_gateway_errors(const struct run *run, struct finding *finding);
+bool find_server_errors(const struct run *run, struct finding *finding);
+bool find_rate_limited(const struct run *run, struct finding *finding);
+bool find_auth_rejections(const struct run *run, struct finding *finding);
+bool find_wrong_content_type(const struct run *run, struct finding *finding);
+
+/* --- find_login.c: what comes before a stream --- */
+bool find_slow_auth(const struct run *run, struct finding *finding);
+
 /* --- find_silent.c: streams without events, or without any more --- */
 bool find_no_events(const struct run *run, struct finding *finding);
 /* Some streams never got an event, though others of their endpoint did. */

@@ -32,6 +32,14 @@ static const struct rule rules[] = {
     {"replay-duplicates", FINDING_WARNING, find_replay_duplicates},
     {"proxy-buffering", FINDING_WARNING, find_proxy_buffering},
     {"buffered-compression", FINDING_WARNING, find_buffered_compression},
+    {"connection-limit", FINDING_CRITICAL, find_connection_limit},
+    {"worker-exhaustion", FINDING_CRITICAL, find_worker_exhaustion},
+    {"gateway-errors", FINDING_CRITICAL, find_gateway_errors},
+    {"server-errors", FINDING_CRITICAL, find_server_errors},
+    {"rate-limited", FINDING_WARNING, find_rate_limited},
+    {"auth-rejections", FINDING_CRITICAL, find_auth_rejections},
+    {"slow-auth", FINDING_WARNING, find_slow_auth},
+    {"wrong-content-type", FINDING_CRITICAL, find_wrong_content_type},
     {"clock-uncertain", FINDING_WARNING, find_clock_uncertain},
     {"too-short-run", FINDING_INFO, find_too_short_run},
 };
@@ -58,6 +66,15 @@ struct finding *findings_collect(const struct run *run, size_t *result_count)
     }
     *result_count = count;
     return findings;
+}
+
+bool findings_has_late_worker(const struct run *run)
+{
+    for (size_t i = 0; i < run->worker_count; i++) {
+        if (findings_is_saturated(&run->workers[i]))
+            return true;
+    }
+    return false;
 }
 
 void findings_free(struct finding *findings, size_t count)

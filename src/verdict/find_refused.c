@@ -1,0 +1,291 @@
+#include "verdict/find.h"
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "verdict/login_rows.h"
+#include "verdict/plateau.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TAG_BYTES = 48, SHARE_PCT = 1, SERVER_ERROR_MIN = 500, STATUS_MAX = 599 };
+
+/* Attempts at a stream that ended one way or the other, and those that some statuses turned away.
+ */
+struct refusals {
+    uint64_t all, passes;
+    uint64_t count;
+    struct buf text; /* "status 502 12 times, 504 3 times" */
+};
+
+/* The status by which a limit on connections turns streams away, which is a finding of its own. */
+static int claimed_code(const struct run *run)
+{
+    struct plateau plateau;
+
+    return plateau_find(run, &plateau) && plateau.kind == PLATEAU_TURNED_AWAY && plateau.code != 429
+               ? plateau.code
+               : 0;
+}
+
+static void refusals_init(struct refusals *refusals, const struct run *run)
+{
+    uint64_t fails;
+
+    *refusals = (struct refusals){0};
+    stat_get_rate(run->total, METRIC_SSE_CONNECT_SUCCESS, NULL, &refusals->passes, &fails);
+    refusals->all = refusals->passes + fails;
+}
+
+static void refusals_add(struct refusals *refusals, const struct run *run, int code)
+{
+    char tag[TAG_BYTES];
+    uint64_t count;
+
+    (void)snprintf(tag, sizeof tag, "code:%d", code);
+    count = stat_get_count(run->total, METRIC_SSE_CONNECT_FAILS, tag);
+    if (count == 0)
+        return;
+    (void)buf_appendf(&refusals->text, "%s %d %" PRIu64 " time%s",
+                      refusals->text.len > 0 ? "," : "status", code, count, count == 1 ? "" : "s");
+    refusals->count += count;
+}
+
+static void refusals_fini(struct refusals *refusals)
+{
+    buf_fini(&refusals->text);
+}
+
+static bool is_share(uint64_t count, uint64_t all)
+{
+    return count > 0 && count * 100 > all * SHARE_PCT;
+}
+
+/* "status 502 12 times: 3.1% of the attempts at a stream". */
+static char *describe(struct refusals *refusals)
+{
+    return x_asprintf("%s: %.1f%% of %" PRIu64 " attempts at a stream", buf_text(&refusals->text),
+                      (double)refusals->count * 100.0 / (double)refusals->all, refusals->all);
+}
+
+/* --- a gateway, and what stands behind it --- */
+
+/* `named` is how often by a status that only gateways have. */
+static const char *gateway_title(bool is_all, uint64_t named)
+{
+    if (is_all)
+        return named > 0 ? "No stream could be opened: a gateway is up, and the service behind it "
+                           "is not"
+                         : "No stream could be opened: the service is unavailable, as it says "
+                           "itself or a gateway in front of it";
+    return named > 0 ? "A gateway did not reach its service for some streams"
+                     : "Some streams were refused as unavailable, by the service or a gateway";
+}
+
+static const char *gateway_advice(bool is_all, uint64_t named, uint64_t unavailable)
+{
+    if (is_all && named == 0)
+        return "503 is what a proxy answers for a service that is down or out of health checks, "
+               "and a service for itself in maintenance or overload: ask the service directly, "
+               "without the proxy, and look at the proxy's log";
+    if (is_all)
+        return "Start the service, or correct its address and port in the proxy (nginx's "
+               "proxy_pass, HAProxy's server, the target group's health checks)";
+    if (unavailable > named)
+        return "503 is what a proxy answers while it knows no healthy server, and a service that "
+               "sheds load: look at health checks and restarts in the proxy's log. A limit on open "
+               "streams looks otherwise: they would stand at one number";
+    return "Some of the servers behind the gateway fail, or do not answer in its time (504: "
+           "nginx's proxy_read_timeout, HAProxy's timeout server): look at the proxy's log for "
+           "which";
+}
+
+bool find_gateway_errors(const struct run *run, struct finding *finding)
+{
+    static const int codes[] = {502, 504, 503};
+    int claimed = claimed_code(run);
+    struct refusals refusals;
+    uint64_t named = 0; /* by a status that only gateways have */
+    bool is_found, is_all;
+
+    refusals_init(&refusals, run);
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        if (codes[i] != claimed)
+            refusals_add(&refusals, run, codes[i]);
+        if (codes[i] != 503)
+            named = refusals.count;
+    }
+    is_found = is_share(refusals.count, refusals.all);
+    is_all = refusals.count == refusals.all;
+    if (is_found) {
+        finding->confidence = named * 2 >= refusals.count ? CONFIDENCE_CERTAIN : CONFIDENCE_LIKELY;
+        finding->title = x_strdup(gateway_title(is_all, named));
+        finding->evidence = describe(&refusals);
+        finding->advice = x_strdup(gateway_advice(is_all, named, refusals.count - named));
+    }
+    refusals_fini(&refusals);
+    return is_found;
+}
+
+bool find_server_errors(const struct run *run, struct finding *finding)
+{
+    int claimed = claimed_code(run);
+    struct refusals refusals;
+    bool is_found;
+
+    refusals_init(&refusals, run);
+    for (int code = SERVER_ERROR_MIN; code <= STATUS_MAX; code++) {
+        if (code != claimed && (code < 502 || code > 504))
+            refusals_add(&refusals, run, code);
+    }
+    is_found = is_share(refusals.count, refusals.all);
+    if (is_found) {
+        finding->confidence = CONFIDENCE_CERTAIN;
+        finding->title = x_strdup("The service failed over requests for streams");
+        finding->evidence = describe(&refusals);
+        finding->advice = x_strdup("Look in the service's log for what it says at these times; the "
+                                   "first and last of them stand in the result's errors");
+    }
+    refusals_fini(&refusals);
+    return is_found;
+}
+
+/* --- a limit on requests --- */
+
+/* The first second with failures, and the most streams that any second let open. */
+static char *describe_rate(const struct run_series *series)
+{
+    uint64_t most = 0;
+    size_t first = 0;
+
+    while (first < series->count && series->connect_fails[first] == 0)
+        first++;
+    for (size_t i = 0; i < series->count; i++) {
+        if (series->connects[i] > most)
+            most = series->connects[i];
+    }
+    if (first == series->count)
+        return x_strdup("");
+    return x_asprintf("; first after %.0f s, with %" PRIu64 " attempts in that second; at most "
+                      "%" PRIu64 " streams opened in one second",
+                      series->t_s[first], series->attempts[first], most);
+}
+
+bool find_rate_limited(const struct run *run, struct finding *finding)
+{
+    uint64_t hints = stat_get_count(run->total, METRIC_SSE_CONNECT_FAILS, "retry:given");
+    struct login_rows logins = login_rows_read(run);
+    struct refusals refusals;
+    struct plateau plateau;
+    bool is_stream, is_found;
+
+    refusals_init(&refusals, run);
+    refusals_add(&refusals, run, 429);
+    is_stream = is_share(refusals.count, refusals.all);
+    is_found = is_stream || is_share(logins.limited, logins.answered);
+    if (is_found) {
+        bool is_still = plateau_find(run, &plateau) && plateau.code == 429;
+        char *rate = describe_rate(&run->series);
+        char *what = is_stream ? describe(&refusals)
+                               : x_asprintf("status 429 for %" PRIu64 " of %" PRIu64 " logins",
+                                            logins.limited, logins.answered);
+
+        finding->confidence = CONFIDENCE_CERTAIN;
+        finding->title = x_strdup(is_stream ? "The service limits how many streams may be asked for"
+                                            : "The service limits logins");
+        finding->evidence = x_asprintf("%s%s%s", what, is_stream ? rate : "",
+                                       hints > 0 ? "; they said how long to wait (Retry-After)"
+                                                 : "; none said how long to wait (Retry-After)");
+        finding->advice =
+            is_still ? x_asprintf("%" PRIu32 " streams were open then and no more: the limit may "
+                                  "be one of open streams a client instead of new ones a second. "
+                                  "A run that would tell: --stream-time 5 with the same users",
+                                  plateau.open)
+                     : x_strdup("Ramp more slowly (-r), or raise the limit for this client, who "
+                                "comes from one address. Clients in a browser do not come back "
+                                "after a 429 by themselves");
+        free(rate);
+        free(what);
+    }
+    refusals_fini(&refusals);
+    return is_found;
+}
+
+/* --- who may --- */
+
+bool find_auth_rejections(const struct run *run, struct finding *finding)
+{
+    struct login_rows logins = login_rows_read(run);
+    bool is_login = is_share(logins.rejected, logins.answered), is_stream;
+    struct refusals refusals;
+
+    refusals_init(&refusals, run);
+    refusals_add(&refusals, run, 401);
+    refusals_add(&refusals, run, 403);
+    is_stream = is_share(refusals.count, refusals.all);
+    if (is_login) {
+        finding->title = x_strdup("Logins were rejected");
+        finding->evidence = x_asprintf("status 401 or 403 for %" PRIu64 " of %" PRIu64 " logins",
+                                       logins.rejected, logins.answered);
+        finding->advice = x_strdup("Check the credentials, of each user where they come from "
+                                   "--feed; look whether the service locks accounts that log in "
+                                   "often");
+    } else if (is_stream) {
+        finding->title = x_strdup(refusals.count == refusals.all
+                                      ? "No stream could be opened: the service rejects who asks"
+                                      : "The service rejected some requests for streams");
+        finding->evidence = describe(&refusals);
+        finding->advice =
+            x_strdup(refusals.passes == 0
+                         ? "Give what the service asks for (--login and --token, --header "
+                           "'Authorization: …'); a 403 knows who asks and does not allow it"
+                         : "Others got in, so look at what differs: single users of --feed, tokens "
+                           "that run out during the run, servers that do not share their keys or "
+                           "sessions (--server-id tells them apart)");
+    }
+    if (is_login || is_stream)
+        finding->confidence = CONFIDENCE_CERTAIN;
+    refusals_fini(&refusals);
+    return is_login || is_stream;
+}
+
+/* --- the wrong kind of answer --- */
+
+/* The commonest message about it, "content type 'text/html'"; NULL: none is left. */
+static const char *common_message(const struct run *run)
+{
+    const struct stats_error *most = NULL;
+
+    for (size_t i = 0; i < stats_error_count(run->stats); i++) {
+        const struct stats_error *error = stats_error_at(run->stats, i);
+
+        if (error->error_class == CLASS_CONTENT_TYPE && (!most || error->count > most->count))
+            most = error;
+    }
+    return most ? most->message : NULL;
+}
+
+bool find_wrong_content_type(const struct run *run, struct finding *finding)
+{
+    uint64_t count = stat_get_count(run->total, METRIC_SSE_CONNECT_FAILS, "cause:content_type");
+    const char *message = common_message(run);
+    struct refusals refusals;
+    bool is_found;
+
+    refusals_init(&refusals, run);
+    is_found = is_share(count, refusals.all);
+    if (is_found) {
+        finding->confidence = CONFIDENCE_CERTAIN;
+        finding->title = x_strdup("The answer to a request for a stream is no event stream");
+        finding->evidence = x_asprintf("%" PRIu64 " of %" PRIu64 " attempts got status 200 with %s",
+                                       count, refusals.all, message ? message : "another type");
+        finding->advice =
+            x_strdup("An event stream says `Content-Type: text/event-stream`, or no browser takes "
+                     "it. text/html is mostly a login page or the front page of an application "
+                     "that answers for every path: check the URL with `cicada tap`");
+    }
+    refusals_fini(&refusals);
+    return is_found;
+}
