@@ -255,6 +255,7 @@ void result_json_write(struct buf *out, const struct run *run, const struct outc
     result_ends_write(&json, run);
     result_thresholds_write(&json, outcome->thresholds);
     result_stages_write(&json, run);
+    result_onset_write(&json, run);
     put_empty_array(&json, "storms");
     put_null(&json, "limit");
     put_clock(&json, run);

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "report/result_metrics.h"
 #include "stats/run.h"
+#include "verdict/onset.h"
 
 enum { PLACES = 3 };
 
@@ -41,4 +42,23 @@ void result_stages_write(struct json *json, const struct run *run)
     for (size_t i = 0; i < run->stage_count; i++)
         put_stage(json, run, i);
     json_end_array(json);
+}
+
+void result_onset_write(struct json *json, const struct run *run)
+{
+    struct onset onset;
+
+    json_key(json, "onset");
+    if (!onset_find(run, &onset)) {
+        json_null(json);
+        return;
+    }
+    json_begin_object(json);
+    json_key(json, "at_s");
+    json_number(json, onset.at_s, PLACES);
+    put_count(json, "users", onset.users);
+    put_count(json, "open", onset.open);
+    json_key(json, "what");
+    json_text(json, onset_what(&onset));
+    json_end_object(json);
 }

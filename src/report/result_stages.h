@@ -1,5 +1,5 @@
 /*
- * report/result_stages.h - the member "stages" of the result.
+ * report/result_stages.h - the members "stages" and "onset" of the result.
  */
 #ifndef CICADA_REPORT_RESULT_STAGES_H
 #define CICADA_REPORT_RESULT_STAGES_H
@@ -9,5 +9,7 @@ struct run;
 
 /* Writes the key and its array, empty for a run without stages. */
 void result_stages_write(struct json *json, const struct run *run);
+/* Writes the key and an object, null where nothing began to fail. */
+void result_onset_write(struct json *json, const struct run *run);
 
 #endif

@@ -7,6 +7,7 @@
 #include "report/summary_tables.h"
 #include "report/threshold_view.h"
 #include "verdict/findings.h"
+#include "verdict/onset.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -51,6 +52,21 @@ static const char *verdict_colour(enum verdict verdict)
                                      : "\x1b[1;33m";
 }
 
+/* "began to fail at 4,096 open streams (4,200 users, after 12s): status_5xx" */
+static void put_onset(struct buf *out, const struct run *run)
+{
+    char open[UNITS_TEXT_BYTES], users[UNITS_TEXT_BYTES], at[UNITS_TEXT_BYTES];
+    struct onset onset;
+
+    if (!onset_find(run, &onset))
+        return;
+    (void)buf_appendf(out,
+                      "  onset     began to fail at %s open stream%s (%s user%s, after %s): %s\n",
+                      units_format_count(onset.open, open), onset.open == 1 ? "" : "s",
+                      units_format_count(onset.users, users), onset.users == 1 ? "" : "s",
+                      units_format_duration((uint64_t)(onset.at_s * 1e9), at), onset_what(&onset));
+}
+
 static void put_head(struct buf *out, const struct run *run, const struct outcome *outcome,
                      bool has_colour)
 {
@@ -78,6 +94,7 @@ static void put_head(struct buf *out, const struct run *run, const struct outcom
     (void)buf_appendf(out, "  users     %s of %s planned\n",
                       units_format_count(run->info.users_max, users),
                       units_format_count(run->info.users_planned, planned));
+    put_onset(out, run);
 }
 
 static uint64_t put_count_row(struct buf *out, const struct run *run, const char *label,

@@ -88,6 +88,27 @@ def a_threshold_can_end_a_run_within_its_stage(t):
     same(len(result.json["stages"]), 2, "stages that began")
 
 
+# --- onset ---
+
+@test
+def a_ramp_says_where_the_service_began_to_fail(t):
+    service = Service(t, "--fault", "max-streams=40")
+    outcome, result = load(t, service, "--stages", "6s:60,2s:60", "--reconnect", "never")
+    onset = result.json["onset"]
+    same((onset["open"], onset["what"]), (40, "status_5xx"), f"onset {onset}")
+    between(onset["at_s"], 4, 6, "seconds")
+    between(onset["users"], 40, 60, "users")
+    contains(outcome.stdout, r"onset     began to fail at 40 open streams \(\d+ users, after "
+             r"\d+s\): status_5xx", "summary")
+
+
+@test
+def a_healthy_ramp_has_no_onset(t):
+    outcome, result = load(t, Service(t), "--stages", "3s:60,1s:0")
+    same(result.json["onset"], None, "onset")
+    check("onset" not in outcome.stdout, "nothing of it in the summary")
+
+
 # --- warm-up ---
 
 @test

@@ -1,0 +1,94 @@
+#include "verdict/onset.h"
+
+#include <stdio.h>
+
+enum { TAG_BYTES = 64 };
+
+/* Do attempts fail in the seconds from `first` to `last`? */
+static bool is_failing(const struct run_series *series, size_t first, size_t last)
+{
+    uint64_t attempts = 0, fails = 0;
+
+    for (size_t i = first; i <= last; i++) {
+        attempts += series->attempts[i];
+        fails += series->connect_fails[i];
+    }
+    return fails >= ONSET_FAILS_MIN && fails * 100 > attempts * ONSET_FAILS_PCT;
+}
+
+/* The window that ends first and shows it; `at` is its first second with a failure. */
+static bool find_second(const struct run_series *series, size_t *at)
+{
+    for (size_t last = ONSET_WINDOW_MIN_S - 1; last < series->count; last++) {
+        for (size_t length = ONSET_WINDOW_MIN_S; length <= ONSET_WINDOW_MAX_S; length++) {
+            if (length > last + 1 || !is_failing(series, last + 1 - length, last))
+                continue;
+            *at = last + 1 - length;
+            while (series->connect_fails[*at] == 0)
+                (*at)++;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* An endpoint of streams: a login, or a request of a script, is none. */
+static bool has_streams(const struct run *run, size_t endpoint)
+{
+    return endpoint < stats_endpoint_count(run->stats) &&
+           stat_get_count(stats_endpoint_set(run->stats, endpoint), METRIC_SSE_ATTEMPTS, NULL) > 0;
+}
+
+/* Errors of the class that ended attempts, not streams that were open. */
+static uint64_t failed_attempts(const struct run *run, enum error_class class)
+{
+    uint64_t errors = 0, ends;
+    char tag[TAG_BYTES];
+
+    for (size_t i = 0; i < stats_error_count(run->stats); i++) {
+        const struct stats_error *error = stats_error_at(run->stats, i);
+
+        if (error->error_class == class && has_streams(run, error->endpoint))
+            errors += error->count;
+    }
+    (void)snprintf(tag, sizeof tag, "cause:%s", error_class_name(class));
+    ends = stat_get_count(run->total, METRIC_SSE_DISCONNECTS, tag);
+    return errors > ends ? errors - ends : 0;
+}
+
+static enum error_class find_class(const struct run *run)
+{
+    enum error_class top = CLASS_NONE;
+    uint64_t most = 0;
+
+    for (int class = CLASS_NONE + 1; class < CLASS_COUNT; class ++) {
+        uint64_t count = failed_attempts(run, (enum error_class) class);
+
+        if (count > most) {
+            most = count;
+            top = (enum error_class) class;
+        }
+    }
+    return top;
+}
+
+bool onset_find(const struct run *run, struct onset *onset)
+{
+    const struct run_series *series = &run->series;
+    uint32_t before;
+    size_t at;
+
+    if (!find_second(series, &at))
+        return false;
+    before = at > 0 ? series->open[at - 1] : 0;
+    *onset = (struct onset){.at_s = series->t_s[at],
+                            .users = series->users[at],
+                            .open = before > series->open[at] ? before : series->open[at],
+                            .what = find_class(run)};
+    return true;
+}
+
+const char *onset_what(const struct onset *onset)
+{
+    return onset->what == CLASS_NONE ? "unanswered" : error_class_name(onset->what);
+}

@@ -1,0 +1,161 @@
+#include "verdict/onset.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static const uint64_t S = 1000000000;
+
+/* A run of one worker, second by second. */
+struct course {
+    struct run *run;
+    struct stats *delta;
+    size_t endpoint;
+    uint64_t seconds;
+};
+
+static void begin(struct course *course)
+{
+    *course = (struct course){.run = run_new(1), .delta = stats_new()};
+    course->endpoint = stats_add_endpoint(course->delta, "GET", "http://h/");
+}
+
+static void end(struct course *course)
+{
+    run_free(course->run);
+    stats_free(course->delta);
+}
+
+static void add_errors(struct course *course, enum error_class class, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++)
+        stats_add_error(course->delta, course->endpoint, class, "why", 1000);
+}
+
+static void second(struct course *course, uint32_t open, uint64_t attempts, uint64_t fails)
+{
+    struct stat_set *set = stats_endpoint_set(course->delta, course->endpoint);
+    const struct run_tick tick = {.interval_ns = S, .users = open + 10, .open = open};
+
+    stat_count(set, METRIC_SSE_ATTEMPTS, NULL, attempts);
+    stat_passes(set, METRIC_SSE_CONNECT_SUCCESS, NULL, attempts - fails, fails);
+    run_add_tick(course->run, 0, &tick, course->delta);
+    stats_clear(course->delta);
+    run_close_second(course->run, ++course->seconds * S);
+}
+
+static void a_run_without_failures_has_none(void **state)
+{
+    struct course course;
+    struct onset onset;
+
+    (void)state;
+    begin(&course);
+    assert_false(onset_find(course.run, &onset));
+    for (uint32_t i = 1; i <= 20; i++)
+        second(&course, i * 100, 100, 0);
+    assert_false(onset_find(course.run, &onset));
+    end(&course);
+}
+
+static void a_cap_shows_at_its_number(void **state)
+{
+    struct course course;
+    struct onset onset;
+
+    (void)state;
+    begin(&course);
+    for (uint32_t i = 1; i <= 4; i++)
+        second(&course, i * 1000, 1000, 0);
+    add_errors(&course, CLASS_STATUS_5XX, 2712);
+    second(&course, 4096, 1000, 904);
+    second(&course, 4096, 1000, 1000);
+    second(&course, 4096, 1000, 808);
+    assert_true(onset_find(course.run, &onset));
+    assert_true(onset.at_s == 5);
+    assert_int_equal(onset.open, 4096);
+    assert_int_equal(onset.users, 4106);
+    assert_string_equal(onset_what(&onset), "status_5xx");
+    end(&course);
+}
+
+/* Five in ten seconds, of a ramp of one a second; and streams that the failure takes along. */
+static void a_slow_ramp_has_one_too(void **state)
+{
+    struct course course;
+    struct onset onset;
+
+    (void)state;
+    begin(&course);
+    for (uint32_t i = 1; i <= 50; i++)
+        second(&course, i, 1, 0);
+    for (uint32_t i = 0; i < 4; i++)
+        second(&course, 40, 1, 1);
+    assert_false(onset_find(course.run, &onset));
+    second(&course, 40, 1, 1);
+    assert_true(onset_find(course.run, &onset));
+    assert_true(onset.at_s == 51);
+    assert_int_equal(onset.open, 50);
+    assert_string_equal(onset_what(&onset), "unanswered");
+    end(&course);
+}
+
+static void few_failures_are_none(void **state)
+{
+    static const struct {
+        uint64_t attempts, fails;
+        bool is_onset;
+    } rows[] = {{10, 4, false}, {500, 5, false}, {499, 5, true}, {5, 5, true}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct course course;
+        struct onset onset;
+
+        begin(&course);
+        second(&course, 10, 0, 0);
+        second(&course, 10, rows[i].attempts, rows[i].fails);
+        assert_false(onset_find(course.run, &onset));
+        second(&course, 10, 0, 0);
+        assert_int_equal(onset_find(course.run, &onset), rows[i].is_onset);
+        end(&course);
+    }
+}
+
+/* Many streams ended by reset, which is no failed attempt; a few attempts were refused. */
+static void ends_of_streams_do_not_say_why_attempts_failed(void **state)
+{
+    struct stat_set *set;
+    struct course course;
+    struct onset onset;
+
+    (void)state;
+    begin(&course);
+    set = stats_endpoint_set(course.delta, course.endpoint);
+    add_errors(&course, CLASS_RESET, 100);
+    stat_count(set, METRIC_SSE_DISCONNECTS, NULL, 99);
+    stat_count(set, METRIC_SSE_DISCONNECTS, "cause:reset", 99);
+    add_errors(&course, CLASS_CONNECT_REFUSED, 4);
+    second(&course, 100, 5, 5);
+    second(&course, 100, 0, 0);
+    second(&course, 100, 0, 0);
+    assert_true(onset_find(course.run, &onset));
+    assert_int_equal(onset.what, CLASS_CONNECT_REFUSED);
+    end(&course);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_run_without_failures_has_none),
+        cmocka_unit_test(a_cap_shows_at_its_number),
+        cmocka_unit_test(a_slow_ramp_has_one_too),
+        cmocka_unit_test(few_failures_are_none),
+        cmocka_unit_test(ends_of_streams_do_not_say_why_attempts_failed),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
