@@ -12,6 +12,7 @@
 #include "load/stages.h"
 #include "report/live.h"
 #include "verdict/threshold.h"
+#include "verdict/wave.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -80,6 +81,7 @@ static void on_second(struct timer *timer, uint64_t now_ns)
         controller_sample_machine(controller, late_ns, now_ns);
         add_found(controller, false);
         is_end = close_second(controller);
+        waves_forget(stats_waves(controller->run->stats), clock_unix_ms());
     }
     if (controller->config->on_second && controller->state == CONTROLLER_RUNNING)
         controller->config->on_second(controller->config->ctx, controller->run);

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "fleet/peer_merge.h"
+#include "stats/waves.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@ struct peer_asked_number {
     uint64_t number;
     uint64_t asked_ns; /* last */
     size_t worker;
+    uint32_t wave; /* of those on resume, as in struct peer_hole */
     uint64_t steady, alone, resume;
 };
 
@@ -21,10 +23,12 @@ static int compare(const void *left, const void *right)
 
     if (a->number != b->number)
         return a->number < b->number ? -1 : 1;
-    return (a->worker > b->worker) - (a->worker < b->worker);
+    if (a->worker != b->worker)
+        return a->worker < b->worker ? -1 : 1;
+    return (a->wave > b->wave) - (a->wave < b->wave);
 }
 
-/* One entry a number and worker, those of a number side by side. */
+/* One entry a number, worker and wave, those of a number side by side. */
 static void put_together(struct peer_asked *asked)
 {
     struct peer_asked_number *numbers = asked->numbers;
@@ -88,6 +92,16 @@ static bool may_be_chance(const struct peer_asked *asked, uint64_t streams)
     return (double)asked->common_count <= PEER_ASKED_CHANCE * expected;
 }
 
+static void add_to_waves(struct waves *waves, const struct peer_asked_number *group, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct wave *wave = group[i].resume > 0 ? waves_find(waves, group[i].wave) : NULL;
+
+        if (wave)
+            wave->missed += group[i].resume;
+    }
+}
+
 /* False: it is too early, or it is one stream's word and `judges_lonely` is false. */
 static bool answer_one(struct peer_asked *asked, const struct question *question,
                        bool judges_lonely, struct peer_asked_answer *answer)
@@ -116,9 +130,10 @@ static bool answer_one(struct peer_asked *asked, const struct question *question
 }
 
 static void answer_all(struct peer_asked *asked, uint64_t until_ns, bool judges_lonely,
-                       struct peer_asked_answer *answer)
+                       struct peer_asked_answer *answer, struct waves *waves)
 {
     size_t kept = 0, next;
+    uint64_t skipped;
 
     for (size_t at = 0; at < asked->count; at = next) {
         struct question question;
@@ -128,9 +143,13 @@ static void answer_all(struct peer_asked *asked, uint64_t until_ns, bool judges_
                 break;
         }
         question = add_up(asked, &asked->numbers[at], next - at);
+        skipped = answer->skipped;
         if ((question.is_known || question.asked_ns <= until_ns) &&
-            answer_one(asked, &question, judges_lonely, answer))
+            answer_one(asked, &question, judges_lonely, answer)) {
+            if (answer->skipped == skipped)
+                add_to_waves(waves, &asked->numbers[at], next - at);
             continue;
+        }
         for (size_t i = at; i < next; i++)
             asked->numbers[kept++] = asked->numbers[i];
     }
@@ -171,17 +190,19 @@ void peer_asked_add(struct peer_asked *asked, size_t worker, const struct peer_h
     asked->numbers[asked->count++] = (struct peer_asked_number){.number = hole->number,
                                                                 .asked_ns = now_ns,
                                                                 .worker = worker,
+                                                                .wave = hole->wave,
                                                                 .steady = hole->steady,
                                                                 .alone = hole->alone,
                                                                 .resume = hole->resume};
 }
 
-struct peer_asked_answer peer_asked_judge(struct peer_asked *asked, uint64_t until_ns)
+struct peer_asked_answer peer_asked_judge(struct peer_asked *asked, uint64_t until_ns,
+                                          struct waves *waves)
 {
     struct peer_asked_answer answer = {0};
 
     put_together(asked);
-    answer_all(asked, until_ns, false, &answer);
-    answer_all(asked, until_ns, true, &answer);
+    answer_all(asked, until_ns, false, &answer, waves);
+    answer_all(asked, until_ns, true, &answer, waves);
     return answer;
 }

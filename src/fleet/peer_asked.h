@@ -17,6 +17,7 @@
 enum { PEER_ASKED_GAPS_MIN = 8, PEER_ASKED_CHANCE = 20 };
 
 struct peer_asked_number;
+struct waves;
 
 /* Embedded; zero is empty. */
 struct peer_asked {
@@ -50,7 +51,9 @@ void peer_asked_add(struct peer_asked *asked, size_t worker, const struct peer_h
  * - Where streams miss much, a few of them miss the same number now and then: as many as chance
  *   explains, with PEER_ASKED_CHANCE times what is expected, are misses. There is no such chance
  *   where one stream never misses what another gets.
+ * What streams missed while they were away goes into their waves too.
  */
-struct peer_asked_answer peer_asked_judge(struct peer_asked *asked, uint64_t until_ns);
+struct peer_asked_answer peer_asked_judge(struct peer_asked *asked, uint64_t until_ns,
+                                          struct waves *waves);
 
 #endif

@@ -339,7 +339,7 @@ static void judge_key(struct merge_key *key, bool is_last)
     }
     for (uint64_t at = peer_log_first(key->log); is_last && at < peer_log_end(key->log); at++)
         conclude(key, peer_log_at(key->log, at), at, true);
-    answer = peer_asked_judge(&key->asked, until_ns);
+    answer = peer_asked_judge(&key->asked, until_ns, stats_waves(key->merge->found));
     record_numbers(key->set, &answer);
 }
 

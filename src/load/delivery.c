@@ -11,6 +11,7 @@
 #include "load/reads.h"
 #include "load/servers.h"
 #include "stats/set.h"
+#include "stats/waves.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -109,6 +110,7 @@ struct delivery_place *delivery_place_of(struct delivery *delivery,
         (*place)->method = endpoint->method;
         (*place)->name = endpoint->name;
         (*place)->set = endpoint->set;
+        (*place)->waves = endpoint->waves;
         (*place)->key_seed = hash_bytes(endpoint->name, strlen(endpoint->name),
                                         hash_bytes(endpoint->method, strlen(endpoint->method), 0));
         sequence_place_init(&(*place)->sequence, &delivery->sequence);
@@ -140,7 +142,13 @@ static struct delivery_found found_so_far(const struct delivery_place *place)
     return (struct delivery_found){.missed =
                                        tally->missed[AUDIT_STREAM] + tally->missed[AUDIT_RESUME],
                                    .duplicates = tally->duplicates[AUDIT_STREAM] +
-                                                 tally->duplicates[AUDIT_RESUME] - tally->doubtful};
+                                                 tally->duplicates[AUDIT_RESUME] - tally->doubtful,
+                                   .seam_duplicates = tally->duplicates[AUDIT_RESUME]};
+}
+
+static struct wave *wave_of(const struct delivery_place *place, uint32_t wave)
+{
+    return place->waves && wave != WAVES_NONE ? waves_find(place->waves, wave) : NULL;
 }
 
 /* What has been found since `before` was found on `stream`. */
@@ -148,7 +156,13 @@ static void attribute(struct delivery_place *place, const struct delivery_stream
                       const struct delivery_found *before)
 {
     struct delivery_found now = found_so_far(place), *found;
+    struct wave *wave;
 
+    if (now.seam_duplicates > before->seam_duplicates) {
+        wave = wave_of(place, stream->seam_wave);
+        if (wave)
+            wave->duplicates += now.seam_duplicates - before->seam_duplicates;
+    }
     if (stream->server == SERVERS_UNKNOWN ||
         (now.missed == before->missed && now.duplicates == before->duplicates))
         return;
@@ -261,6 +275,7 @@ void delivery_open(struct delivery_place *place, struct delivery_stream **stream
     (*stream)->server = opening->server;
     sequence_reconnect(place, *stream, opening->is_resumed);
     attribute(place, *stream, &before);
+    (*stream)->seam_wave = (*stream)->wave; /* only now: that was about the seam before */
     open_marks(place, *stream, opening->is_resumed);
     open_peers(place, *stream, opening, now_ns);
 }
@@ -374,12 +389,24 @@ void delivery_close(struct delivery_place *place, struct delivery_stream **strea
                       now_ns);
 }
 
-void delivery_interrupt(struct delivery_place *place, struct delivery_stream **stream,
-                        uint64_t now_ns)
+uint32_t delivery_interrupt(struct delivery_stream *stream, uint32_t wave)
 {
-    (void)place;
-    (void)stream;
-    (void)now_ns;
+    if (!stream || (stream->is_away && !wave_is_storm(wave)))
+        return WAVES_NONE;
+    stream->is_away = true;
+    stream->wave = wave;
+    return wave;
+}
+
+uint32_t delivery_away(const struct delivery_stream *stream)
+{
+    return stream && stream->is_away ? stream->wave : WAVES_NONE;
+}
+
+void delivery_come_back(struct delivery_stream *stream)
+{
+    if (stream)
+        stream->is_away = false;
 }
 
 void delivery_end(struct delivery_place *place, struct delivery_stream **stream)
@@ -421,10 +448,15 @@ void delivery_hole(struct delivery_place *place, const struct sequence_hole *hol
                                     .from = hole->from,
                                     .count = hole->to - hole->from + 1,
                                     .on_resume = hole->where == AUDIT_RESUME,
-                                    .is_alone = hole->is_alone};
+                                    .is_alone = hole->is_alone,
+                                    .wave = hole->wave};
+    struct wave *wave;
 
     peers_ask(place->delivery->peers, &numbers);
     place->sequence.tally.missed[hole->where] += numbers.missed;
+    wave = numbers.missed > 0 ? wave_of(place, hole->wave) : NULL;
+    if (wave)
+        wave->missed += numbers.missed;
     if (numbers.skipped > 0)
         stat_count(place->set, METRIC_SSE_SKIPPED, NULL, numbers.skipped);
 }

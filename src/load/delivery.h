@@ -42,6 +42,8 @@ struct delivery_endpoint {
     size_t index;
     const char *method, *name;
     struct stat_set *set; /* findings go there */
+    struct waves
+        *waves; /* and there, those at the seams of streams that were lost; NULL: nowhere */
 };
 /* The place of the endpoint with this index, made when new. Lives as long as `delivery`. */
 struct delivery_place *delivery_place_of(struct delivery *delivery,
@@ -109,9 +111,16 @@ bool delivery_is_met(const struct delivery_place *place, struct delivery_stream 
 /* The connection ends, by whosever choice; `is_finished`: it had time to bring what it should. */
 void delivery_close(struct delivery_place *place, struct delivery_stream **stream, bool is_finished,
                     uint64_t now_ns);
-/* The connection has ended; the stream may be taken up again. */
-void delivery_interrupt(struct delivery_place *place, struct delivery_stream **stream,
-                        uint64_t now_ns);
+/*
+ * The connection has ended, in this wave (stats/waves.h); the stream may be taken up again. Gives
+ * the wave in which the stream is lost now: WAVES_NONE for one that had not come back from an
+ * earlier one, unless a storm took it, and on NULL.
+ */
+uint32_t delivery_interrupt(struct delivery_stream *stream, uint32_t wave);
+/* The wave of a stream that has not come back from it; WAVES_NONE: none, or NULL. */
+uint32_t delivery_away(const struct delivery_stream *stream);
+/* An event has come. No-op on NULL. */
+void delivery_come_back(struct delivery_stream *stream);
 /* The stream is over for good: what was open is decided, `*stream` becomes NULL. No-op on NULL. */
 void delivery_end(struct delivery_place *place, struct delivery_stream **stream);
 

@@ -19,6 +19,7 @@ struct mark_audit;
 /* What was found on the streams of one server, since it went into the metrics. */
 struct delivery_found {
     uint64_t missed, duplicates;
+    uint64_t seam_duplicates; /* those across a reconnect, of a stream's wave alone */
 };
 
 struct delivery_place {
@@ -27,7 +28,8 @@ struct delivery_place {
     bool is_slow; /* read slowly by our choice: silence and lateness are ours too */
     const char *method, *name;
     struct stat_set *set;
-    uint64_t key_seed; /* requests of another endpoint are other peers */
+    struct waves *waves; /* borrowed; NULL: nobody asks */
+    uint64_t key_seed;   /* requests of another endpoint are other peers */
     struct sequence_place sequence;
     struct lateness lateness;
     struct delivery_found *by_server; /* owned, by index; NULL: nobody asks, or nothing is found */
@@ -40,7 +42,10 @@ struct delivery_stream {
     struct mark_audit *marks; /* owned, pooled; NULL: nothing is published */
     struct audit audit;
     struct peers_stream peers;
-    uint8_t server; /* of the latest connection, see load/servers */
+    uint8_t server;     /* of the latest connection, see load/servers */
+    bool is_away;       /* since its latest end; no event has come again */
+    uint32_t wave;      /* of that end (stats/waves.h); WAVES_NONE: there was none */
+    uint32_t seam_wave; /* the same of the end before the connection that is open now */
 };
 
 _Static_assert(sizeof(struct delivery_stream) <= 200, "exists once a stream");

@@ -84,6 +84,7 @@ static void on_hole(void *ctx, uint64_t from, uint64_t to, enum audit_where wher
                                  .to = place_in_all(group, to),
                                  .key = peers_key_of(&step->stream->peers),
                                  .where = where,
+                                 .wave = where == AUDIT_RESUME ? step->stream->seam_wave : 0,
                                  .is_alone = peers_is_alone(&step->stream->peers)};
 
     step->missed[where] += to - from + 1;

@@ -35,6 +35,7 @@ struct sequence_hole {
     uint64_t from, to; /* as sequence_event gives them */
     uint64_t key;      /* of the stream and its peers */
     enum audit_where where;
+    uint32_t wave; /* of the seam (stats/waves.h), where it is about one */
     bool is_alone; /* it had none at that time */
 };
 

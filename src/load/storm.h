@@ -13,8 +13,8 @@
 struct frame_storm;
 struct user;
 
-/* Of the `count` users, `seed` being the plan's. How many streams were cut. */
+/* Of the `count` users. How many streams were cut. */
 uint32_t storm_cut(const struct frame_storm *storm, struct user *const *users, size_t count,
-                   uint64_t seed, uint64_t now_ns);
+                   uint64_t now_ns);
 
 #endif

@@ -135,7 +135,12 @@ void stream_close(struct stream *stream, bool is_run_end, uint64_t now_ns);
  * after `away_ns`, and then at once or after its retry time, whatever the rule for reconnects. The
  * observer is told nothing. False: it is not open.
  */
-bool stream_cut(struct stream *stream, uint64_t away_ns, bool returns_at_once, uint64_t now_ns);
+struct stream_storm {
+    uint32_t index; /* in which wave of the statistics it counts */
+    uint64_t away_ns;
+    bool returns_at_once;
+};
+bool stream_cut(struct stream *stream, const struct stream_storm *storm, uint64_t now_ns);
 /* Samples events a second of an open stream, once 10 s have passed since the last time. */
 void stream_sample(struct stream *stream, uint64_t now_ns);
 

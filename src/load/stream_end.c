@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "load/wave_stats.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -96,6 +97,8 @@ void stream_wait_for_retry(struct stream *stream, enum error_class error_class, 
 {
     uint64_t wait_ns = retry_wait_ns(stream, asked_ns);
 
+    if (asked_ns > 0)
+        wave_stats_retry_after(&stream->target->place, &stream->record, wait_ns >= asked_ns);
     stream_enter(stream, STREAM_WAITING);
     loop_set_timer(stream->target->engine->config.loop, &stream->timer,
                    clock_add_ns(now_ns, wait_ns), on_retry_due);
@@ -110,6 +113,8 @@ void stream_fail_attempt(struct stream *stream, enum error_class error_class, co
         stream_wait_for_retry(stream, error_class, message, asked_ns, now_ns);
         return;
     }
+    if (asked_ns > 0)
+        wave_stats_retry_after(&stream->target->place, &stream->record, false);
     stream_tell_failure(stream, error_class, message, CLOCK_NEVER_NS, now_ns);
     stream_give_up(stream, now_ns);
 }
@@ -139,20 +144,20 @@ void stream_disconnect(struct stream *stream, enum error_class error_class, cons
     }
 }
 
-bool stream_cut(struct stream *stream, uint64_t away_ns, bool returns_at_once, uint64_t now_ns)
+bool stream_cut(struct stream *stream, const struct stream_storm *storm, uint64_t now_ns)
 {
     uint64_t wait_ns;
 
     if (stream->state != STREAM_OPEN || stream->cut != CUT_NONE)
         return false;
-    stream_stats_cut(&stream->target->place, &stream->record, now_ns);
+    stream_stats_cut(&stream->target->place, &stream->record, storm->index, now_ns);
     /* By RST, which spares both ends a TIME_WAIT for each stream of the storm. */
     fetch_cancel(&stream->fetch, true);
     sse_parser_reset(&stream->parser);
-    wait_ns = returns_at_once ? 0 : retry_wait_ns(stream, 0);
+    wait_ns = storm->returns_at_once ? 0 : retry_wait_ns(stream, 0);
     stream_enter(stream, STREAM_WAITING);
     loop_set_timer(stream->target->engine->config.loop, &stream->timer,
-                   clock_add_ns(clock_add_ns(now_ns, away_ns), wait_ns), on_retry_due);
+                   clock_add_ns(clock_add_ns(now_ns, storm->away_ns), wait_ns), on_retry_due);
     return true;
 }
 

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "load/exchange_stats.h"
 #include "load/tokens.h"
+#include "load/wave_stats.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +18,8 @@ struct stat_place stat_place_of(struct stats *stats, struct delivery *delivery, 
     struct delivery_endpoint described = {.index = endpoint,
                                           .method = stats_endpoint_method(stats, endpoint),
                                           .name = stats_endpoint_name(stats, endpoint),
-                                          .set = set};
+                                          .set = set,
+                                          .waves = stats_waves(stats)};
 
     return (struct stat_place){
         .stats = stats,
@@ -54,6 +56,7 @@ void stream_stats_attempt(const struct stat_place *place, struct stream_record *
     stat_count(set, METRIC_SSE_ATTEMPTS, phase_of(record), 1);
     if (record->attempt_count > 1)
         stat_count(set, METRIC_SSE_RECONNECTS, NULL, 1);
+    wave_stats_attempt(place, record);
 }
 
 static void count_coding(struct stat_set *set, const struct http_head *head)
@@ -74,10 +77,12 @@ void stream_stats_answer(const struct stat_place *place, struct stream_record *r
                          bool is_hop)
 {
     exchange_stats_answer(place->set, exchange, head->status, is_hop, phase_of(record));
-    if (!is_hop)
-        count_coding(place->set, head);
-    if (!is_hop && place->delivery)
+    if (is_hop)
+        return;
+    count_coding(place->set, head);
+    if (place->delivery)
         record->server = servers_find(delivery_servers(place->delivery), head);
+    wave_stats_answer(place, record, head->status);
 }
 
 /* How an attempt was answered. Attempts are tagged with the server only here, where it is known. */
@@ -188,6 +193,7 @@ void stream_stats_refused(const struct stat_place *place, const struct stream_re
     if (record->attempt_count > 1)
         stat_pass(set, METRIC_SSE_RECONNECT_SUCCESS, NULL, false);
     count_unanswered(place, record);
+    wave_stats_fail(place, record, error_class);
     if (error_class == CLASS_NONE)
         return;
     count_cause(place, error_class);
@@ -209,6 +215,7 @@ void stream_stats_gave_up(const struct stat_place *place, const struct stream_re
     /* Who never was on a stream and asked once has given up nothing. */
     if (record->attempt_count > 1 || record->ended_ns != 0)
         stat_count(place->set, METRIC_SSE_GAVE_UP, NULL, 1);
+    wave_stats_give_up(place, record);
 }
 
 void stream_stats_pending(const struct stat_place *place)
@@ -224,7 +231,7 @@ static void count_name(struct stat_set *set, const struct sse_event *event)
     stat_count(set, METRIC_SSE_EVENTS, tag, 1);
 }
 
-static void count_first_event(const struct stat_place *place, const struct stream_record *record,
+static void count_first_event(const struct stat_place *place, struct stream_record *record,
                               uint64_t now_ns)
 {
     struct stat_set *set = place->set;
@@ -235,6 +242,7 @@ static void count_first_event(const struct stat_place *place, const struct strea
         stat_pass(set, METRIC_SSE_RECONNECT_SUCCESS, NULL, true);
         if (record->ended_ns != 0)
             stat_time(set, METRIC_SSE_RECOVERY, NULL, now_ns - record->ended_ns);
+        wave_stats_come_back(place, record, now_ns);
     }
 }
 
@@ -377,10 +385,9 @@ void stream_stats_disconnect(const struct stat_place *place, struct stream_recor
         note_end(place, record, error_class, now_ns);
     record->ended_ns = now_ns;
     tokens_end(place, record);
-    if (place->delivery) {
+    if (place->delivery)
         delivery_close(place->delivery, &record->delivery, true, now_ns);
-        delivery_interrupt(place->delivery, &record->delivery, now_ns);
-    }
+    wave_stats_lose(place, record, error_class);
 }
 
 /* It has brought all the events it should. */
@@ -431,12 +438,12 @@ void stream_stats_closed_by_us(const struct stat_place *place, struct stream_rec
     tokens_end(place, record);
 }
 
-void stream_stats_cut(const struct stat_place *place, struct stream_record *record, uint64_t now_ns)
+void stream_stats_cut(const struct stat_place *place, struct stream_record *record, uint32_t storm,
+                      uint64_t now_ns)
 {
     stream_stats_closed_by_us(place, record, false, now_ns);
     record->ended_ns = now_ns;
-    if (place->delivery)
-        delivery_interrupt(place->delivery, &record->delivery, now_ns);
+    wave_stats_cut(place, record, storm);
 }
 
 void stream_stats_over(const struct stat_place *place, struct stream_record *record)

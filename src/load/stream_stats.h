@@ -105,8 +105,8 @@ void stream_stats_completed(const struct stat_place *place, struct stream_record
 /* The end of an open stream by our choice. */
 void stream_stats_closed_by_us(const struct stat_place *place, struct stream_record *record,
                                bool is_run_end, uint64_t now_ns);
-/* The same, and the stream is taken up again: a storm. */
-void stream_stats_cut(const struct stat_place *place, struct stream_record *record,
+/* The same, and the stream is taken up again: this storm has cut it. */
+void stream_stats_cut(const struct stat_place *place, struct stream_record *record, uint32_t storm,
                       uint64_t now_ns);
 /* The stream will not be taken up again, whatever state it was in: what is kept of it goes. */
 void stream_stats_over(const struct stat_place *place, struct stream_record *record);

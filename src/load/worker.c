@@ -188,8 +188,7 @@ static void take_storm(struct worker *worker, const struct frame *frame)
     if (frame_get_storm(frame, &storm, &err) < 0 || storm.index <= worker->storm_index)
         return;
     worker->storm_index = storm.index;
-    (void)storm_cut(&storm, worker->users, worker->user_count, worker->plan->seed,
-                    loop_refresh_ns(worker->loop));
+    (void)storm_cut(&storm, worker->users, worker->user_count, loop_refresh_ns(worker->loop));
 }
 
 /* --- setup --- */

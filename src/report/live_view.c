@@ -4,6 +4,7 @@
 #include "report/figures.h"
 #include "report/live_rows.h"
 #include "report/live_stages.h"
+#include "report/live_storms.h"
 #include "report/threshold_view.h"
 #include "verdict/findings.h"
 #include "verdict/threshold.h"
@@ -245,6 +246,16 @@ static void put_failures(struct buf *out, const struct run *run, const struct li
     buf_fini(&classes);
 }
 
+static void put_storm(struct buf *out, const struct run *run, const struct live_view *view)
+{
+    struct buf text = {0};
+    bool is_over;
+
+    if (live_storms_append(&text, run, &is_over))
+        put_line(out, view, is_over ? colour_green : colour_yellow, "storm", "%s", buf_text(&text));
+    buf_fini(&text);
+}
+
 static void put_thresholds(struct buf *out, const struct live_view *view)
 {
     bool has_crossed = thresholds_count_in(view->thresholds, THRESHOLD_CROSSED) > 0;
@@ -299,6 +310,7 @@ void live_view_render(struct buf *out, const struct run *run, const struct live_
     }
     put_latency(out, run, view);
     put_failures(out, run, view);
+    put_storm(out, run, view);
     put_thresholds(out, view);
     put_workers(out, run, view);
 }

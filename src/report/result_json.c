@@ -8,6 +8,7 @@
 #include "report/result_rows.h"
 #include "report/result_save.h"
 #include "report/result_stages.h"
+#include "report/result_storms.h"
 #include "report/result_thresholds.h"
 
 #include <math.h>
@@ -109,13 +110,6 @@ static void put_examples(struct json *json, const struct run *run)
         put_text(json, "at", figures_utc(example->unix_ms, text));
         json_end_object(json);
     }
-    json_end_array(json);
-}
-
-static void put_empty_array(struct json *json, const char *key)
-{
-    json_key(json, key);
-    json_begin_array(json);
     json_end_array(json);
 }
 
@@ -256,7 +250,7 @@ void result_json_write(struct buf *out, const struct run *run, const struct outc
     result_thresholds_write(&json, outcome->thresholds);
     result_stages_write(&json, run);
     result_onset_write(&json, run);
-    put_empty_array(&json, "storms");
+    result_storms_write(&json, run);
     put_null(&json, "limit");
     put_clock(&json, run);
     put_findings(&json, outcome);

@@ -4,6 +4,7 @@
 #include "report/figures.h"
 #include "report/summary_quality.h"
 #include "report/summary_stages.h"
+#include "report/summary_storms.h"
 #include "report/summary_tables.h"
 #include "report/threshold_view.h"
 #include "verdict/findings.h"
@@ -425,6 +426,7 @@ void summary_write(struct buf *out, const struct run *run, const struct outcome 
         put_streams(out, run, has_colour);
         summary_times(out, run, has_colour);
         summary_tokens(out, run, has_colour);
+        summary_storms(out, run, has_colour);
         put_events(out, run, has_colour);
         summary_delivery(out, run, has_colour);
         summary_servers(out, run, has_colour);

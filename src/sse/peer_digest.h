@@ -39,6 +39,8 @@ struct peer_hole {
     uint32_t steady; /* streams that were open through it, with others beside them */
     uint32_t alone;  /* the same, with no other stream of the key in the process */
     uint32_t resume; /* streams that were away */
+    uint32_t wave;   /* since when those were (stats/waves.h): of each a hole of its own; 0: not
+                        known, and of holes without them */
 };
 
 /* Of one key. Rows stand in the order in which the process got the events. */

@@ -9,16 +9,17 @@
 enum { NUMBER_PLACES = PEERS_ASK_LIMIT };
 
 static struct peer_hole *find_hole(struct peer_numbers *own, struct peer_report *report,
-                                   uint64_t number)
+                                   uint64_t number, uint32_t wave)
 {
     uint16_t *place;
 
     if (!own->holes)
         own->holes = x_calloc(NUMBER_PLACES, sizeof *own->holes);
     place = &own->holes[number % NUMBER_PLACES];
-    if (*place > 0 && *place <= report->hole_count && report->holes[*place - 1].number == number)
+    if (*place > 0 && *place <= report->hole_count && report->holes[*place - 1].number == number &&
+        report->holes[*place - 1].wave == wave)
         return &report->holes[*place - 1];
-    if (!peer_report_add_hole(report, &(struct peer_hole){.number = number}))
+    if (!peer_report_add_hole(report, &(struct peer_hole){.number = number, .wave = wave}))
         return NULL;
     *place = (uint16_t)report->hole_count;
     return &report->holes[report->hole_count - 1];
@@ -33,7 +34,8 @@ static bool is_known(const struct peer_numbers *own, uint64_t number)
 static bool ask(struct peer_numbers *own, struct peer_report *report, uint64_t number,
                 const struct peers_numbers *numbers)
 {
-    struct peer_hole *hole = find_hole(own, report, number);
+    uint32_t wave = numbers->on_resume ? numbers->wave : 0;
+    struct peer_hole *hole = find_hole(own, report, number, wave);
 
     if (!hole)
         return false;

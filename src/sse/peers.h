@@ -88,6 +88,7 @@ struct peers_numbers {
     uint64_t key; /* of the stream */
     uint64_t from, count;
     bool on_resume; /* it was away */
+    uint32_t wave;  /* since when, as told with the number (struct peer_hole) */
     bool is_alone;  /* as peers_is_alone said when they were found */
     /* Filled in. */
     uint64_t missed;  /* another stream got it, or no other could have */

@@ -381,6 +381,19 @@ static void note_stage(struct run *run, uint32_t number, uint32_t users, uint32_
     stat_gauge(stage->set, METRIC_SSE_OPEN, NULL, open);
 }
 
+/* The first worker to tell of a wave has not told yet how few are open behind it. */
+static void note_open_before(struct run *run, uint32_t open)
+{
+    struct waves *waves = stats_waves(run->stats);
+
+    for (size_t i = 0; i < waves_count(waves); i++) {
+        struct wave *wave = waves_at(waves, i);
+
+        if (wave->open == 0)
+            wave->open = open > wave->lost ? open : (uint32_t)wave->lost;
+    }
+}
+
 void run_add_tick(struct run *run, size_t worker_index, const struct run_tick *tick,
                   const struct stats *delta)
 {
@@ -388,7 +401,9 @@ void run_add_tick(struct run *run, size_t worker_index, const struct run_tick *t
     uint32_t users, open;
 
     assert(worker_index < run->worker_count);
+    sum_workers(run, &users, &open);
     add_delta(run, worker_index, tick->stage, delta);
+    note_open_before(run, open);
 
     /* Between two ticks the number of open streams is taken to move evenly. */
     if (tick->stage != RUN_STAGE_WARM_UP)

@@ -27,6 +27,7 @@ struct stats {
     struct rows *rows;
     struct examples *examples;
     struct ends *ends;
+    struct waves *waves;
     struct stats_error *errors;
     uint32_t *error_hashes; /* beside `errors`, so that a search reads 4 bytes a row */
     size_t error_count, error_cap;
@@ -136,6 +137,7 @@ struct stats *stats_new(void)
     stats->rows = rows_new();
     stats->examples = examples_new();
     stats->ends = ends_new();
+    stats->waves = waves_new();
     return stats;
 }
 
@@ -153,6 +155,7 @@ void stats_free(struct stats *stats)
     rows_free(stats->rows);
     examples_free(stats->examples);
     ends_free(stats->ends);
+    waves_free(stats->waves);
     free(stats->errors);
     free(stats->error_hashes);
     free(stats);
@@ -229,6 +232,11 @@ struct examples *stats_examples(const struct stats *stats)
 struct ends *stats_ends(const struct stats *stats)
 {
     return stats->ends;
+}
+
+struct waves *stats_waves(const struct stats *stats)
+{
+    return stats->waves;
 }
 
 void stats_add_error(struct stats *stats, size_t endpoint, enum error_class error_class,
@@ -322,6 +330,7 @@ void stats_merge(struct stats *to, const struct stats *delta)
         row.endpoint = index_in_to[row.endpoint];
         ends_add(to->ends, &row);
     }
+    waves_merge(to->waves, delta->waves);
 }
 
 void stats_clear(struct stats *stats)
@@ -332,5 +341,6 @@ void stats_clear(struct stats *stats)
     rows_clear(stats->rows);
     examples_clear(stats->examples);
     ends_clear(stats->ends);
+    waves_clear(stats->waves);
     stats->error_count = 0;
 }

@@ -15,6 +15,7 @@
 #include "stats/examples.h"
 #include "stats/rows.h"
 #include "stats/set.h"
+#include "stats/waves.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -55,6 +56,8 @@ struct rows *stats_rows(const struct stats *stats);
 struct examples *stats_examples(const struct stats *stats);
 /* Open streams that ended without being asked to. Borrowed likewise. */
 struct ends *stats_ends(const struct stats *stats);
+/* Those that were lost together. Borrowed likewise. */
+struct waves *stats_waves(const struct stats *stats);
 
 /* --- errors --- */
 /* `message` is cut at STATS_MESSAGE_BYTES; `unix_ms` is the wall clock of the sighting. */

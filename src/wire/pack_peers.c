@@ -2,7 +2,7 @@
 
 #include "base/mem.h"
 
-enum { REPORT_FIELDS = 11, ROW_FIELDS = 12, HOLE_FIELDS = 4 };
+enum { REPORT_FIELDS = 11, ROW_FIELDS = 12, HOLE_FIELDS = 5 };
 
 enum { MARK_REPEATED = 1, MARK_REPLAY = 2, MARK_MORE = 4, MARK_MAX = 7 };
 
@@ -48,6 +48,7 @@ static void pack_report(struct buf *out, const struct peer_report *report, uint6
         pack_uint(out, report->holes[i].steady);
         pack_uint(out, report->holes[i].alone);
         pack_uint(out, report->holes[i].resume);
+        pack_uint(out, report->holes[i].wave);
     }
 }
 
@@ -113,6 +114,7 @@ static void unpack_hole(struct unpack *unpack, struct peer_report *report)
     hole.steady = unpack_count(unpack);
     hole.alone = unpack_count(unpack);
     hole.resume = unpack_count(unpack);
+    hole.wave = unpack_count(unpack);
     if (!unpack->failed)
         (void)peer_report_add_hole(report, &hole);
 }

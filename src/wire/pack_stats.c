@@ -1,6 +1,8 @@
 #include "wire/pack_stats.h"
 
 #include "wire/pack_rows.h"
+#include "wire/pack_trend.h"
+#include "wire/pack_waves.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -16,7 +18,7 @@ enum {
     RATE_FIELDS = 4,
     TREND_FIELDS = 7,
     ENDPOINT_FIELDS = 3,
-    STATS_FIELDS = 5, /* and one more where a script counted something */
+    STATS_FIELDS = 6, /* and one more where a script counted something */
     ERROR_FIELDS = 6,
     EXAMPLE_FIELDS = 4,
     END_FIELDS = 7
@@ -43,43 +45,6 @@ static size_t entry_count(const struct stat_set *set)
 
     stat_each(set, count_entry, &count);
     return count;
-}
-
-static void count_bucket(void *ctx, uint32_t index, uint64_t count)
-{
-    size_t *buckets = ctx;
-
-    (void)index;
-    (void)count;
-    ++*buckets;
-}
-
-struct bucket_writer {
-    struct buf *out;
-    uint32_t before; /* index of the bucket before */
-};
-
-static void pack_bucket(void *ctx, uint32_t index, uint64_t count)
-{
-    struct bucket_writer *writer = ctx;
-
-    pack_uint(writer->out, index - writer->before);
-    pack_uint(writer->out, count);
-    writer->before = index;
-}
-
-static void pack_trend(struct buf *out, const struct hist *trend)
-{
-    struct bucket_writer writer = {.out = out};
-    size_t buckets = 0;
-
-    pack_uint(out, hist_overflow(trend));
-    pack_double(out, hist_sum(trend));
-    pack_uint(out, hist_min(trend));
-    pack_uint(out, hist_max(trend));
-    hist_each(trend, count_bucket, &buckets);
-    pack_array(out, 2 * buckets);
-    hist_each(trend, pack_bucket, &writer);
 }
 
 static void pack_entry_head(struct buf *out, size_t fields, enum metric metric, const char *tag)
@@ -217,6 +182,7 @@ void pack_stats(struct buf *out, const struct stats *stats)
     pack_errors(out, stats, place);
     pack_examples(out, stats_examples(stats), place);
     pack_ends(out, stats_ends(stats), place);
+    pack_waves(out, stats_waves(stats));
     if (has_rows)
         pack_rows(out, stats_rows(stats));
 }
@@ -249,38 +215,6 @@ static void unpack_short_text(struct unpack *unpack, char *text, size_t cap)
     else
         memcpy(text, view, len);
     text[len] = '\0';
-}
-
-static void unpack_buckets(struct unpack *unpack, struct hist *trend)
-{
-    size_t fields = unpack_array(unpack);
-    uint64_t index = 0;
-
-    expect(unpack, fields % 2 == 0);
-    for (size_t i = 0; i < fields / 2 && !unpack->failed; i++) {
-        uint64_t step = unpack_uint_max(unpack, UINT32_MAX), count = unpack_uint(unpack);
-
-        index += step;
-        expect(unpack, (i == 0 || step > 0) && count > 0 && index <= UINT32_MAX);
-        if (!unpack->failed)
-            expect(unpack, hist_add_bucket(trend, (uint32_t)index, count) == 0);
-    }
-}
-
-/* `trend` is NULL where the set may hold no more tags: no sound sender has more. */
-static void unpack_trend(struct unpack *unpack, struct hist *trend)
-{
-    uint64_t overflow = unpack_uint(unpack);
-    double sum = unpack_finite(unpack);
-    uint64_t min = unpack_uint(unpack), max = unpack_uint(unpack);
-
-    expect(unpack, trend && sum >= 0 && sum <= SUM_LIMIT && min <= max);
-    if (unpack->failed)
-        return;
-    unpack_buckets(unpack, trend);
-    expect(unpack, hist_count(trend) > 0 || overflow > 0);
-    if (!unpack->failed)
-        hist_add_summary(trend, overflow, sum, min, max);
 }
 
 static void unpack_entry(struct unpack *unpack, struct stat_set *set)
@@ -419,6 +353,7 @@ struct stats *unpack_stats(struct unpack *unpack)
     expect(unpack, count <= ENDS_LIMIT);
     for (size_t i = 0; i < count && !unpack->failed; i++)
         unpack_end(unpack, stats);
+    unpack_waves(unpack, stats_waves(stats));
     if (fields > STATS_FIELDS)
         unpack_rows(unpack, stats_rows(stats));
     if (!unpack->failed)

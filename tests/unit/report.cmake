@@ -4,6 +4,7 @@ cicada_unit_test(test_report_hdr LINK cicada_report PkgConfig::ZLIB)
 cicada_unit_test(test_report_json SOURCES report_sample.c rows_sample.c LINK cicada_report PkgConfig::JANSSON)
 cicada_unit_test(test_report_live SOURCES report_sample.c rows_sample.c LINK cicada_report)
 cicada_unit_test(test_report_summary SOURCES report_sample.c rows_sample.c LINK cicada_report)
+cicada_unit_test(test_report_storms LINK cicada_report)
 cicada_unit_test(test_report_locust SOURCES rows_sample.c LINK cicada_report PkgConfig::JANSSON)
 set_tests_properties(unit/test_report_summary unit/test_report_locust PROPERTIES WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
 

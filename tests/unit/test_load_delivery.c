@@ -105,7 +105,7 @@ static void losses_of_dense_ids_become_metrics(void **state)
     receive_numbers(&stream, 1, 10);
     receive_numbers(&stream, 12, 100);
     receive_numbers(&stream, 99, 100);
-    delivery_interrupt(place, &stream, now_ns);
+    (void)delivery_interrupt(stream, 1);
     connect(&stream, true);
     receive_numbers(&stream, 104, 110);
     delivery_end(place, &stream);
@@ -274,7 +274,7 @@ static void old_connections_replay_nothing(void **state)
     open_all(NULL, false);
     connect(&stream, false);
     receive_numbers(&stream, 1, 500);
-    delivery_interrupt(place, &stream, now_ns);
+    (void)delivery_interrupt(stream, 1);
     connect(&stream, true);
     now_ns += 60 * CLOCK_NS_PER_S;
     receive_numbers(&stream, 1, 600); /* the service was restarted */
@@ -294,7 +294,7 @@ static void a_replay_behind_the_headers_is_one(void **state)
     open_all(NULL, false);
     connect(&stream, false);
     receive_numbers(&stream, 1, 100);
-    delivery_interrupt(place, &stream, now_ns);
+    (void)delivery_interrupt(stream, 1);
     connect(&stream, true);
     now_ns -= CLOCK_NS_PER_MS;
     receive_numbers(&stream, 1, 110);

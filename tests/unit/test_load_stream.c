@@ -302,6 +302,13 @@ static void wait_for_events(uint64_t count)
     wait_until(has_event, &count);
 }
 
+static bool cut(uint64_t away_ns, bool at_once)
+{
+    struct stream_storm storm = {.index = 1, .away_ns = away_ns, .returns_at_once = at_once};
+
+    return stream_cut(&stream, &storm, loop_now_ns(server.loop));
+}
+
 /* Also where the rule for reconnects is never. */
 static void a_cut_stream_comes_back_behind_its_last_event(void **state)
 {
@@ -315,7 +322,7 @@ static void a_cut_stream_comes_back_behind_its_last_event(void **state)
     make_target(0, "", server.port);
     start(0);
     wait_for_events(1);
-    assert_true(stream_cut(&stream, CLOCK_NS_PER_MS, true, loop_now_ns(server.loop)));
+    assert_true(cut(CLOCK_NS_PER_MS, true));
     assert_int_equal(stream.state, STREAM_WAITING);
     wait_for_events(2);
     assert_true(request_has(1, "Last-Event-ID: 1\r\n"));
@@ -336,11 +343,11 @@ static void a_stream_that_is_not_open_is_not_cut(void **state)
     plan->end_data = x_strdup("bye");
     make_engine();
     make_target(0, "", server.port);
-    assert_false(stream_cut(&stream, 0, true, loop_now_ns(server.loop)));
+    assert_false(cut(0, true));
     start(0);
-    assert_false(stream_cut(&stream, 0, true, loop_now_ns(server.loop)));
+    assert_false(cut(0, true));
     wait_for_events(1); /* behind its end mark it waits for the end of the response alone */
-    assert_false(stream_cut(&stream, 0, true, loop_now_ns(server.loop)));
+    assert_false(cut(0, true));
     wait_for_ends(1);
 }
 
@@ -356,7 +363,7 @@ static void a_cut_stream_waits_for_its_retry_time(void **state)
     start(0);
     wait_for_events(1);
     now_ns = loop_now_ns(server.loop);
-    assert_true(stream_cut(&stream, 5 * CLOCK_NS_PER_S, false, now_ns));
+    assert_true(cut(5 * CLOCK_NS_PER_S, false));
     assert_true(stream.timer.deadline_ns == now_ns + 25 * CLOCK_NS_PER_S);
 }
 

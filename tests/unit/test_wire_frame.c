@@ -234,6 +234,7 @@ static struct stats *sample(void)
                                                       .silence_ms = UINT32_MAX,
                                                       .event_count = 9,
                                                       .error_class = CLASS_CLOSED_EARLY});
+    wave_lose(waves_find(stats_waves(stats), 7), CLASS_NONE, 1238.5);
     return stats;
 }
 
@@ -301,6 +302,8 @@ static void a_tick_carries_everything_but_gauges(void **state)
     assert_true(end.silence_ms == UINT32_MAX && end.event_count == 9);
     assert_true(end.error_class == CLASS_CLOSED_EARLY);
     assert_string_equal(stats_endpoint_name(came, end.endpoint), "/b?x=1");
+    assert_int_equal(waves_count(stats_waves(came)), 1);
+    assert_int_equal(waves_at(stats_waves(came), 0)->lost, 1);
     frame_put_tick(&again, &tick, came);
     assert_int_equal(again.len, out.len);
     assert_memory_equal(again.bytes, out.bytes, out.len);
@@ -468,7 +471,7 @@ static void put_tick_head(struct buf *out)
     for (int i = 0; i < 6; i++)
         pack_uint(out, 0);
     pack_bool(out, false);
-    pack_array(out, 5);
+    pack_array(out, 6);
 }
 
 /* Is a tick taken whose one end is of this weight, endpoint and class? */
@@ -498,6 +501,7 @@ static bool is_end_taken(double weight, uint64_t endpoint, enum error_class erro
     for (int i = 0; i < 3; i++)
         pack_uint(&out, 1);
     pack_uint(&out, (uint64_t)error_class);
+    pack_array(&out, 0);
     assert_int_equal(frame_open(out.bytes, out.len, &frame, &err), 0);
     is_taken = frame_get_tick(&frame, &tick, sum, &err) == 0;
     assert_int_equal(ends_count(stats_ends(sum)), is_taken ? 1 : 0);

@@ -37,7 +37,7 @@ static const struct peer_row ROWS[] = {
      .is_more = true,
      .is_repeated = true},
 };
-static const struct peer_hole HOLES[] = {{.number = 0, .steady = 1}, {3, 4, 5, UINT32_MAX}};
+static const struct peer_hole HOLES[] = {{.number = 0, .steady = 1}, {3, 4, 5, UINT32_MAX, 7}};
 
 static void fill(struct peer_report *report, uint64_t key)
 {

@@ -219,8 +219,8 @@ static void unsound_rows_are_refused(void **state)
         struct buf out = {0};
         struct stats *came;
 
-        pack_array(&out, 6);
-        for (int part = 0; part < 5; part++)
+        pack_array(&out, 7);
+        for (int part = 0; part < 6; part++)
             pack_array(&out, 0);
         pack_array(&out, 4);
         pack_text(&out, NULL);

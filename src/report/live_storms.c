@@ -1,0 +1,32 @@
+#include "report/live_storms.h"
+
+#include "report/figures.h"
+#include "verdict/wave.h"
+
+static void append(struct buf *out, const struct wave_seen *seen)
+{
+    const struct wave *wave = &seen->sum;
+    uint64_t back = wave_back_count(wave);
+    char cut[UNITS_TEXT_BYTES], share[UNITS_TEXT_BYTES], missed[UNITS_TEXT_BYTES];
+
+    (void)buf_appendf(out, "at %.1f s %s %s streams, %s back", seen->at_s,
+                      seen->storm ? "cut" : "the service lost", units_format_count(wave->lost, cut),
+                      figures_share(back, wave->lost > back ? wave->lost - back : 0, share));
+    if (wave->missed > 0)
+        (void)buf_appendf(out, ", %s events missed", units_format_count(wave->missed, missed));
+}
+
+bool live_storms_append(struct buf *out, const struct run *run, bool *result_is_over)
+{
+    struct wave_list list = wave_list_of(run);
+    bool has_any = list.count > 0;
+
+    if (has_any) {
+        const struct wave_seen *latest = &list.items[list.count - 1];
+
+        append(out, latest);
+        *result_is_over = wave_back_count(&latest->sum) >= latest->sum.lost;
+    }
+    wave_list_fini(&list);
+    return has_any;
+}

@@ -1,0 +1,125 @@
+#include "report/result_storms.h"
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "verdict/wave.h"
+
+#include <math.h>
+#include <stdio.h>
+
+enum { PLACES = 3, RATIO_PLACES = 6, CODE_BYTES = 16 };
+
+static void put_number(struct json *json, const char *key, double value, int places)
+{
+    json_key(json, key);
+    json_number(json, value, places);
+}
+
+static void put_count(struct json *json, const char *key, uint64_t value)
+{
+    json_key(json, key);
+    json_uint(json, value);
+}
+
+static void put_text(struct json *json, const char *key, const char *text)
+{
+    json_key(json, key);
+    json_text(json, text);
+}
+
+/* What was ordered; nulls where nothing was. */
+static void put_order(struct json *json, const struct wave_seen *seen)
+{
+    const struct run_storm *storm = seen->storm;
+
+    put_text(json, "kind", storm ? "ordered" : "service");
+    put_number(json, "at_s", seen->at_s, PLACES);
+    put_number(json, "ratio", storm ? storm->ratio : (double)NAN, RATIO_PLACES);
+    put_number(json, "down_s",
+               storm ? (double)storm->down_ns / (double)CLOCK_NS_PER_S : (double)NAN, PLACES);
+    json_key(json, "return");
+    if (storm)
+        json_text(json, storm->is_at_once ? "at-once" : "retry");
+    else
+        json_null(json);
+}
+
+static void put_back(struct json *json, const struct wave *wave)
+{
+    json_key(json, "back_s");
+    json_begin_object(json);
+    put_number(json, "p50", wave_back_s(wave, 0.50), PLACES);
+    put_number(json, "p95", wave_back_s(wave, 0.95), PLACES);
+    put_number(json, "p99", wave_back_s(wave, 0.99), PLACES);
+    put_number(json, "p100", wave_back_s(wave, 1), PLACES);
+    json_end_object(json);
+}
+
+static void put_classes(struct json *json, const char *key, const uint64_t counts[CLASS_COUNT])
+{
+    json_key(json, key);
+    json_begin_object(json);
+    for (int i = CLASS_NONE + 1; i < CLASS_COUNT; i++) {
+        if (counts[i] > 0)
+            put_count(json, error_class_name((enum error_class)i), counts[i]);
+    }
+    json_end_object(json);
+}
+
+static void put_statuses(struct json *json, const struct wave *wave)
+{
+    char code[CODE_BYTES];
+
+    json_key(json, "statuses");
+    json_begin_object(json);
+    for (size_t i = 0; i < wave->status_count; i++) {
+        (void)snprintf(code, sizeof code, "%u", wave->statuses[i].code);
+        put_count(json, wave->statuses[i].code > 0 ? code : "other", wave->statuses[i].count);
+    }
+    json_end_object(json);
+}
+
+static void put_retry_after(struct json *json, const struct wave *wave)
+{
+    json_key(json, "retry_after");
+    json_begin_object(json);
+    put_count(json, "seen", wave->retry_after_seen);
+    put_count(json, "honoured", wave->retry_after_honoured);
+    json_end_object(json);
+}
+
+static void put_storm(struct json *json, const struct wave_seen *seen)
+{
+    const struct wave *wave = &seen->sum;
+    uint64_t back = wave_back_count(wave);
+
+    json_begin_object(json);
+    put_order(json, seen);
+    put_count(json, "open", wave->open);
+    put_count(json, "cut", wave->lost);
+    put_classes(json, "causes", wave->causes);
+    put_count(json, "back", back);
+    put_count(json, "never_back", wave->lost > back ? wave->lost - back : 0);
+    put_count(json, "gave_up", wave->gave_up);
+    put_back(json, wave);
+    put_count(json, "attempts", wave->attempts);
+    put_count(json, "peak_per_s", wave_peak_per_s(wave));
+    put_statuses(json, wave);
+    put_classes(json, "failures", wave->failures);
+    put_retry_after(json, wave);
+    put_count(json, "missed", wave->missed);
+    put_count(json, "duplicates", wave->duplicates);
+    json_end_object(json);
+}
+
+void result_storms_write(struct json *json, const struct run *run)
+{
+    struct wave_list list = wave_list_of(run);
+
+    json_key(json, "storms");
+    json_begin_array(json);
+    for (size_t i = 0; i < list.count; i++)
+        put_storm(json, &list.items[i]);
+    json_end_array(json);
+    wave_list_fini(&list);
+}
