@@ -381,17 +381,33 @@ static void note_stage(struct run *run, uint32_t number, uint32_t users, uint32_
     stat_gauge(stage->set, METRIC_SSE_OPEN, NULL, open);
 }
 
-/* The first worker to tell of a wave has not told yet how few are open behind it. */
-static void note_open_before(struct run *run, uint32_t open)
+/* How many streams were open when those of a wave were lost. Workers tell of it one by one, each at
+ * the end of a tick in which it lost some. */
+static void note_open_before(struct run *run, const struct waves *delta)
 {
-    struct waves *waves = stats_waves(run->stats);
+    uint64_t open = 0;
 
-    for (size_t i = 0; i < waves_count(waves); i++) {
-        struct wave *wave = waves_at(waves, i);
+    for (size_t i = 0; i < run->worker_count; i++)
+        open += run->workers[i].open_peak;
+    for (size_t i = 0; i < waves_count(delta); i++) {
+        const struct wave *told = waves_at(delta, i);
+        struct wave *wave = told->lost > 0 ? waves_find(stats_waves(run->stats), told->key) : NULL;
 
-        if (wave->open == 0)
-            wave->open = open > wave->lost ? open : (uint32_t)wave->lost;
+        if (wave && open > wave->open)
+            wave->open = (uint32_t)open;
     }
+}
+
+/* Streams that were open at the beginning of a tick or have opened since, and no more are. */
+static uint64_t count_away(const struct waves *delta)
+{
+    uint64_t lost = 0, back = 0;
+
+    for (size_t i = 0; i < waves_count(delta); i++) {
+        lost += waves_at(delta, i)->lost;
+        back += wave_back_count(waves_at(delta, i));
+    }
+    return lost > back ? lost - back : 0;
 }
 
 void run_add_tick(struct run *run, size_t worker_index, const struct run_tick *tick,
@@ -401,16 +417,19 @@ void run_add_tick(struct run *run, size_t worker_index, const struct run_tick *t
     uint32_t users, open;
 
     assert(worker_index < run->worker_count);
-    sum_workers(run, &users, &open);
     add_delta(run, worker_index, tick->stage, delta);
-    note_open_before(run, open);
 
     /* Between two ticks the number of open streams is taken to move evenly. */
     if (tick->stage != RUN_STAGE_WARM_UP)
         run->pending->open_ns +=
             ((double)worker->open + (double)tick->open) / 2 * (double)tick->interval_ns;
     worker->users = tick->users;
+    worker->open_peak = tick->open + (uint32_t)count_away(stats_waves(delta));
+    if (worker->open > worker->open_peak)
+        worker->open_peak = worker->open;
     worker->open = tick->open;
+    if (tick->stage != RUN_STAGE_WARM_UP)
+        note_open_before(run, stats_waves(delta));
     worker->stage = tick->stage;
     worker->rss_bytes = tick->rss_bytes;
     worker->clock = tick->clock;
@@ -502,7 +521,7 @@ void run_lose_worker(struct run *run, size_t worker_index)
     worker->is_lost = true;
     worker->lost_open = worker->open;
     worker->users = 0;
-    worker->open = 0;
+    worker->open = worker->open_peak = 0;
     worker->cpu_ratio = 0;
     stat_count(stats_worker_set(run->stats), METRIC_SSE_LOST, NULL, worker->lost_open);
     stat_count(run->pending->set, METRIC_SSE_LOST, NULL, worker->lost_open);

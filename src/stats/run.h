@@ -51,6 +51,7 @@ struct run_worker {
     char *host; /* owned; "local" at first */
     uint32_t users;
     uint32_t open;
+    uint32_t open_peak;   /* within its last tick, as far as it can be told */
     uint32_t stage;       /* to which its last tick belongs */
     double cpu_ratio;     /* last tick, share of one core */
     double cpu_max_ratio; /* highest average over RUN_CPU_TICKS ticks in a row; 0 before that */

@@ -42,7 +42,7 @@ struct wave_bin {
 /* Owners of one read it; the functions below write it. */
 struct wave {
     uint32_t key;                       /* number of a storm, else a second since 1970 */
-    uint32_t open;                      /* set by the run: streams open before; 0: not known */
+    uint32_t open;                      /* set by the run: streams open before */
     uint64_t lost;                      /* streams */
     double first_unix_ms, last_unix_ms; /* of their ends; 0 while `lost` is */
     uint64_t causes[CLASS_COUNT];       /* of ends nobody asked for */

@@ -37,6 +37,45 @@ static void tick(struct run *run, size_t worker, uint32_t users, uint64_t events
     tick_of_stage(run, worker, 0, users, events);
 }
 
+/* At its end `open` streams are left; `lost` left in a storm, and `back` of them have come back. */
+static void tick_of_storm(struct run *run, size_t worker, uint32_t open, int lost, int back)
+{
+    struct run_tick head = {.interval_ns = S, .users = 100, .open = open};
+    struct stats *delta = stats_new();
+    struct wave *wave = waves_find(stats_waves(delta), 1);
+
+    for (int i = 0; i < lost; i++)
+        wave_lose(wave, CLASS_NONE, 1e12);
+    for (int i = 0; i < back; i++)
+        wave_come_back(wave, 1);
+    run_add_tick(run, worker, &head, delta);
+    stats_free(delta);
+}
+
+static void a_wave_knows_how_many_were_open_before(void **state)
+{
+    static const struct {
+        int lost, back;
+        bool has_ticked;
+    } cases[] = {{60, 0, true}, {60, 60, true}, {100, 0, true}, {60, 0, false}, {100, 100, false}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct run *run = run_new(2);
+        uint32_t left = (uint32_t)(100 - cases[i].lost + cases[i].back);
+
+        for (size_t worker = 0; worker < 2 && cases[i].has_ticked; worker++)
+            tick(run, worker, 100, 0);
+        for (size_t worker = 0; worker < 2; worker++)
+            tick_of_storm(run, worker, left, cases[i].lost, cases[i].back);
+        assert_int_equal(waves_at(stats_waves(run->stats), 0)->open, 200);
+        tick_of_storm(run, 0, 100, 0, cases[i].lost - cases[i].back);
+        tick_of_storm(run, 1, 100, 0, cases[i].lost - cases[i].back);
+        assert_int_equal(waves_at(stats_waves(run->stats), 0)->open, 200);
+        run_free(run);
+    }
+}
+
 static double gauge_value(const struct stat_set *set, enum metric metric)
 {
     double value = NAN;
@@ -350,6 +389,7 @@ int main(void)
         cmocka_unit_test(rows_leave_the_window_after_ten_seconds),
         cmocka_unit_test(a_reset_forgets_the_rows_of_its_worker_alone),
         cmocka_unit_test(a_fresh_run_is_empty),
+        cmocka_unit_test(a_wave_knows_how_many_were_open_before),
         cmocka_unit_test(seconds_add_up_to_the_total),
         cmocka_unit_test(the_window_holds_the_last_ten_seconds),
         cmocka_unit_test(stages_stand_apart_and_in_the_whole),
