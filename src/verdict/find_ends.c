@@ -61,6 +61,18 @@ static double s_of(double ms)
     return ms / 1000.0;
 }
 
+/*
+ * The limit that most of these met. nginx moves a timer only where that matters by 300 ms (its
+ * NGX_TIMER_LAZY_DELAY), so silences end up to so much too early, and the longest are nearest;
+ * limits are whole seconds mostly.
+ */
+static double limit_s(const struct end_spread *ms)
+{
+    double longest = s_of(ms->p90), whole = round(longest);
+
+    return whole >= s_of(ms->p10) * 0.99 && whole <= longest * 1.01 + 0.05 ? whole : longest;
+}
+
 /* "GET /events", or that there are several. The caller frees it. */
 static char *name_endpoint(const struct run *run, const struct end_group *group)
 {
@@ -107,19 +119,19 @@ static char *describe(const struct run *run, const struct end_group *group)
 static void fill_either(const struct run *run, const struct end_group *group,
                         struct finding *finding)
 {
-    double seconds = s_of(group->silence_ms.p50);
+    double silence = limit_s(&group->silence_ms), age = limit_s(&group->age_ms);
 
     finding->confidence = CONFIDENCE_SUSPECTED;
     finding->title =
         x_asprintf("Streams end after %.3g s, and by then %.3g s without a byte: an idle timeout "
                    "or a maximum age",
-                   s_of(group->age_ms.p50), seconds);
+                   age, silence);
     finding->evidence = describe(run, group);
     finding->advice = x_asprintf(
         "A run that would tell: one in which events or heartbeats come at least every %.2g s. "
         "Streams that still end after %.3g s have a maximum age; those that live on met an idle "
         "timeout",
-        seconds / 2, s_of(group->age_ms.p50));
+        silence / 2, age);
 }
 
 bool find_idle_timeout(const struct run *run, struct finding *finding)
@@ -134,7 +146,7 @@ bool find_idle_timeout(const struct run *run, struct finding *finding)
         fill_either(run, &group, finding);
         return true;
     }
-    seconds = s_of(group.silence_ms.p50);
+    seconds = limit_s(&group.silence_ms);
     figures = describe(run, &group);
     limit = name_limit(idle_limits, sizeof idle_limits / sizeof idle_limits[0], seconds);
     finding->confidence = confidence_in(&group, group.quieter_count);
@@ -158,7 +170,7 @@ bool find_max_age(const struct run *run, struct finding *finding)
 
     if (!find_largest(run, END_CAUSE_AGE, &group))
         return false;
-    seconds = s_of(group.age_ms.p50);
+    seconds = limit_s(&group.age_ms);
     figures = describe(run, &group);
     limit = name_limit(age_limits, sizeof age_limits / sizeof age_limits[0], seconds);
     finding->confidence = confidence_in(&group, group.older_count);
