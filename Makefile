@@ -12,7 +12,7 @@ PYTHON_DIR := $(DESTDIR)$(PREFIX)/lib/cicada/python
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: deps deps-build build demo test check static unit-and-integration clang tidy fuzz golden \
-        golden-check script bench bench-quick install uninstall clean help
+        golden-check script bench bench-quick soak install uninstall clean help
 
 deps: ## install the packages that are missing (Debian and its kin)
 	@tools/deps build test
@@ -69,6 +69,9 @@ bench: ## measure our claims: within an hour
 bench-quick: ## the same, shorter: within 12 minutes
 	@tools/build release
 	@bench/run.py --quick
+
+soak: build ## ten minutes on a healthy service: nothing may be found, nothing lost
+	@bench/soak.py
 
 install: build ## copy binary, manual page and completion below PREFIX (/usr/local)
 	install -D -m 755 $(CICADA) $(DESTDIR)$(PREFIX)/bin/cicada
