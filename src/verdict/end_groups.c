@@ -10,7 +10,7 @@ enum {
     US_PER_MS = 1000,
     MOMENT_MS = 3000,
     CLOCK_SLACK_MS = 100,   /* by which moments differ that are one */
-    PLANNED_GAP_MIN_MS = 20 /* with faster events an end always comes right behind one */
+    PLANNED_GAP_MIN_MS = 20 /* with faster events any end comes right behind one */
 };
 
 /* A value of a row, with the number of ends that the row stands for. */
@@ -50,6 +50,11 @@ static double age_of(const struct end_row *row)
 static double silence_of(const struct end_row *row)
 {
     return row->silence_ms;
+}
+
+static double events_of(const struct end_row *row)
+{
+    return row->event_count;
 }
 
 static struct end_spread spread_of(const struct end_row *rows, size_t count,
@@ -138,8 +143,12 @@ static bool is_planned(const struct stat_set *set, const struct end_group *group
 {
     double usual_ms = gap_ms(set);
 
-    return group->error_class == CLASS_CLOSED && usual_ms >= PLANNED_GAP_MIN_MS &&
-           group->silence_ms.p90 < usual_ms / 10;
+    if (group->error_class != CLASS_CLOSED)
+        return false;
+    if (usual_ms >= PLANNED_GAP_MIN_MS)
+        return group->silence_ms.p90 < usual_ms / 10;
+    return group->silence_ms.p90 < PLANNED_GAP_MIN_MS && width(&group->event_count) == 0 &&
+           group->event_count.p50 > 0;
 }
 
 static enum end_cause judge(const struct stat_set *set, const struct end_group *group)
@@ -171,6 +180,7 @@ static struct end_group describe(const struct end_row *rows, size_t count)
         .at_unix_ms = spread_of(rows, count, at_of),
         .age_ms = spread_of(rows, count, age_of),
         .silence_ms = spread_of(rows, count, silence_of),
+        .event_count = spread_of(rows, count, events_of),
     };
 
     for (size_t i = 0; i < count; i++) {

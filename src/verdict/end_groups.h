@@ -2,9 +2,8 @@
  * verdict/end_groups.h - streams that ended though nobody asked for it, put together by how they
  * ended, and what may have ended them: their silence, their age, or neither.
  *
- * From the sample of stats/ends.h. Ends that a service plans are left out: whole answers to
- * requests other than GET, and whole answers that end right behind an event. So are ends of our own
- * making, such as --read-timeout.
+ * From the sample of stats/ends.h. Whole answers to requests other than GET are left out, and so
+ * are ends of our own making, such as --read-timeout.
  */
 #ifndef CICADA_VERDICT_END_GROUPS_H
 #define CICADA_VERDICT_END_GROUPS_H
@@ -23,13 +22,15 @@ enum {
 };
 
 enum end_cause {
-    END_CAUSE_NONE = 0, /* no age and no silence explains them */
-    END_CAUSE_IDLE,     /* one silence, many ages, and hardly any stream outlived it */
-    END_CAUSE_AGE,      /* one age, many silences, likewise */
-    END_CAUSE_EITHER    /* one age and one silence */
+    /* No age and no silence explains them, or the service planned them: whole answers that end
+     * right behind an event. */
+    END_CAUSE_NONE = 0,
+    END_CAUSE_IDLE,  /* one silence, many ages, and hardly any stream outlived it */
+    END_CAUSE_AGE,   /* one age, many silences, likewise */
+    END_CAUSE_EITHER /* one age and one silence */
 };
 
-/* In ms; p10 to p90 is what the middle eight of ten have. */
+/* p10 to p90 is what the middle eight of ten have. */
 struct end_spread {
     double p10, p50, p90;
 };
@@ -39,7 +40,7 @@ struct end_group {
     enum error_class error_class;
     size_t row_count; /* of the sample */
     double count;     /* streams that these stand for */
-    struct end_spread at_unix_ms, age_ms, silence_ms;
+    struct end_spread at_unix_ms, age_ms, silence_ms, event_count;
     uint64_t older_count;   /* streams that lived longer than these */
     uint64_t quieter_count; /* event gaps and streams still open that were silent for longer */
     enum end_cause cause;

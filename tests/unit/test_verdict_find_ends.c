@@ -39,7 +39,7 @@ struct range {
 
 struct series {
     uint32_t count;
-    struct range at_ms, age_ms, silence_ms;
+    struct range at_ms, age_ms, silence_ms, events;
     enum error_class error_class;
     size_t endpoint;
 };
@@ -57,6 +57,7 @@ static void add(const struct series *series)
                               .endpoint = series->endpoint,
                               .age_ms = pick(&series->age_ms),
                               .silence_ms = pick(&series->silence_ms),
+                              .event_count = pick(&series->events),
                               .error_class = series->error_class};
 
         ends_add(stats_ends(probe.delta), &row);
@@ -292,6 +293,31 @@ static void a_response_that_ends_behind_its_last_event_is_planned(void **state)
     expect_none();
 }
 
+/* Where events are fast, any end comes right behind one: their number tells. */
+static void a_response_of_so_many_events_is_planned(void **state)
+{
+    struct series series = aged;
+
+    (void)state;
+    series.silence_ms = (struct range){0, 5};
+    series.events = (struct range){15000, 15000};
+    add(&series);
+    probe_times(&probe, METRIC_SSE_EVENT_GAP, 1000, 2);
+    expect_none();
+}
+
+static void fast_events_may_be_cut_anywhere(void **state)
+{
+    struct series series = aged;
+
+    (void)state;
+    series.silence_ms = (struct range){0, 5};
+    series.events = (struct range){14980, 15000};
+    add(&series);
+    probe_times(&probe, METRIC_SSE_EVENT_GAP, 1000, 2);
+    expect_only(find_max_age, CONFIDENCE_CERTAIN, "at an age of 30 s");
+}
+
 static void whole_answers_to_a_post_are_planned(void **state)
 {
     struct series series = aged;
@@ -464,6 +490,8 @@ int main(void)
         WITH_RUN(ages_that_vary_by_more_are_many),
         WITH_RUN(streams_that_grow_older_have_no_maximum_age),
         WITH_RUN(a_response_that_ends_behind_its_last_event_is_planned),
+        WITH_RUN(a_response_of_so_many_events_is_planned),
+        WITH_RUN(fast_events_may_be_cut_anywhere),
         WITH_RUN(whole_answers_to_a_post_are_planned),
         WITH_RUN(one_age_and_one_silence_cannot_be_told_apart),
         WITH_RUN(endpoints_together_show_what_each_alone_does_not),
