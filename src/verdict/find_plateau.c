@@ -106,19 +106,21 @@ bool find_worker_exhaustion(const struct run *run, struct finding *finding)
 
     if (!plateau_find(run, &plateau) || plateau.kind != PLATEAU_QUEUED)
         return false;
-    finding->confidence = CONFIDENCE_LIKELY;
+    finding->confidence = plateau.is_full ? CONFIDENCE_LIKELY : CONFIDENCE_SUSPECTED;
     finding->title = x_asprintf("New streams wait until others end: about %" PRIu32 " are served "
                                 "at once",
                                 plateau.open);
     finding->evidence = x_asprintf(
-        "sse_connecting{part:wait} p10 %.0f ms, p95 %.0f ms, while a connection took %.1f ms "
-        "(p95); "
-        "up to %" PRIu64 " attempts waited at once; %" PRIu64 " got in as others left",
-        (double)hist_percentile(wait, 10) / 1000, (double)hist_percentile(wait, 95) / 1000,
+        "sse_connecting{part:wait} %.0f ms at least, p95 %.0f ms, while a connection took %.1f ms "
+        "(p95); up to %" PRIu64 " attempts waited at once; %" PRIu64 " got in as others left",
+        (double)hist_min(wait) / 1000, (double)hist_percentile(wait, 95) / 1000,
         connect ? (double)hist_percentile(connect, 95) / 1000 : 0, plateau.waiting, plateau.let_in);
-    finding->advice = x_strdup("Each stream holds a worker (thread, process, place in a pool) for "
-                               "all its life: serve streams from an event loop, or give the pool "
-                               "as many workers as there are streams; behind HAProxy raise maxconn "
-                               "of the server, beyond which it queues");
+    finding->advice = x_asprintf(
+        "Each stream holds a worker (thread, process, place in a pool) for all its life: serve "
+        "streams from an event loop, or give the pool as many workers as there are streams; behind "
+        "HAProxy raise maxconn of the server, beyond which it queues%s",
+        plateau.is_full ? ""
+                        : ". A service that is only slow may look like it. A run that would tell: "
+                          "streams that stay, which stop at that number then");
     return true;
 }

@@ -8,6 +8,14 @@
 
 enum { TAG_BYTES = 48, STATUS_MIN = 300, STATUS_MAX = 599 };
 
+/* The seconds in which attempts waited from end to end. */
+struct queue {
+    size_t count;
+    size_t moving_count;   /* with some let in */
+    size_t full_count;     /* with as many open as ever */
+    uint64_t passes, ends; /* in them */
+};
+
 /* What the seconds of a run say, those at the top of its open streams apart from the others. */
 struct view {
     const struct run_series *series;
@@ -20,10 +28,10 @@ struct view {
     uint64_t border_fails, border_passes;   /* in those around the top */
     uint64_t outside_fails, outside_passes; /* in all others */
     uint64_t clean_passes;                  /* in those of both that were hardly troubled */
-    uint64_t waiting;                       /* most that waited a whole second at the top */
+    uint64_t waiting;                       /* most that waited a whole second */
     size_t stuck_count, stuck_count_max;    /* in a row: waiting, and nobody let in */
-    size_t moving_count;                    /* waiting, and some let in */
     uint64_t events_before, events_since;   /* outside of the top; at it */
+    struct queue queue;
 };
 
 static bool is_at_top(const struct view *view, size_t at)
@@ -55,24 +63,41 @@ static uint32_t level_at_top(const struct view *view)
     return result;
 }
 
+/* Streams that ended in this second, which is not the first. */
+static uint64_t ends_in(const struct run_series *series, size_t at)
+{
+    uint64_t had = series->open[at - 1] + series->connects[at];
+
+    return had > series->open[at] ? had - series->open[at] : 0;
+}
+
 /* A second at the top behind another one; `waiting` attempts have waited all through it. */
 static void add_top(struct view *view, size_t at, uint64_t waiting)
 {
     const struct run_series *series = view->series;
-    int64_t gained = (int64_t)series->open[at] - (int64_t)series->open[at - 1];
-    int64_t ends = (int64_t)series->connects[at] - gained;
     bool is_waiting = waiting >= PLATEAU_WAITING_MIN;
 
     view->count++;
     view->fails += series->connect_fails[at];
     view->fail_seconds += series->connect_fails[at] > 0;
     view->passes += series->connects[at];
-    view->ends += ends > 0 ? (uint64_t)ends : 0;
+    view->ends += ends_in(series, at);
     view->events_since += series->events[at];
     view->stuck_count = is_waiting && series->connects[at] == 0 ? view->stuck_count + 1 : 0;
-    view->moving_count += is_waiting && series->connects[at] > 0;
     if (view->stuck_count > view->stuck_count_max)
         view->stuck_count_max = view->stuck_count;
+}
+
+/* A second all through which attempts waited, however many streams were open. */
+static void add_waiting(struct view *view, size_t at, uint64_t waiting)
+{
+    const struct run_series *series = view->series;
+
+    view->queue.passes += series->connects[at];
+    view->queue.ends += ends_in(series, at);
+    view->queue.moving_count += series->connects[at] > 0;
+    view->queue.full_count += series->open[at] + 1 + view->top / 100 >= view->top;
+    view->queue.count++;
     if (waiting > view->waiting)
         view->waiting = waiting;
 }
@@ -120,7 +145,11 @@ static void read_seconds(struct view *view)
         if (answered > attempts)
             attempts = answered;
         unanswered = attempts - answered;
-        add_second(view, i, unanswered < before ? unanswered : before);
+        if (unanswered < before)
+            before = unanswered; /* have waited all through this second */
+        add_second(view, i, before);
+        if (before >= PLATEAU_WAITING_MIN)
+            add_waiting(view, i, before);
         before = unanswered;
     }
 }
@@ -238,20 +267,22 @@ static bool is_unanswered(const struct view *view, const struct run *run)
 }
 
 /*
- * Answers come late, though connections are made at once and the first answers were quick; and as
- * many streams end as others are let in.
+ * Answers come late, though connections are made at once and the first answers were quick; as many
+ * streams end as others are let in, and while some wait the number open comes back to one maximum.
  */
 static bool is_queued(const struct view *view, const struct run *run)
 {
     const struct hist *wait = stat_get_trend(run->total, METRIC_SSE_CONNECTING, "part:wait");
     const struct hist *connect = stat_get_trend(run->total, METRIC_SSE_CONNECTING, "part:connect");
+    const struct queue *queue = &view->queue;
     double late_ms;
 
-    if (!wait || view->moving_count < PLATEAU_PATIENCE_S || view->ends * 2 < view->passes)
+    if (!wait || queue->moving_count < PLATEAU_PATIENCE_S ||
+        queue->full_count < PLATEAU_PATIENCE_S || queue->ends * 2 < queue->passes)
         return false;
     late_ms = (double)hist_percentile(wait, 95) / 1000;
     return late_ms >= PLATEAU_WAIT_LATE_MS &&
-           (double)hist_percentile(wait, 10) / 1000 * PLATEAU_SLOW_FACTOR <= late_ms &&
+           (double)hist_min(wait) / 1000 * PLATEAU_SLOW_FACTOR <= late_ms &&
            (!connect ||
             (double)hist_percentile(connect, 95) / 1000 * PLATEAU_SLOW_FACTOR <= late_ms);
 }
@@ -288,7 +319,11 @@ bool plateau_find(const struct run *run, struct plateau *plateau)
     plateau->below = view.outside_passes + view.border_passes;
     plateau->below_fails = view.outside_fails;
     plateau->let_in = view.passes < view.ends ? view.passes : view.ends;
-    plateau->has_lasted = has_lasted(&view);
     plateau->waiting = view.waiting;
+    plateau->has_lasted = has_lasted(&view);
+    if (plateau->kind == PLATEAU_QUEUED) {
+        plateau->let_in = view.queue.passes;
+        plateau->is_full = view.queue.full_count == view.queue.count;
+    }
     return plateau->kind != PLATEAU_NONE;
 }

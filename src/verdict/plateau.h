@@ -43,6 +43,7 @@ struct plateau {
     uint64_t let_in;      /* attempts that became a stream at it, others having left */
     uint64_t waiting;     /* most attempts unanswered at once at it */
     bool has_lasted;      /* attempts failed in two seconds of it and more */
+    bool is_full;         /* of PLATEAU_QUEUED: as many were open as ever whenever some waited */
     /* Of PLATEAU_TURNED_AWAY, the commonest cause: a status, or 0 and a class. */
     int code;
     enum error_class error_class;

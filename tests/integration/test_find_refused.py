@@ -4,47 +4,14 @@ number with a limit on connections, and none for what is our own."""
 
 import harness
 from demo_service import CLIENT, LOGIN, Service
+from finding_checks import BUSY_S, PATH, alone, found, limit_of, load, load_calmly
 from harness import between, check, contains, same, test
 from raw_server import head_with, serve
 
-PATH = "/api/v1/events/stream"
 STRICT = "/api/v1/notifications/stream?topics=a"
-BUSY_S = 40
-
-
-def found(result):
-    """The findings about the service by code; that this machine is busy is no news of it."""
-    return {each["code"]: each for each in result.json["findings"]
-            if each["code"] not in ("generator-saturated", "too-short-run")}
-
-
-def alone(result, code):
-    """The one finding there is."""
-    findings = found(result)
-    same(sorted(findings), [code], "findings")
-    return findings[code]
-
-
-def load(t, url, *options, users=40, rate=8, seconds=7, **more):
-    return t.load(url, "-u", users, "-r", rate, "-t", f"{seconds}s", *options, limit_s=BUSY_S,
-                  **more)
-
-
-def load_calmly(t, url, *options, **more):
-    """What rests on times is not said where this machine was late itself: that run is repeated."""
-    for _ in range(3):
-        _, result = load(t, url, *options, **more)
-        if all(each["code"] != "generator-saturated" for each in result.json["findings"]):
-            return result
-    raise harness.Failure("three runs on a machine that is too busy")
 
 
 # --- limits on connections ---
-
-def limit_of(finding):
-    """The number that the title gives."""
-    return int(finding["title"].partition(" while ")[2].split()[0])
-
 
 @test
 def a_limit_on_streams_is_found_at_its_number(t):

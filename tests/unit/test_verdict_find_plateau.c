@@ -308,6 +308,29 @@ static void answers_that_come_when_others_leave_are_workers(void **state)
     course_end(&course);
 }
 
+static void a_number_that_comes_back_now_and_then_is_suspected(void **state)
+{
+    struct course course;
+
+    (void)state;
+    course_begin(&course, 100);
+    for (int i = 0; i < 40; i++)
+        course_wait(&course, 5, 1);
+    for (int i = 0; i < 10; i++)
+        course_wait(&course, 3000, 1);
+    ramp(&course);
+    course_add(&course, &(struct course_second){.open = 40, .attempts = 60});
+    for (int i = 0; i < 2; i++) {
+        course_add(&course, &(struct course_second){30, 10, 0, 0, 40});
+        course_add(&course, &(struct course_second){40, 0, 10, 0, 40});
+        check_workers(&course, CONFIDENCE_NONE, NULL);
+    }
+    course_add(&course, &(struct course_second){30, 10, 0, 0, 40});
+    course_add(&course, &(struct course_second){40, 0, 10, 0, 40});
+    check_workers(&course, CONFIDENCE_SUSPECTED, "A run that would tell: streams that stay");
+    course_end(&course);
+}
+
 static void a_short_wait_is_no_lack_of_workers(void **state)
 {
     struct course course;
@@ -363,6 +386,7 @@ int main(void)
         cmocka_unit_test(a_service_that_hangs_altogether_is_at_no_limit),
         cmocka_unit_test(lag_of_our_own_voids_what_rests_on_waiting),
         cmocka_unit_test(answers_that_come_when_others_leave_are_workers),
+        cmocka_unit_test(a_number_that_comes_back_now_and_then_is_suspected),
         cmocka_unit_test(a_short_wait_is_no_lack_of_workers),
         cmocka_unit_test(a_service_that_is_always_slow_lacks_no_workers),
         cmocka_unit_test(a_healthy_run_shows_neither),
