@@ -86,6 +86,7 @@ static void fill_streams(const struct command_input *input, struct plan *plan)
 
     plan->events_per_stream = settings->events;
     plan->stream_time_ns = settings->stream_time_ns;
+    plan->has_arrivals = settings->pace.arrivals_per_s > 0;
     plan->wait_min_ns = settings->wait.min_ns;
     plan->wait_max_ns = settings->wait.max_ns;
     plan->iterations = settings->iterations;
@@ -182,6 +183,17 @@ void run_announce_ramp(const struct run_settings *settings, double rate, double 
                     units_format_duration(settings->run_time_ns, run_time), ramp);
 }
 
+static void announce_arrivals(const struct run_settings *settings)
+{
+    char users[UNITS_TEXT_BYTES];
+
+    if (!settings->is_quiet)
+        (void)fprintf(stderr,
+                      "cicada: %g new user%s a second, each for one stream, at most %s at once\n",
+                      settings->pace.arrivals_per_s, settings->pace.arrivals_per_s > 1 ? "s" : "",
+                      units_format_count(settings->users, users));
+}
+
 static void announce_stages(const struct run_settings *settings, const struct stages *stages)
 {
     char length[UNITS_TEXT_BYTES], users[UNITS_TEXT_BYTES];
@@ -191,6 +203,18 @@ static void announce_stages(const struct run_settings *settings, const struct st
                       stages->count, stages->count == 1 ? "" : "s", stages->count == 1 ? "s" : "",
                       units_format_duration(stages_length_ns(stages), length),
                       units_format_count(stages_users_max(stages), users));
+}
+
+static void announce_pace(const struct run_settings *settings, const struct stages *stages)
+{
+    double rate = choose_rate(settings);
+
+    if (stages->count > 0)
+        announce_stages(settings, stages);
+    else if (settings->pace.arrivals_per_s > 0)
+        announce_arrivals(settings);
+    else
+        run_announce_ramp(settings, rate, (double)settings->users / rate);
 }
 
 static int print_summary(const struct run *run, const struct outcome *outcome,
@@ -266,6 +290,7 @@ static int start(const struct command_input *input, struct plan *plan, size_t fe
         .command = command,
         .users = (uint32_t)settings->users,
         .spawn_rate_per_s = choose_rate(settings),
+        .arrivals_per_s = settings->pace.arrivals_per_s,
         .stages = stages->count > 0 ? stages : NULL,
         .run_time_ns = settings->run_time_ns,
         .warm_up_ns = settings->pace.warm_up_ns,
@@ -280,11 +305,7 @@ static int start(const struct command_input *input, struct plan *plan, size_t fe
 
     if (storms && run_limits_choose_processes(settings, &config.process_count, err) == 0) {
         announce_feed(settings, feed_rows);
-        if (config.stages)
-            announce_stages(settings, stages);
-        else
-            run_announce_ramp(settings, config.spawn_rate_per_s,
-                              (double)settings->users / config.spawn_rate_per_s);
+        announce_pace(settings, stages);
         run = controller_run(&config, err);
     }
     if (run)
@@ -295,6 +316,17 @@ static int start(const struct command_input *input, struct plan *plan, size_t fe
     free(target);
     free(command);
     return status;
+}
+
+/* How many users there may be is known once it is known where they go. */
+static int limit_users(const struct command_input *input, struct plan *plan,
+                       const struct run_reach *reach, struct err *err)
+{
+    const struct run_settings *settings = input->settings;
+
+    pace_options_limit(input->options, input->settings, reach);
+    plan->users_max = (uint32_t)settings->users;
+    return run_limits_check_ports(settings, reach, err);
 }
 
 static int run_execute(const struct command_input *input, struct err *err)
@@ -316,7 +348,7 @@ static int run_execute(const struct command_input *input, struct err *err)
         check_host(settings, err) == 0 && make_plan(input, plan, &feed_rows, err) == 0 &&
         pace_options_apply(input->options, input->settings, &stages, err) == 0 &&
         check_settings(input, err) == 0 && run_targets_resolve(plan, &reach, err) == 0 &&
-        run_limits_check_ports(settings, &reach, err) == 0 && check_clock_answers(plan, err) == 0 &&
+        limit_users(input, plan, &reach, err) == 0 && check_clock_answers(plan, err) == 0 &&
         ask_for_public(settings, &reach, err) == 0)
         status = start(input, plan, feed_rows, &stages, err);
     stages_fini(&stages);

@@ -139,6 +139,9 @@ int run_script_execute(const struct command_input *input, struct err *err);
 /* May all users hold a connection at once, as far as local ports go? */
 int run_limits_check_ports(const struct run_settings *settings, const struct run_reach *reach,
                            struct err *err);
+/* The most users that could hold a connection at once, by ports, and by open files on a worker a
+ * core or on as many as were asked for. */
+uint64_t run_limits_most_users(const struct run_settings *settings, const struct run_reach *reach);
 /* How many worker processes: as asked for, or as cores and open files demand. */
 int run_limits_choose_processes(const struct run_settings *settings, uint32_t *count,
                                 struct err *err);

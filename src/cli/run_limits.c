@@ -16,6 +16,17 @@
 /* Descriptors of a worker that are no streams; at most a quarter of a very low limit. */
 enum { RUN_FILE_RESERVE = 64, RUN_FILE_RESERVE_SHARE = 4, RUN_PROCESS_LIMIT = 1024 };
 
+/* Addresses that connections may come from; 1 where the option is not sound, as is said later. */
+static size_t source_count(const char *local_address)
+{
+    struct err err;
+    struct source_pool *pool = local_address ? source_pool_new(local_address, &err) : NULL;
+    size_t count = pool ? source_pool_count(pool) : 1;
+
+    source_pool_free(pool);
+    return count;
+}
+
 int run_limits_check_ports(const struct run_settings *settings, const struct run_reach *reach,
                            struct err *err)
 {
@@ -146,6 +157,21 @@ int run_limits_choose_processes(const struct run_settings *settings, uint32_t *c
         return fail_many(files, chosen, most, err);
     *count = (uint32_t)chosen;
     return 0;
+}
+
+uint64_t run_limits_most_users(const struct run_settings *settings, const struct run_reach *reach)
+{
+    uint64_t files, room = streams_a_worker(&files);
+    bool has_choice = settings->process_count == 0 || settings->process_count == RUN_PROCESS_A_CORE;
+    uint64_t processes = has_choice ? count_cores() : settings->process_count;
+    uint64_t most = room < UINT64_MAX / processes ? room * processes : UINT64_MAX;
+    double ports = (double)source_port_count() * (double)source_count(settings->local_address);
+
+    if (reach->busiest_share > 0)
+        most = (double)most < ports / reach->busiest_share
+                   ? most
+                   : (uint64_t)(ports / reach->busiest_share);
+    return larger(most, 1);
 }
 
 uint32_t run_limits_script_processes(const struct run_settings *settings)

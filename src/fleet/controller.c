@@ -440,6 +440,8 @@ static struct run *describe_run(const struct controller_config *config)
                                                 strlen(config->plan->checks.clock_url));
     run->info.started_unix_ms = clock_unix_ms();
     run->info.planned_ns = config->run_time_ns;
+    if (config->arrivals_per_s > 0)
+        ramp_s = 0;
     run->info.ramp_ns = config->stages ? stages_ramp_ns(config->stages)
                                        : (uint64_t)(ramp_s * (double)CLOCK_NS_PER_S);
     run->info.stages_planned = config->stages ? (uint32_t)config->stages->count : 0;

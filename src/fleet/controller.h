@@ -37,6 +37,7 @@ struct controller_config {
     const char *command;
     uint32_t users;              /* with stages the most of them */
     double spawn_rate_per_s;     /* new users a second */
+    double arrivals_per_s;       /* new users, each for one stream, `users` at most; 0: a ramp */
     const struct stages *stages; /* borrowed; NULL: one ramp to `users` */
     uint64_t run_time_ns;        /* from the first user on; CLOCK_NEVER_NS: until stopped */
     uint64_t warm_up_ns;         /* of its start, in no figure; 0: none */

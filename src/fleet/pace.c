@@ -50,8 +50,8 @@ void pace_order(struct controller *controller, uint32_t users, uint32_t over_ms)
 
 void pace_note_users(struct controller *controller)
 {
-    if (controller->run->info.is_warming_up)
-        return;
+    if (controller->run->info.is_warming_up || controller->config->arrivals_per_s > 0)
+        return; /* not counted, or arrivals: how many are there at once is seen in the ticks */
     if (controller->ordered_users > controller->run->info.users_max)
         controller->run->info.users_max = controller->ordered_users;
 }
@@ -95,6 +95,22 @@ static void step_ramp(struct controller *controller, uint64_t now_ns)
     if (controller->ordered_users < config->users)
         loop_set_timer(controller->loop, &controller->pace_timer, controller->started_ns + next_ns,
                        pace_on_step);
+}
+
+/* --- arrivals --- */
+
+/* So many so far, whatever became of them; they never end. */
+static void step_arrivals(struct controller *controller, uint64_t now_ns)
+{
+    uint64_t spent_ns = now_ns - controller->started_ns;
+    uint64_t next_ns = next_step_ns(controller, spent_ns);
+    double count =
+        1 + controller->config->arrivals_per_s * (double)next_ns / (double)CLOCK_NS_PER_S;
+
+    pace_order(controller, count < UINT32_MAX ? (uint32_t)count : UINT32_MAX,
+               whole_ms(next_ns - spent_ns));
+    loop_set_timer(controller->loop, &controller->pace_timer, controller->started_ns + next_ns,
+                   pace_on_step);
 }
 
 /* --- stages --- */
@@ -147,6 +163,8 @@ void pace_on_step(struct timer *timer, uint64_t now_ns)
         script_pace(controller, now_ns);
     else if (controller->config->stages)
         step_stages(controller, now_ns);
+    else if (controller->config->arrivals_per_s > 0)
+        step_arrivals(controller, now_ns);
     else
         step_ramp(controller, now_ns);
 }
@@ -182,8 +200,9 @@ bool pace_has_finished_all(const struct controller *controller)
 {
     uint64_t finished = 0;
 
-    /* In stages users come and go as planned, whatever those before them have done. */
+    /* In stages, and as arrivals, users come as planned whatever those before them have done. */
     if (controller->config->script || controller->config->stages ||
+        controller->config->arrivals_per_s > 0 ||
         controller->ordered_users < controller->config->users)
         return false;
     /* The users of a lost worker do nothing any more either. */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PLAN_VERSION = 4, PLAN_TARGET_LIMIT = 10000 };
+enum { PLAN_VERSION = 5, PLAN_TARGET_LIMIT = 10000 };
 
 struct plan *plan_new(void)
 {
@@ -72,6 +72,8 @@ void plan_encode(const struct plan *plan, struct buf *out)
     pack_uint(out, plan->wait_min_ns);
     pack_uint(out, plan->wait_max_ns);
     pack_uint(out, plan->iterations);
+    pack_bool(out, plan->has_arrivals);
+    pack_uint(out, plan->users_max);
     pack_bool(out, plan->has_loop);
     pack_uint(out, plan->reconnect);
     pack_uint(out, plan->retry_wait_ns);
@@ -151,6 +153,8 @@ static void decode_rest(struct plan *plan, struct unpack *unpack)
     plan->wait_min_ns = unpack_uint(unpack);
     plan->wait_max_ns = unpack_bounded(unpack, plan->wait_min_ns, UINT64_MAX);
     plan->iterations = unpack_uint(unpack);
+    plan->has_arrivals = unpack_bool(unpack);
+    plan->users_max = (uint32_t)unpack_bounded(unpack, 0, UINT32_MAX);
     plan->has_loop = unpack_bool(unpack);
     plan->reconnect =
         (enum plan_reconnect)unpack_bounded(unpack, PLAN_RECONNECT_AUTO, PLAN_RECONNECT_NEVER);

@@ -114,6 +114,8 @@ struct plan {
     uint64_t stream_time_ns;    /* CLOCK_NEVER_NS: stay */
     uint64_t wait_min_ns, wait_max_ns;
     uint64_t iterations; /* 0: for ever */
+    bool has_arrivals;   /* orders count arrivals: each opens one stream and is gone at its end */
+    uint32_t users_max;  /* of these, over all workers, at the same time */
     bool has_loop;       /* --events, --stream-time or --iterations: streams follow one another */
 
     enum plan_reconnect reconnect;

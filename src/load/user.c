@@ -59,8 +59,8 @@ static void on_ended(struct stream *stream, enum stream_ending ending, uint64_t 
 
     if (user->iteration_count < USER_ITERATION_MAX)
         user->iteration_count++;
-    /* Without a loop only a stream that left early has a next one. */
-    if ((!plan->has_loop && ending != STREAM_ENDED_BY_US) ||
+    /* Without a loop only a stream that left early has a next one; who arrived for one has none. */
+    if (plan->has_arrivals || (!plan->has_loop && ending != STREAM_ENDED_BY_US) ||
         (plan->iterations > 0 && user->iteration_count >= plan->iterations)) {
         user->is_finished = 1;
         shared->finished_count++;

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "load/clock_probe.h"
+#include "load/crowd.h"
 #include "load/feed.h"
 #include "load/network.h"
 #include "load/publisher.h"
@@ -12,7 +13,6 @@
 #include "load/reporter.h"
 #include "load/storm.h"
 #include "load/tokens.h"
-#include "load/user.h"
 #include "net/loop.h"
 #include "wire/channel.h"
 
@@ -22,7 +22,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WORKER_SAMPLE_SHARE = 10, WORKER_STOP_GRACE_S = 10 };
+enum { WORKER_STOP_GRACE_S = 10 };
 
 /* Where the number of users is going. */
 struct pace {
@@ -54,13 +54,10 @@ struct worker {
     struct stream_target *targets;      /* one a target */
     struct stream_target *slow_targets; /* the same; NULL: none read slowly */
     struct user_plan shared;
-    struct pool *user_pool;
-    struct user **users; /* in the order they were started */
-    uint32_t user_count, user_cap;
+    struct crowd crowd;
     struct pace pace;
     uint32_t storm_index; /* of the last one taken */
     struct reporter reporter;
-    uint32_t sample_turn;
     struct timer stop_timer;
     bool is_stopping;   /* no users any more; or never set up */
     bool has_said_done; /* the last tick and "done" are queued */
@@ -77,15 +74,10 @@ static void send_log(void *ctx, enum log_level level, const char *line)
 
 /* --- ticks --- */
 
-static uint32_t running_users(const struct worker *worker)
-{
-    return worker->user_count - worker->shared.finished_count;
-}
-
 static struct reporter_gauges read_gauges(const struct worker *worker)
 {
     return (struct reporter_gauges){
-        .users = running_users(worker),
+        .users = crowd_running(&worker->crowd),
         .open = stream_engine_open_count(worker->engine),
         .connecting = stream_engine_requesting_count(worker->engine),
         .finished = worker->shared.finished_count,
@@ -93,54 +85,16 @@ static struct reporter_gauges read_gauges(const struct worker *worker)
     };
 }
 
-/* A tenth of the users each second, so that each stream is looked at every ten. */
 static void on_second(void *ctx, struct reporter_gauges *gauges, uint64_t now_ns)
 {
     struct worker *worker = ctx;
 
-    worker->sample_turn = (worker->sample_turn + 1) % WORKER_SAMPLE_SHARE;
-    for (uint32_t i = worker->sample_turn; i < worker->user_count; i += WORKER_SAMPLE_SHARE)
-        stream_sample(&worker->users[i]->stream, now_ns);
+    crowd_second(&worker->crowd, now_ns);
     delivery_flush(worker->delivery, false);
     *gauges = read_gauges(worker);
 }
 
 /* --- users --- */
-
-static void add_user(struct worker *worker, uint64_t now_ns)
-{
-    struct user *user = pool_take(worker->user_pool);
-    uint32_t place = worker->user_count;
-
-    if (!user) {
-        log_error("out of memory for another user");
-        return;
-    }
-    if (worker->user_count == worker->user_cap) {
-        worker->user_cap = worker->user_cap ? worker->user_cap * 2 : 64;
-        worker->users = x_realloc(worker->users, worker->user_cap * sizeof *worker->users);
-    }
-    worker->users[worker->user_count++] = user;
-    user_start(user, &worker->shared,
-               place * worker->plan->worker_count + worker->plan->worker_index, now_ns);
-}
-
-static void remove_user(struct worker *worker, bool is_run_end, uint64_t now_ns)
-{
-    struct user *user = worker->users[--worker->user_count];
-
-    user_stop(user, is_run_end, now_ns);
-    pool_give(worker->user_pool, user);
-}
-
-/* Each start takes a while, which is not to count as the next one's time to connect. */
-static void set_users(struct worker *worker, uint32_t want, uint64_t now_ns)
-{
-    while (worker->user_count < want)
-        add_user(worker, loop_refresh_ns(worker->loop));
-    while (worker->user_count > want)
-        remove_user(worker, false, now_ns);
-}
 
 static void on_pace(struct timer *timer, uint64_t now_ns)
 {
@@ -156,7 +110,7 @@ static void on_pace(struct timer *timer, uint64_t now_ns)
         /* Whole users: one has come, or gone, once its time is over. */
         want = moved >= 0 ? pace->from + (uint32_t)moved : pace->from - (uint32_t)-moved;
     }
-    set_users(worker, want, now_ns);
+    crowd_go_to(&worker->crowd, want);
     if (want != pace->to)
         loop_set_timer(worker->loop, timer, now_ns + CLOCK_NS_PER_MS, on_pace);
 }
@@ -170,9 +124,9 @@ static void take_users(struct worker *worker, const struct frame *frame)
         return;
     worker->pace.sequence = order.sequence;
     /* The order before ends now: what it asked for still belongs to its stage. */
-    set_users(worker, worker->pace.to, loop_now_ns(worker->loop));
+    crowd_go_to(&worker->crowd, worker->pace.to);
     reporter_set_stage(&worker->reporter, order.stage);
-    worker->pace.from = worker->user_count;
+    worker->pace.from = crowd_reached(&worker->crowd);
     worker->pace.to = order.users;
     worker->pace.over_ns = order.over_ms * CLOCK_NS_PER_MS;
     worker->pace.began_ns = loop_now_ns(worker->loop);
@@ -188,7 +142,8 @@ static void take_storm(struct worker *worker, const struct frame *frame)
     if (frame_get_storm(frame, &storm, &err) < 0 || storm.index <= worker->storm_index)
         return;
     worker->storm_index = storm.index;
-    (void)storm_cut(&storm, worker->users, worker->user_count, loop_refresh_ns(worker->loop));
+    (void)storm_cut(&storm, worker->crowd.users, worker->crowd.count,
+                    loop_refresh_ns(worker->loop));
 }
 
 /* --- setup --- */
@@ -303,7 +258,7 @@ static void make_engine(struct worker *worker)
         if (worker->slow_targets)
             worker->slow_targets[i].engine = worker->engine;
     }
-    worker->user_pool = pool_new(sizeof(struct user), 0);
+    crowd_init(&worker->crowd, &worker->shared);
     worker->shared.engine = worker->engine;
     worker->shared.plan = worker->plan;
     worker->shared.targets = worker->targets;
@@ -395,11 +350,8 @@ static void take_plan(struct worker *worker, const struct frame *frame)
 
 static void remove_all_users(struct worker *worker)
 {
-    uint64_t now_ns = loop_refresh_ns(worker->loop);
-
     loop_cancel_timer(worker->loop, &worker->pace.timer);
-    while (worker->user_count > 0)
-        remove_user(worker, true, now_ns);
+    crowd_stop(&worker->crowd);
 }
 
 static void on_stop_limit(struct timer *timer, uint64_t now_ns)
@@ -492,7 +444,7 @@ static const struct channel_handlers handlers = {
 static void fini(struct worker *worker)
 {
     remove_all_users(worker);
-    pool_free(worker->user_pool);
+    crowd_fini(&worker->crowd);
     stream_engine_free(worker->engine);
     login_free(worker->login);
     publisher_free(worker->publisher);
@@ -506,7 +458,6 @@ static void fini(struct worker *worker)
     request_body_fini(&worker->login_body);
     clock_probe_free(worker->clock);
     network_close(&worker->network);
-    free(worker->users);
     delivery_free(worker->delivery);
     tokens_free(worker->tokens);
     quality_free(worker->quality);

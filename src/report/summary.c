@@ -221,6 +221,8 @@ static void put_streams(struct buf *out, const struct run *run, bool has_colour)
     put_count_row_if_any(out, run, "completed", METRIC_SSE_COMPLETED, "");
     put_count_row_if_any(out, run, "gave up", METRIC_SSE_GAVE_UP,
                          "users that stopped reconnecting");
+    put_count_row_if_any(out, run, "turned away", METRIC_DROPPED_ITERATIONS,
+                         "arrivals, as all users there may be (-u) were there");
     put_count_row_if_any(out, run, "lost", METRIC_SSE_LOST, "open on a worker when it died");
     put_count_row_if_any(out, run, "unanswered at the end", METRIC_SSE_PENDING, "");
 }

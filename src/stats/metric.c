@@ -4,6 +4,8 @@
 
 const struct metric_info METRIC_INFOS[METRIC_COUNT] = {
     [METRIC_USERS] = {"users", METRIC_GAUGE, METRIC_UNIT_COUNT, "virtual users running"},
+    [METRIC_DROPPED_ITERATIONS] = {"dropped_iterations", METRIC_COUNTER, METRIC_UNIT_COUNT,
+                                   "arrivals that were turned away, as all users were there"},
     [METRIC_SSE_OPEN] = {"sse_open", METRIC_GAUGE, METRIC_UNIT_COUNT, "streams open now"},
     [METRIC_SSE_ATTEMPTS] = {"sse_attempts", METRIC_COUNTER, METRIC_UNIT_COUNT,
                              "streams asked for"},

@@ -22,6 +22,7 @@ enum metric_unit {
 enum metric {
     METRIC_NONE = 0,
     METRIC_USERS,
+    METRIC_DROPPED_ITERATIONS,
     METRIC_SSE_OPEN,
     METRIC_SSE_ATTEMPTS,        /* tag phase */
     METRIC_SSE_CONNECT_SUCCESS, /* tags phase, after:fail */

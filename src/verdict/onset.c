@@ -32,41 +32,20 @@ static bool find_second(const struct run_series *series, size_t *at)
     return false;
 }
 
-/* An endpoint of streams: a login, or a request of a script, is none. */
-static bool has_streams(const struct run *run, size_t endpoint)
-{
-    return endpoint < stats_endpoint_count(run->stats) &&
-           stat_get_count(stats_endpoint_set(run->stats, endpoint), METRIC_SSE_ATTEMPTS, NULL) > 0;
-}
-
-/* Errors of the class that ended attempts, not streams that were open. */
-static uint64_t failed_attempts(const struct run *run, enum error_class class)
-{
-    uint64_t errors = 0, ends;
-    char tag[TAG_BYTES];
-
-    for (size_t i = 0; i < stats_error_count(run->stats); i++) {
-        const struct stats_error *error = stats_error_at(run->stats, i);
-
-        if (error->error_class == class && has_streams(run, error->endpoint))
-            errors += error->count;
-    }
-    (void)snprintf(tag, sizeof tag, "cause:%s", error_class_name(class));
-    ends = stat_get_count(run->total, METRIC_SSE_DISCONNECTS, tag);
-    return errors > ends ? errors - ends : 0;
-}
-
 static enum error_class find_class(const struct run *run)
 {
     enum error_class top = CLASS_NONE;
     uint64_t most = 0;
+    char tag[TAG_BYTES];
 
-    for (int class = CLASS_NONE + 1; class < CLASS_COUNT; class ++) {
-        uint64_t count = failed_attempts(run, (enum error_class) class);
+    for (int cause = CLASS_NONE + 1; cause < CLASS_COUNT; cause++) {
+        uint64_t count;
 
+        (void)snprintf(tag, sizeof tag, "cause:%s", error_class_name((enum error_class)cause));
+        count = stat_get_count(run->total, METRIC_SSE_CONNECT_FAILS, tag);
         if (count > most) {
             most = count;
-            top = (enum error_class) class;
+            top = (enum error_class)cause;
         }
     }
     return top;

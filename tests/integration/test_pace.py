@@ -88,6 +88,66 @@ def a_threshold_can_end_a_run_within_its_stage(t):
     same(len(result.json["stages"]), 2, "stages that began")
 
 
+# --- arrivals ---
+
+@test
+def arrivals_come_at_their_rate_whatever_the_service_does(t):
+    service = Service(t)
+    outcome, result = load(t, service, "--arrival-rate", 20, "--stream-time", "1s", "-t", "6s")
+    same(outcome.status, 0, f"exit status ({outcome.stderr})")
+    contains(outcome.stderr, "20 new users a second, each for one stream, at most 121 at once",
+             "the announcement")
+    # One at the start, and 20 a second; those of the last 100 ms may not come any more.
+    between(result.count("sse_attempts"), 117, 121, "arrivals")
+    same(service.metrics()["streams_opened_total"], result.count("sse_attempts"), "as served")
+    same(result.count("dropped_iterations"), 0, "turned away")
+    series = result.json["series"]
+    for at, users in list(zip(series["t"], series["users"]))[3:-1]:
+        between(users, 10, 50, f"users at {at} s, of {series['users']}")
+    attempts = series["sse_attempts"]
+    between(max(attempts[1:-1]), 15, 45, f"most in one second of {attempts}")
+
+
+@test
+def an_arrival_beyond_the_most_is_turned_away_and_counted(t):
+    service = Service(t)
+    outcome, result = load(t, service, "--arrival-rate", 50, "-u", 31, "-t", "3s",
+                           "--threshold", "dropped_iterations: count>0")
+    same(result.count("sse_attempts"), 31, "users that were let in")
+    between(result.count("dropped_iterations"), 112, 120, "turned away")
+    same((result.json["run"]["users_max"], service.metrics()["streams_opened_total"]), (31, 31),
+         "users at once")
+    contains(outcome.stdout, r"turned away +1\d\d   arrivals", "summary")
+
+
+@test
+def a_user_that_has_ended_makes_room_for_the_next(t):
+    service = Service(t)
+    _, result = load(t, service, "--arrival-rate", 40, "-u", 12, "--events", 3, "-t", "5s")
+    check(result.count("sse_attempts") > 60, f"{result.count('sse_attempts')} arrivals let in")
+    between(result.count("sse_attempts") + result.count("dropped_iterations"), 192, 201, "arrivals")
+    check(max(result.json["series"]["users"]) <= 12, "never more than 12 at once")
+    same(result.json["run"]["users_max"] <= 12, True, "users_max")
+
+
+@test
+def arrivals_at_a_service_that_refuses_fail_and_go(t):
+    service = Service(t, "--fault", "status=503:1")
+    outcome, result = load(t, service, "--arrival-rate", 30, "-t", "3s")
+    between(result.count("sse_attempts"), 86, 91, "attempts, one each")
+    same((outcome.status, result.rate("sse_connect_success")), (1, 0), "all failed")
+
+
+@test
+def what_arrivals_cannot_be_is_refused(t):
+    run = ("run", "http://127.0.0.1:1/", "-t", "5s", "--arrival-rate")
+    for option, value in (("--stages", "1s:1"), ("-r", 5), ("--iterations", 2), ("--wait", "1s")):
+        contains(t.refused(*run, 5, option, value), "option '--arrival-rate' says when users come, "
+                 "each for one stream: leave out --", option)
+    contains(t.refused(*run, 100001), "'--arrival-rate': more than 100000 a second", "too many")
+    contains(t.refused(*run, 0), "'--arrival-rate': .*not a plain number above 0", "none")
+
+
 # --- onset ---
 
 @test

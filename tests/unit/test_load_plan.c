@@ -69,6 +69,8 @@ static struct plan *make_full_plan(void)
     plan->wait_min_ns = 9;
     plan->wait_max_ns = 10;
     plan->iterations = 11;
+    plan->has_arrivals = true;
+    plan->users_max = 70000;
     plan->has_loop = true;
     plan->reconnect = PLAN_RECONNECT_ALWAYS;
     plan->retry_wait_ns = 12;
@@ -137,6 +139,7 @@ static void a_plan_survives_the_frame(void **state)
     assert_string_equal(got->checks.server_header, "x-served-by");
     assert_string_equal(got->feed, "b\n1\n");
     assert_int_equal(got->wait_max_ns, 10);
+    assert_true(got->has_arrivals && got->users_max == 70000);
     assert_true(got->has_loop);
     assert_int_equal(got->reconnect, PLAN_RECONNECT_ALWAYS);
     assert_true(got->jitter_ratio == 0.25);
