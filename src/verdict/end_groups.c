@@ -90,7 +90,7 @@ bool end_spread_is_one(const struct end_spread *spread)
 
 bool end_group_is_one_moment(const struct end_group *group)
 {
-    return width(&group->at_unix_ms) <= MOMENT_MS && !end_spread_is_one(&group->age_ms) &&
+    return width(&group->at_unix_ms) <= MOMENT_MS &&
            width(&group->age_ms) > 2 * width(&group->at_unix_ms) + CLOCK_SLACK_MS;
 }
 

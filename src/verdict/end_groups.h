@@ -59,7 +59,7 @@ bool end_group_between(const struct run *run, double from_unix_ms, double to_uni
                        struct end_group *group);
 /* Within 10 % of their median, or within a second where that is no more than a quarter of it. */
 bool end_spread_is_one(const struct end_spread *spread);
-/* Did streams of many ages end at one moment, as in a restart? */
+/* Did streams end at one moment, as in a restart, whose ages differ by far more than that took? */
 bool end_group_is_one_moment(const struct end_group *group);
 
 #endif

@@ -376,6 +376,18 @@ static void a_restart_is_neither_and_not_abrupt(void **state)
     expect_none();
 }
 
+/* They opened within a second, which a limit on their age would have kept apart. */
+static void streams_of_nearly_one_age_may_meet_a_restart_too(void **state)
+{
+    struct series series = restarted;
+
+    (void)state;
+    series.at_ms = (struct range){0, 50};
+    series.age_ms = (struct range){4000, 4900};
+    add(&series);
+    expect_none();
+}
+
 /* All opened within 300 ms, all gone within 300 ms: one age, but also one moment. */
 static void one_age_at_one_moment_shows_nothing(void **state)
 {
@@ -497,6 +509,7 @@ int main(void)
         WITH_RUN(endpoints_together_show_what_each_alone_does_not),
         WITH_RUN(endpoints_may_have_causes_of_their_own),
         WITH_RUN(a_restart_is_neither_and_not_abrupt),
+        WITH_RUN(streams_of_nearly_one_age_may_meet_a_restart_too),
         WITH_RUN(one_age_at_one_moment_shows_nothing),
         WITH_RUN(broken_off_at_any_age_is_abrupt),
         WITH_RUN(two_of_them_are_nothing),
