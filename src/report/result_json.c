@@ -200,6 +200,7 @@ static void put_series(struct json *json, const struct run_series *series)
     put_series_64(json, "sse_disconnects", series->disconnects, count);
     put_series_real(json, "sse_ttfe_p95", series->ttfe_p95_ms, count);
     put_series_real(json, "sse_event_gap_p95", series->gap_p95_ms, count);
+    put_series_real(json, "sse_event_latency_p95", series->latency_p95_ms, count);
     put_series_real(json, "worker_lag_p95", series->lag_p95_ms, count);
     json_end_object(json);
 }

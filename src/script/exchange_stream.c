@@ -294,6 +294,7 @@ void exchange_stream_judge(struct exchange *exchange, const struct http_head *he
 void exchange_stream_resume(struct exchange *exchange)
 {
     exchange->stream->record.was_paused = true;
+    stat_count(exchange->order.place.set, METRIC_SSE_READER_PAUSES, NULL, 1);
 }
 
 void exchange_stream_feed(struct exchange *exchange, const uint8_t *bytes, size_t len,

@@ -125,6 +125,8 @@ const struct metric_info METRIC_INFOS[METRIC_COUNT] = {
                                     "a message's publication to its receipt on a stream"},
     [METRIC_SSE_SLOW_READERS] = {"sse_slow_readers", METRIC_COUNTER, METRIC_UNIT_COUNT,
                                  "streams opened by users that read slowly"},
+    [METRIC_SSE_READER_PAUSES] = {"sse_reader_pauses", METRIC_COUNTER, METRIC_UNIT_COUNT,
+                                  "times that a script read too little for what came"},
     [METRIC_SSE_ABORTED] = {"sse_aborted", METRIC_COUNTER, METRIC_UNIT_COUNT,
                             "streams that left by reset, as chosen"},
     [METRIC_SSE_PEER_MISSED] = {"sse_peer_missed", METRIC_COUNTER, METRIC_UNIT_COUNT,

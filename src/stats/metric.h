@@ -86,6 +86,7 @@ enum metric {
     METRIC_SSE_PUBLISH_DUPLICATES, /* the same */
     METRIC_SSE_PUBLISH_LATENCY,    /* tag delivery:replay, which is not in the whole */
     METRIC_SSE_SLOW_READERS,
+    METRIC_SSE_READER_PAUSES,
     METRIC_SSE_ABORTED,
     METRIC_SSE_PEER_MISSED,       /* tag where:stream|resume */
     METRIC_SSE_PEER_COMPLETENESS, /* of an event and a stream that should get it */

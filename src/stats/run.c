@@ -76,6 +76,8 @@ static void grow_series(struct run_series *series)
     series->disconnects = x_realloc(series->disconnects, cap * sizeof *series->disconnects);
     series->ttfe_p95_ms = x_realloc(series->ttfe_p95_ms, cap * sizeof *series->ttfe_p95_ms);
     series->gap_p95_ms = x_realloc(series->gap_p95_ms, cap * sizeof *series->gap_p95_ms);
+    series->latency_p95_ms =
+        x_realloc(series->latency_p95_ms, cap * sizeof *series->latency_p95_ms);
     series->lag_p95_ms = x_realloc(series->lag_p95_ms, cap * sizeof *series->lag_p95_ms);
     series->cap = cap;
 }
@@ -108,6 +110,7 @@ static void append_point(struct run *run, uint64_t elapsed_ns, const struct stat
     add_to_point(series, at, set);
     series->ttfe_p95_ms[at] = p95_ms(set, METRIC_SSE_TTFE);
     series->gap_p95_ms[at] = p95_ms(set, METRIC_SSE_EVENT_GAP);
+    series->latency_p95_ms[at] = p95_ms(set, METRIC_SSE_EVENT_LATENCY);
     series->lag_p95_ms[at] = p95_ms(set, METRIC_WORKER_LAG);
     series->count++;
 }
@@ -219,6 +222,7 @@ static void free_series(struct run_series *series)
     free(series->disconnects);
     free(series->ttfe_p95_ms);
     free(series->gap_p95_ms);
+    free(series->latency_p95_ms);
     free(series->lag_p95_ms);
 }
 

@@ -81,6 +81,7 @@ struct run_series {
     uint64_t *disconnects;
     double *ttfe_p95_ms; /* NaN without a sample */
     double *gap_p95_ms;
+    double *latency_p95_ms;
     double *lag_p95_ms;
 };
 

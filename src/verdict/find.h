@@ -74,4 +74,20 @@ bool find_buffered_compression(const struct run *run, struct finding *finding);
 /* One of the two holds. Then the lateness of events is that of the buffer. */
 bool find_is_held_back(const struct run *run);
 
+/* --- find_late.c: events that are late, or do not come as often as to others --- */
+/* None of these while cicada itself read late; of times, not where events are held back either. */
+bool find_stale_events(const struct run *run, struct finding *finding);
+/* An event reaches the last of its streams a second after the first, or half the time to the next
+ * one after it. */
+bool find_slow_fanout(const struct run *run, struct finding *finding);
+/* Of streams that should get the same events some get less than a quarter of what half of them get,
+ * from a source that is as busy at all times. */
+bool find_starved_streams(const struct run *run, struct finding *finding);
+
+/* --- find_growth.c: how lateness goes with time, and with the number of streams --- */
+/* With as many streams and events it is three times what it was, in steps, over 30 s and more. */
+bool find_latency_trend(const struct run *run, struct finding *finding);
+/* From a number of streams on it is five times what it is with few. */
+bool find_latency_knee(const struct run *run, struct finding *finding);
+
 #endif

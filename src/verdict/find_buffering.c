@@ -1,6 +1,6 @@
 #include "base/mem.h"
-#include "base/units.h"
 #include "verdict/find.h"
+#include "verdict/find_figures.h"
 #include "verdict/findings.h"
 
 #include <inttypes.h>
@@ -26,21 +26,6 @@ struct bursts {
     bool is_compressed;
 };
 
-static double at(const struct hist *hist, double percentile)
-{
-    return hist ? (double)hist_percentile(hist, percentile) / 1000.0 : 0;
-}
-
-static uint64_t count_of(const struct hist *hist)
-{
-    return hist ? hist_count(hist) : 0;
-}
-
-static double sum_of(const struct hist *hist)
-{
-    return hist ? hist_sum(hist) / 1000.0 : 0;
-}
-
 static bool is_most(double part, double whole, int percent)
 {
     return whole > 0 && part * 100.0 >= whole * percent;
@@ -57,18 +42,18 @@ static struct bursts read_bursts(const struct stats *stats, size_t endpoint)
         .method = stats_endpoint_method(stats, endpoint),
         .name = stats_endpoint_name(stats, endpoint),
         .events = stat_get_count(set, METRIC_SSE_EVENTS, NULL),
-        .live = count_of(stat_get_trend(set, METRIC_SSE_EVENT_LATENCY, NULL)) +
-                count_of(stat_get_trend(set, METRIC_SSE_EVENT_LATENCY_NEGATIVE, NULL)),
-        .apart_count = count_of(apart),
-        .apart_events = sum_of(apart),
-        .apart_median = at(apart, 50),
-        .span_median_ms = at(stat_get_trend(set, METRIC_SSE_BURST_SPAN, NULL), 50),
-        .cut_count = count_of(cut),
-        .cut_events = sum_of(cut),
-        .cut_median = at(cut, 50),
-        .bytes_low = at(bytes, 10),
-        .bytes_median = at(bytes, 50),
-        .bytes_high = at(bytes, 90),
+        .live = find_count(stat_get_trend(set, METRIC_SSE_EVENT_LATENCY, NULL)) +
+                find_count(stat_get_trend(set, METRIC_SSE_EVENT_LATENCY_NEGATIVE, NULL)),
+        .apart_count = find_count(apart),
+        .apart_events = find_sum(apart),
+        .apart_median = find_percentile(apart, 50),
+        .span_median_ms = find_percentile(stat_get_trend(set, METRIC_SSE_BURST_SPAN, NULL), 50),
+        .cut_count = find_count(cut),
+        .cut_events = find_sum(cut),
+        .cut_median = find_percentile(cut, 50),
+        .bytes_low = find_percentile(bytes, 10),
+        .bytes_median = find_percentile(bytes, 50),
+        .bytes_high = find_percentile(bytes, 90),
     };
 
     stat_get_rate(set, METRIC_SSE_CONNECT_SUCCESS, NULL, &connected, &failed);
@@ -157,7 +142,7 @@ static char *describe(const struct bursts *bursts, size_t endpoint_count)
                       by_time ? bursts->apart_count : bursts->cut_count);
     if (by_time)
         (void)buf_appendf(&out, ", in the median %.0f that were sent over %s", bursts->apart_median,
-                          units_format_duration((uint64_t)(bursts->span_median_ms * 1e6), text));
+                          find_duration(bursts->span_median_ms, text));
     else
         (void)buf_appendf(&out, ", in the median %.0f events", bursts->cut_median);
     if (bursts->cut_count > 0)
@@ -181,9 +166,9 @@ static char *title_of(const struct bursts *bursts, const char *culprit)
     char text[UNITS_TEXT_BYTES];
 
     if (are_apart(bursts))
-        return x_asprintf(
-            "Events arrive in bursts of %.0f that were sent over %s: %s", bursts->apart_median,
-            units_format_duration((uint64_t)(bursts->span_median_ms * 1e6), text), culprit);
+        return x_asprintf("Events arrive in bursts of %.0f that were sent over %s: %s",
+                          bursts->apart_median, find_duration(bursts->span_median_ms, text),
+                          culprit);
     return x_asprintf("Events arrive in bursts of %.0f that end inside an event: %s",
                       bursts->cut_median, culprit);
 }

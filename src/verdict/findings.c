@@ -40,6 +40,11 @@ static const struct rule rules[] = {
     {"auth-rejections", FINDING_CRITICAL, find_auth_rejections},
     {"slow-auth", FINDING_WARNING, find_slow_auth},
     {"wrong-content-type", FINDING_CRITICAL, find_wrong_content_type},
+    {"stale-events", FINDING_WARNING, find_stale_events},
+    {"slow-fanout", FINDING_WARNING, find_slow_fanout},
+    {"starved-streams", FINDING_WARNING, find_starved_streams},
+    {"latency-trend", FINDING_WARNING, find_latency_trend},
+    {"latency-knee", FINDING_WARNING, find_latency_knee},
     {"clock-uncertain", FINDING_WARNING, find_clock_uncertain},
     {"too-short-run", FINDING_INFO, find_too_short_run},
 };
