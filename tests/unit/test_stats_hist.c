@@ -127,6 +127,24 @@ struct dump {
     struct hist *copy;
 };
 
+static void values_above_a_bound_are_counted_by_bucket(void **state)
+{
+    struct hist *hist = hist_new(HOUR_US);
+
+    (void)state;
+    assert_int_equal(hist_count_above(hist, 0), 0);
+    hist_record_many(hist, 5, 3);
+    hist_record_many(hist, 100000, 7);
+    hist_record(hist, HOUR_US * 2); /* overflow */
+    assert_int_equal(hist_count_above(hist, 0), 11);
+    assert_int_equal(hist_count_above(hist, 4), 11);
+    assert_int_equal(hist_count_above(hist, 5), 8);
+    assert_int_equal(hist_count_above(hist, 99000), 8);
+    assert_int_equal(hist_count_above(hist, 100000), 1);
+    assert_int_equal(hist_count_above(hist, HOUR_US), 1);
+    hist_free(hist);
+}
+
 static void add_bucket(void *ctx, uint32_t index, uint64_t count)
 {
     struct dump *dump = ctx;
@@ -279,6 +297,7 @@ int main(void)
         cmocka_unit_test(small_values_are_exact),
         cmocka_unit_test(percentiles_agree_with_a_sorted_list),
         cmocka_unit_test(overflow_is_counted_with_the_true_maximum),
+        cmocka_unit_test(values_above_a_bound_are_counted_by_bucket),
         cmocka_unit_test(merging_parts_equals_recording_the_whole),
         cmocka_unit_test(buckets_and_summary_carry_everything),
         cmocka_unit_test(bucket_lows_are_the_bounds),
