@@ -255,6 +255,13 @@ static void spoiled_data_is_malformed_and_not_lost(void **state)
     figures.peer_missed = 10;
     assert_raised(find_event_loss, &figures, NULL,
                   &(struct wanted){FINDING_WARNING, CONFIDENCE_CERTAIN, "1 of 1,000", NULL});
+    /* What is no JSON is not known to be spoiled, but each came in a form of its own. */
+    figures.malformed[MALFORMED_JSON] = 0;
+    figures.unshared = 7;
+    assert_only(&figures, find_malformed_events, NULL);
+    figures.unshared = 6;
+    assert_raised(find_event_loss, &figures, NULL,
+                  &(struct wanted){FINDING_WARNING, CONFIDENCE_CERTAIN, "7 of 1,000", NULL});
 }
 
 static void what_we_published_is_lost_for_certain(void **state)
