@@ -79,7 +79,9 @@ static void describe_unanswered(const struct plateau *plateau, struct finding *f
         "sse_open stood at %" PRIu32 " for %" PRIu32 " s, up to %" PRIu64
         " attempts waited for their headers meanwhile, and those before them had been answered",
         plateau->open, plateau->span_s, plateau->waiting);
-    finding->advice = x_strdup(advice_of_class(CLASS_TIMEOUT_HEADERS));
+    finding->advice = x_asprintf("%s. Where they are not even accepted, which shows as "
+                                 "connect_timeout in a longer run, its backlog is full",
+                                 advice_of_class(CLASS_TIMEOUT_HEADERS));
 }
 
 bool find_connection_limit(const struct run *run, struct finding *finding)

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "verdict/login_rows.h"
 #include "verdict/plateau.h"
+#include "verdict/wave.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,7 +18,8 @@ enum { TAG_BYTES = 48, SHARE_PCT = 1, SERVER_ERROR_MIN = 500, STATUS_MAX = 599 }
 struct refusals {
     uint64_t all, passes;
     uint64_t count;
-    struct buf text; /* "status 502 12 times, 504 3 times" */
+    struct buf text;        /* "status 502 12 times, 504 3 times" */
+    struct wave_list waves; /* of the service, which have a finding of their own */
 };
 
 /* The status by which a limit on connections turns streams away, which is a finding of its own. */
@@ -34,20 +36,42 @@ static void refusals_init(struct refusals *refusals, const struct run *run)
 {
     uint64_t fails;
 
-    *refusals = (struct refusals){0};
+    *refusals = (struct refusals){.waves = wave_list_of(run)};
     stat_get_rate(run->total, METRIC_SSE_CONNECT_SUCCESS, NULL, &refusals->passes, &fails);
     refusals->all = refusals->passes + fails;
 }
 
+/*
+ * Answers of this status to streams that a wave of the service had ended, and most of which came
+ * back: a service that restarts is away for a while.
+ */
+static uint64_t count_in_waves(const struct wave_list *waves, int code)
+{
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < waves->count; i++) {
+        const struct wave *wave = &waves->items[i].sum;
+
+        if (waves->items[i].storm || wave_back_count(wave) * 2 < wave->lost)
+            continue;
+        for (size_t k = 0; k < wave->status_count; k++) {
+            if (wave->statuses[k].code == (uint32_t)code)
+                count += wave->statuses[k].count;
+        }
+    }
+    return count;
+}
+
 static void refusals_add(struct refusals *refusals, const struct run *run, int code)
 {
+    uint64_t count, in_waves = count_in_waves(&refusals->waves, code);
     char tag[TAG_BYTES];
-    uint64_t count;
 
     (void)snprintf(tag, sizeof tag, "code:%d", code);
     count = stat_get_count(run->total, METRIC_SSE_CONNECT_FAILS, tag);
-    if (count == 0)
+    if (count <= in_waves)
         return;
+    count -= in_waves;
     (void)buf_appendf(&refusals->text, "%s %d %" PRIu64 " time%s",
                       refusals->text.len > 0 ? "," : "status", code, count, count == 1 ? "" : "s");
     refusals->count += count;
@@ -56,6 +80,7 @@ static void refusals_add(struct refusals *refusals, const struct run *run, int c
 static void refusals_fini(struct refusals *refusals)
 {
     buf_fini(&refusals->text);
+    wave_list_fini(&refusals->waves);
 }
 
 static bool is_share(uint64_t count, uint64_t all)

@@ -15,7 +15,7 @@ worker_shutdown_timeout 100ms;
 daemon off;
 pid {folder}/nginx.pid;
 error_log {folder}/error.log warn;
-events {{ worker_connections 1024; }}
+events {{ worker_connections {connections}; }}
 http {{
     access_log off;
     client_body_temp_path {folder}/body;
@@ -77,12 +77,12 @@ class Nginx:
     """Ready to answer at `port`, in plain HTTP; `locations` belong to that server, `outside` holds
     further servers."""
 
-    def __init__(self, t, locations, outside=""):
+    def __init__(self, t, locations, outside="", connections=1024):
         self.port = unused_port()
         os.chmod(t.folder, 0o755)  # nginx gives up root and must still reach its folders
         conf = t.write("nginx.conf", CONF.format(module=nchan_module(), folder=t.folder,
                                                  port=self.port, locations=locations,
-                                                 outside=outside))
+                                                 outside=outside, connections=connections))
         self.process = t.start("nginx", "-p", t.folder, "-c", conf, "-e", t.path("error.log"))
         # A master that is killed leaves its worker behind, so it is asked to stop.
         t.keep(self, lambda: (self.process.child.terminate(), self.process.wait()))

@@ -4,9 +4,9 @@ Debian ships them."""
 
 import harness
 from demo_service import Service
-from finding_checks import PATH, alone, found, limit_of, load, load_calmly
+from finding_checks import BUSY_S, PATH, alone, found, limit_of, load, load_calmly
 from haproxy_server import HAProxy
-from harness import between, contains, same, test
+from harness import Result, between, check, contains, same, test, wait_until
 from nginx_server import Nginx
 from raw_server import unused_port
 
@@ -24,6 +24,11 @@ location / {{
     {words}
 }}
 """
+
+
+def read_log(t):
+    with open(t.path("error.log"), encoding="utf-8", errors="replace") as file:
+        return file.read()
 
 
 # --- HAProxy ---
@@ -83,11 +88,40 @@ def nginx_without_its_service_gives_gateway_errors(t):
 
 
 @test
+def what_nginx_answers_while_its_service_restarts_is_the_restarts(t):
+    service = Service(t)
+    proxy = Nginx(t, nginx_location(service.port))
+    path = t.path("result.json")
+    process = t.start_cicada("run", proxy.url(PATH), "-u", 40, "-r", 20, "-t", "12s",
+                             "--reconnect", "always", "--retry-wait", "300ms",
+                             "--retry-max", "1s", "--json", path)
+    wait_until(lambda: service.metrics()["streams_open"] == 40, "all streams")
+    service.process.kill()
+    # Long enough that every stream has asked in vain.
+    wait_until(lambda: len(read_log(t).split("connect() failed")) > 80, "answers without a service")
+    again = Service(t, "--port", service.port)
+    wait_until(lambda: again.metrics()["streams_open"] == 40, "all streams again")
+    process.wait(BUSY_S)
+    result = Result(path)
+    check(result.count("sse_connect_fails{code:502}") >= 40, "answers by nginx alone")
+    check("gateway-errors" not in found(result), f"no such finding: {found(result)}")
+
+
+@test
 def nginxs_limit_of_connections_is_found_at_its_number(t):
     proxy = Nginx(t, nginx_location(Service(t).port, f"limit_conn all {LIMIT};"),
                   outside="limit_conn_zone $server_addr zone=all:1m;")
     _, result = load(t, proxy.url(PATH))
     same(limit_of(alone(result, "connection-limit")), LIMIT, "the limit")
+
+
+@test
+def nginxs_worker_connections_count_two_a_stream(t):
+    proxy = Nginx(t, nginx_location(Service(t).port), connections=64)
+    _, result = load(t, proxy.url(PATH), users=60, rate=10, seconds=8)
+    finding = alone(result, "connection-limit")
+    between(limit_of(finding), 28, 31, "the limit, nginx's own connections taken off")
+    contains(finding["advice"], "worker_connections gives 500", "advice")
 
 
 @test

@@ -110,6 +110,45 @@ static void a_429_at_a_number_that_stands_may_be_either(void **state)
     course_end(&course);
 }
 
+/* All 100 streams end at once, each is answered `status` once, and `back` of them come back. */
+static void restart(struct course *course, int status, uint32_t back)
+{
+    static const uint32_t second = 1800000000;
+    struct wave *wave = waves_find(stats_waves(course->run->stats), second + 2);
+
+    course->run->info.started_unix_ms = second * 1000.0;
+    course->code = status;
+    course_add(course, &(struct course_second){100, 100, 100, 0, 0});
+    for (uint32_t i = 0; i < 100; i++) {
+        wave_lose(wave, CLASS_CLOSED, (second + 2) * 1000.0);
+        wave_attempt(wave, (second + 2) * 1000.0 + 500);
+        wave_answer(wave, status);
+        if (i < back)
+            wave_come_back(wave, CLOCK_NS_PER_S);
+    }
+    wave->open = 100;
+    course_add(course, &(struct course_second){0, 100, 0, 100, 0});
+    course_add(course, &(struct course_second){back, back, back, 0, 0});
+}
+
+static void what_came_during_a_restart_is_the_restarts(void **state)
+{
+    struct course course;
+
+    (void)state;
+    course_begin(&course, 100);
+    restart(&course, 502, 50);
+    check_alone(&course, NULL, CONFIDENCE_NONE, NULL);
+    course_add(&course, &(struct course_second){50, 4, 0, 4, 0}); /* later, and so another thing */
+    check_alone(&course, find_gateway_errors, CONFIDENCE_CERTAIN, "status 502 4 times");
+    course_end(&course);
+
+    course_begin(&course, 100); /* it never was the same again */
+    restart(&course, 502, 49);
+    check_alone(&course, find_gateway_errors, CONFIDENCE_CERTAIN, "status 502 100 times");
+    course_end(&course);
+}
+
 static void another_type_is_shown(void **state)
 {
     struct course course;
@@ -247,6 +286,7 @@ int main(void)
         cmocka_unit_test(where_all_fail_the_sentence_says_so),
         cmocka_unit_test(a_limit_on_connections_claims_its_status_alone),
         cmocka_unit_test(a_429_at_a_number_that_stands_may_be_either),
+        cmocka_unit_test(what_came_during_a_restart_is_the_restarts),
         cmocka_unit_test(another_type_is_shown),
         cmocka_unit_test(logins_slower_than_a_second_and_than_streams_are_slow),
         cmocka_unit_test(a_service_that_is_slow_altogether_has_no_slow_login),
