@@ -88,7 +88,17 @@ static void put_retry_after(struct json *json, const struct wave *wave)
     json_end_object(json);
 }
 
-static void put_storm(struct json *json, const struct wave_seen *seen)
+/* Null where nothing could show them. */
+static void put_found(struct json *json, const char *key, uint64_t count, bool is_known)
+{
+    json_key(json, key);
+    if (is_known)
+        json_uint(json, count);
+    else
+        json_null(json);
+}
+
+static void put_storm(struct json *json, const struct run *run, const struct wave_seen *seen)
 {
     const struct wave *wave = &seen->sum;
     uint64_t back = wave_back_count(wave);
@@ -107,8 +117,8 @@ static void put_storm(struct json *json, const struct wave_seen *seen)
     put_statuses(json, wave);
     put_classes(json, "failures", wave->failures);
     put_retry_after(json, wave);
-    put_count(json, "missed", wave->missed);
-    put_count(json, "duplicates", wave->duplicates);
+    put_found(json, "missed", wave->missed, wave_misses_are_known(run));
+    put_found(json, "duplicates", wave->duplicates, wave_repeats_are_known(run));
     json_end_object(json);
 }
 
@@ -119,7 +129,7 @@ void result_storms_write(struct json *json, const struct run *run)
     json_key(json, "storms");
     json_begin_array(json);
     for (size_t i = 0; i < list.count; i++)
-        put_storm(json, &list.items[i]);
+        put_storm(json, run, &list.items[i]);
     json_end_array(json);
     wave_list_fini(&list);
 }

@@ -18,7 +18,13 @@ static void put_back(struct buf *out, const struct wave *wave, double share)
     (void)buf_appendf(out, " %8s", isnan(back_s) ? "-" : figures_number(back_s, text));
 }
 
-static void put_row(struct buf *out, const struct wave_seen *seen)
+/* "-" where nothing could show them. */
+static const char *format_found(uint64_t count, bool is_known, char text[static UNITS_TEXT_BYTES])
+{
+    return is_known ? units_format_count(count, text) : "-";
+}
+
+static void put_row(struct buf *out, const struct run *run, const struct wave_seen *seen)
 {
     const struct wave *wave = &seen->sum;
     char label[LABEL_BYTES], cut[UNITS_TEXT_BYTES], peak[UNITS_TEXT_BYTES];
@@ -32,8 +38,8 @@ static void put_row(struct buf *out, const struct wave_seen *seen)
     put_back(out, wave, 0.99);
     put_back(out, wave, 1);
     (void)buf_appendf(out, " %8s %9s %8s\n", units_format_count(wave_peak_per_s(wave), peak),
-                      units_format_count(wave->missed, missed),
-                      units_format_count(wave->duplicates, repeated));
+                      format_found(wave->missed, wave_misses_are_known(run), missed),
+                      format_found(wave->duplicates, wave_repeats_are_known(run), repeated));
 }
 
 static void put_part(struct buf *note, const char *name, uint64_t count)
@@ -93,7 +99,7 @@ void summary_storms(struct buf *out, const struct run *run, bool has_colour)
                           "99%", "all", "peak/s", "missed", "repeated");
     }
     for (size_t i = 0; i < list.count && i < SUMMARY_ROWS_MAX; i++) {
-        put_row(out, &list.items[i]);
+        put_row(out, run, &list.items[i]);
         put_notes(out, &list.items[i].sum);
     }
     if (list.count > 0)

@@ -402,16 +402,16 @@ static void note_open_before(struct run *run, const struct waves *delta)
     }
 }
 
-/* Streams that were open at the beginning of a tick or have opened since, and no more are. */
+/* Of the streams that were lost within a tick, those that have not opened again in it. */
 static uint64_t count_away(const struct waves *delta)
 {
-    uint64_t lost = 0, back = 0;
+    uint64_t lost = 0, opened = 0;
 
     for (size_t i = 0; i < waves_count(delta); i++) {
         lost += waves_at(delta, i)->lost;
-        back += wave_back_count(waves_at(delta, i));
+        opened += wave_status_count(waves_at(delta, i), 200);
     }
-    return lost > back ? lost - back : 0;
+    return lost > opened ? lost - opened : 0;
 }
 
 void run_add_tick(struct run *run, size_t worker_index, const struct run_tick *tick,

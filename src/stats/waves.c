@@ -171,6 +171,15 @@ uint64_t wave_back_count(const struct wave *wave)
     return wave->back_after ? hist_count(wave->back_after) : 0;
 }
 
+uint64_t wave_status_count(const struct wave *wave, uint32_t status)
+{
+    for (size_t i = 0; i < wave->status_count; i++) {
+        if (wave->statuses[i].code == status)
+            return wave->statuses[i].count;
+    }
+    return 0;
+}
+
 uint64_t wave_peak_per_s(const struct wave *wave)
 {
     uint64_t peak = 0, within = 0;

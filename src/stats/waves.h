@@ -79,6 +79,8 @@ void wave_merge(struct wave *wave, const struct wave *from, int64_t shift_us);
 void wave_fini(struct wave *wave);
 /* Streams that are back. */
 uint64_t wave_back_count(const struct wave *wave);
+/* Attempts that were answered so. */
+uint64_t wave_status_count(const struct wave *wave, uint32_t status);
 /* The most attempts within one second. */
 uint64_t wave_peak_per_s(const struct wave *wave);
 

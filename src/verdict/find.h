@@ -90,4 +90,11 @@ bool find_latency_trend(const struct run *run, struct finding *finding);
 /* From a number of streams on it is five times what it is with few. */
 bool find_latency_knee(const struct run *run, struct finding *finding);
 
+/* --- find_wave.c: streams that the service lost together --- */
+bool find_server_restart(const struct run *run, struct finding *finding);
+/* They came back together, which did harm. */
+bool find_thundering_herd(const struct run *run, struct finding *finding);
+/* Streams that ended unasked at this moment did so in a restart. */
+bool find_is_restart_at(const struct run *run, double unix_ms);
+
 #endif

@@ -428,10 +428,16 @@ bool find_replay_duplicates(const struct run *run, struct finding *finding)
 
 /* --- order --- */
 
+/* Where numbers began anew behind a reconnect, as those of a service that was restarted may, they
+ * are lower than before until that shows. */
+static bool has_begun_anew(const struct stat_set *set)
+{
+    return count_of(set, METRIC_SSE_SEQUENCE_RESETS, NULL) > 0;
+}
+
 bool find_event_reordered(const struct run *run, struct finding *finding)
 {
-    uint64_t count = 0, received = 0, worst_count = 0;
-    uint64_t resumed = count_of(run->total, METRIC_SSE_REORDERED, RESUME);
+    uint64_t count = 0, received = 0, worst_count = 0, all_resumed = 0;
     bool is_dense = false;
     size_t worst = 0;
     struct buf text = {0};
@@ -439,7 +445,13 @@ bool find_event_reordered(const struct run *run, struct finding *finding)
     for (size_t i = 0; i < stats_endpoint_count(run->stats); i++) {
         const struct stat_set *set = stats_endpoint_set(run->stats, i);
         uint64_t reordered = count_of(set, METRIC_SSE_REORDERED, NULL);
+        uint64_t resumed = count_of(set, METRIC_SSE_REORDERED, RESUME);
 
+        if (has_begun_anew(set)) {
+            reordered -= resumed < reordered ? resumed : reordered;
+            resumed = 0;
+        }
+        all_resumed += resumed;
         count += reordered;
         received += count_of(set, METRIC_SSE_SEQUENCED, NULL);
         is_dense |= reordered > 0 && has_dense(set);
@@ -454,8 +466,8 @@ bool find_event_reordered(const struct run *run, struct finding *finding)
     finding->title = x_strdup("Events arrived behind later ones");
     put_share(&text, count, received);
     (void)buf_append_text(&text, " events came behind one with a later id");
-    if (resumed > 0)
-        put_count(&text, "", resumed, " of them across reconnects");
+    if (all_resumed > 0)
+        put_count(&text, "", all_resumed, " of them across reconnects");
     put_endpoint(&text, run, worst, worst_count, count);
     finding->evidence = take_text(&text);
     finding->advice = x_strdup("Write to a stream from one queue in the order of ids; give ids "

@@ -198,8 +198,9 @@ static double open_max(const struct run *run)
 /* Ends that belong to a restart, which has a finding of its own. */
 static bool is_wave(const struct run *run, const struct end_group *group)
 {
-    return end_group_is_one_moment(group) && group->row_count >= END_GROUP_ROWS_MIN &&
-           group->count * 100 >= open_max(run) * WAVE_PCT;
+    return find_is_restart_at(run, group->at_unix_ms.p50) ||
+           (end_group_is_one_moment(group) && group->row_count >= END_GROUP_ROWS_MIN &&
+            group->count * 100 >= open_max(run) * WAVE_PCT);
 }
 
 static bool is_abrupt(const struct run *run, const struct end_group *group)

@@ -23,6 +23,8 @@ static const struct rule rules[] = {
     {"no-heartbeat", FINDING_WARNING, find_no_heartbeat},
     {"idle-timeout", FINDING_WARNING, find_idle_timeout},
     {"max-age", FINDING_WARNING, find_max_age},
+    {"server-restart", FINDING_WARNING, find_server_restart},
+    {"thundering-herd", FINDING_WARNING, find_thundering_herd},
     {"abrupt-disconnects", FINDING_WARNING, find_abrupt_disconnects},
     {"event-loss", FINDING_WARNING, find_event_loss},
     {"event-duplicates", FINDING_WARNING, find_event_duplicates},

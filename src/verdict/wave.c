@@ -171,6 +171,17 @@ bool wave_list_has(const struct wave_list *list, double unix_ms)
     return false;
 }
 
+bool wave_misses_are_known(const struct run *run)
+{
+    return stat_get_count(run->total, METRIC_SSE_SEQUENCED, "order:dense") > 0 ||
+           stat_get_count(run->total, METRIC_SSE_SEQUENCED, "order:declared") > 0;
+}
+
+bool wave_repeats_are_known(const struct run *run)
+{
+    return stat_get_count(run->total, METRIC_SSE_SEQUENCED, NULL) > 0;
+}
+
 double wave_back_s(const struct wave *wave, double share)
 {
     double wanted = ceil(share * (double)wave->lost), back = (double)wave_back_count(wave);

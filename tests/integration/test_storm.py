@@ -2,10 +2,14 @@
 """Streams that are lost together, by our order or by the service: who is back when, and what was
 missed, right to the event."""
 
+import signal
+import threading
+
 import harness
 from audit_run import AuditRun
 from demo_service import Service
-from harness import between, check, contains, same, test
+from harness import between, check, contains, same, test, wait_until
+from raw_server import OK_HEAD, head_with, serve
 
 STREAM = "/api/v1/events/stream?interval=200ms"
 
@@ -77,6 +81,125 @@ def what_the_service_withholds_is_what_the_storm_missed(t):
     same([each["duplicates"] for each in storms], [0, 0], "repeated")
 
 
+MANY, PROCESSES = 10000, 2
+
+
+@test
+def ten_thousand_streams_come_back_and_every_event_is_accounted_for(t):
+    service = Service(t, "--fault", "no-replay", "--processes", PROCESSES)
+    run = AuditRun(t, service.port, service.url("/api/v1/events/stream?interval=500ms"), "-u", MANY,
+                   "-r", 2000, "--processes", PROCESSES, "--storm", "12s:50%:1s", "--storm",
+                   "22s:50%", "--storm-return", "at-once")
+    run.wait_until(lambda: has_opened(service.metrics(), 2 * MANY - 100, MANY), "all are back")
+    enough = service.metrics()["events_sent_total"] + 4 * MANY
+    run.wait_until(lambda: service.metrics()["events_sent_total"] > enough, "events came on all")
+    result = run.stop(service.metrics)
+    storms = storms_of(result, "ordered")
+    withheld = service.metrics()["fault_withheld_total"]
+    for storm in storms:
+        between(storm["cut"], MANY / 2 - 50, MANY / 2 + 50, "half of the streams")
+        same(storm["open"], MANY, "streams open before")
+        same((storm["statuses"], storm["failures"]), ({"200": storm["cut"]}, {}), "attempts")
+        check(storm["peak_per_s"] > 0, f"nobody came back at once: {storm}")
+        check_back(storm)
+    check(withheld > 0, "the service withheld nothing")
+    same(sum(each["missed"] for each in storms), withheld, "events missed in the storms")
+    same(result.count("sse_missed"), withheld, "events missed in all")
+    same(sum(each["duplicates"] for each in storms), 0, "events repeated")
+    same(result.count("sse_disconnects"), 0, "disconnects")
+    same([code for code in codes(result) if code != "generator-saturated"], ["replay-missing"],
+         "findings")
+
+
+@test
+def a_service_that_is_restarted_under_load_is_found(t):
+    service = Service(t)
+    path = t.path("result.json")
+    run = t.start_cicada("run", service.url(STREAM), "-u", 100, "-r", 20, "--processes", 2, "-t",
+                         "2m", "--json", path)
+    wait_until(lambda: service.metrics()["streams_open"] == 100, "all streams are open")
+    wait_until(lambda: service.metrics()["events_sent_total"] > 3000, "events came on them")
+    service.process.kill()
+    run.wait_for_output(r"connect_refused")
+    again = t.start_cicada("serve", "--port", service.port)
+    again.wait_for_output(r"127\.0\.0\.1:\d+")
+    wait_until(lambda: service.metrics().get("streams_open") == 100, "all are back")
+    wait_until(lambda: service.metrics()["events_sent_total"] > 300, "events came again")
+    run.signal(signal.SIGINT)
+    same(run.wait(), 130, "exit status")
+    result = harness.Result(path)
+    wave, = storms_of(result, "service")
+    same((wave["open"], wave["cut"]), (100, 100), "streams open before, and lost")
+    same(sum(wave["causes"].values()), 100, f"causes {wave['causes']}")
+    check(set(wave["causes"]) <= {"reset", "closed_early"}, f"causes {wave['causes']}")
+    check(wave["failures"].get("connect_refused", 0) >= 100, f"failures {wave['failures']}")
+    same(wave["statuses"], {"200": 100}, "answers")
+    same(wave["attempts"], 100 + sum(wave["failures"].values()), "attempts")
+    check_back(wave)
+    check(wave["back_s"]["p50"] > 3, f"back before their retry time: {wave['back_s']}")
+    same([code for code in codes(result) if code != "generator-saturated"], ["server-restart"],
+         "findings")
+    found = result.json["findings"][codes(result).index("server-restart")]
+    same(found["confidence"], "certain", "how sure it is")
+    contains(found["title"], "100 of 100 streams ended at once", "its title")
+
+
+class PuttingOff:
+    """Streams that all end on demand; of those who come back the first are told to come later."""
+
+    def __init__(self, count, put_off):
+        self.count, self.put_off = count, put_off
+        self.lock, self.cut = threading.Lock(), threading.Event()
+        self.opened = 0
+
+    def is_put_off(self, request):
+        with self.lock:
+            result = self.put_off > 0 and request.header("Last-Event-ID") is not None
+            self.put_off -= result
+            self.opened += not result
+            return result
+
+    def __call__(self, peer, request):
+        if self.is_put_off(request):
+            peer.send(head_with("Retry-After: 1", "Content-Length: 0", status="503 Later"))
+            return
+        peer.send(OK_HEAD + b"retry: 500\nid: 1\ndata: x\n\n")
+        if request.header("Last-Event-ID") is None:
+            self.cut.wait(harness.LIMIT_S)
+            peer.reset()
+        else:
+            peer.hold()
+
+
+def put_off(t, *options):
+    """A run in which 30 of 40 streams are; the wave and the result."""
+    service, path = PuttingOff(40, 30), t.path("result.json")
+    url = serve(t, service).url()
+    run = t.start_cicada("run", url, "-u", service.count, "-r", 1000, "-t", "8s", "--reconnect",
+                         "always", "--json", path, *options)
+    wait_until(lambda: service.opened == service.count, "all streams are open")
+    service.cut.set()
+    run.wait(60)
+    result = harness.Result(path)
+    wave, = storms_of(result, "service")
+    same(wave["statuses"], {"503": 30, "200": 40}, "answers")
+    return wave, result
+
+
+@test
+def a_wait_that_the_service_asks_for_is_seen_and_honoured(t):
+    wave, result = put_off(t)
+    same(wave["retry_after"], {"seen": 30, "honoured": 30}, "Retry-After")
+    check_back(wave)
+    check("thundering-herd" in codes(result), f"findings {codes(result)}")
+
+
+@test
+def a_wait_that_was_cut_is_not_honoured(t):
+    wave, _ = put_off(t, "--retry-max", "600ms")
+    same(wave["retry_after"], {"seen": 30, "honoured": 0}, "Retry-After")
+
+
 @test
 def storms_that_cannot_be_are_refused(t):
     url = "http://127.0.0.1:9/"
@@ -87,4 +210,4 @@ def storms_that_cannot_be_are_refused(t):
 
 
 if __name__ == "__main__":
-    harness.main()
+    harness.main(2)

@@ -40,6 +40,8 @@ static void order_storm(void)
         .at_ns = 3 * CLOCK_NS_PER_S, .ratio = 0.5, .down_ns = CLOCK_NS_PER_S, .is_at_once = true};
     struct wave *wave = waves_find(stats_waves(run->stats), 1);
 
+    stat_count(run->total, METRIC_SSE_SEQUENCED, NULL, 5);
+    stat_count(run->total, METRIC_SSE_SEQUENCED, "order:dense", 5);
     run_add_storm(run, &storm);
     wave->open = 2000;
     for (uint64_t i = 0; i < 1000; i++) {
@@ -150,6 +152,26 @@ static void the_summary_has_a_row_each_and_what_was_unusual(void **state)
     buf_fini(&out);
 }
 
+/* No event had an id. */
+static void what_nothing_shows_is_not_none(void **state)
+{
+    struct buf out = {0};
+
+    (void)state;
+    add_wave();
+    write_json(&out);
+    CHECK_TEXT(&out, "\"missed\":null,\"duplicates\":null}");
+    buf_clear(&out);
+    summary_storms(&out, run, false);
+    (void)buf_text(&out);
+    CHECK_TEXT(&out, "    1,500         -        -\n");
+    buf_clear(&out);
+    stat_count(run->total, METRIC_SSE_SEQUENCED, NULL, 5); /* sparse: repeats show, misses do not */
+    write_json(&out);
+    CHECK_TEXT(&out, "\"missed\":null,\"duplicates\":0}");
+    buf_fini(&out);
+}
+
 static void the_live_view_follows_the_latest(void **state)
 {
     struct buf out = {0};
@@ -177,6 +199,7 @@ int main(void)
         WITH_RUN(nothing_is_said_of_a_calm_run),
         WITH_RUN(the_result_has_each_with_its_figures),
         WITH_RUN(the_summary_has_a_row_each_and_what_was_unusual),
+        WITH_RUN(what_nothing_shows_is_not_none),
         WITH_RUN(the_live_view_follows_the_latest),
     };
 

@@ -37,7 +37,7 @@ static void tick(struct run *run, size_t worker, uint32_t users, uint64_t events
     tick_of_stage(run, worker, 0, users, events);
 }
 
-/* At its end `open` streams are left; `lost` left in a storm, and `back` of them have come back. */
+/* At its end `open` streams are left; `lost` left in a storm, and `back` of them are open again. */
 static void tick_of_storm(struct run *run, size_t worker, uint32_t open, int lost, int back)
 {
     struct run_tick head = {.interval_ns = S, .users = 100, .open = open};
@@ -47,7 +47,7 @@ static void tick_of_storm(struct run *run, size_t worker, uint32_t open, int los
     for (int i = 0; i < lost; i++)
         wave_lose(wave, CLASS_NONE, 1e12);
     for (int i = 0; i < back; i++)
-        wave_come_back(wave, 1);
+        wave_answer(wave, 200);
     run_add_tick(run, worker, &head, delta);
     stats_free(delta);
 }

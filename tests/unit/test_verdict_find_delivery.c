@@ -19,7 +19,7 @@ struct figures {
     const char *order; /* "order:dense" */
     const char *where; /* of all that was missed, repeated, reordered; NULL: where:stream */
     uint64_t received, missed, duplicates, reordered, peer_missed, compared, unshared;
-    uint64_t publish_missed, publish_duplicates, resumes, inclusive, disconnects;
+    uint64_t publish_missed, publish_duplicates, resumes, resets, inclusive, disconnects;
     uint64_t malformed[MALFORMED_COUNT];
     const char *server; /* "server:web-1": had all that was missed and repeated */
 };
@@ -68,6 +68,7 @@ static void put(struct stats *stats, const struct figures *figures)
     count(set, METRIC_SSE_PUBLISH_MISSED, where, figures->publish_missed);
     count(set, METRIC_SSE_PUBLISH_DUPLICATES, where, figures->publish_duplicates);
     count(set, METRIC_SSE_RESUMES, NULL, figures->resumes);
+    count(set, METRIC_SSE_SEQUENCE_RESETS, NULL, figures->resets);
     count(set, METRIC_SSE_INCLUSIVE_REPLAYS, NULL, figures->inclusive);
     count(set, METRIC_SSE_DISCONNECTS, NULL, figures->disconnects);
     put_malformed(stats, endpoint, figures);
@@ -317,6 +318,20 @@ static void order_is_told_with_where_it_broke(void **state)
         &(struct wanted){FINDING_NONE, CONFIDENCE_LIKELY, "3 of them across reconnects", NULL});
 }
 
+static void numbers_that_begin_anew_are_in_order(void **state)
+{
+    struct figures figures = {.order = "order:dense",
+                              .where = "where:resume",
+                              .received = 1000,
+                              .reordered = 3,
+                              .resets = 1};
+
+    (void)state;
+    assert_only(&figures, NULL, NULL);
+    figures.where = "where:stream";
+    assert_only(&figures, find_event_reordered, NULL);
+}
+
 static void what_a_resume_misses_is_a_matter_of_replay(void **state)
 {
     struct figures figures = {.order = "order:dense",
@@ -402,6 +417,7 @@ int main(void)
         cmocka_unit_test(repeats_of_numbers_are_certain),
         cmocka_unit_test(names_of_kinds_may_come_again),
         cmocka_unit_test(order_is_told_with_where_it_broke),
+        cmocka_unit_test(numbers_that_begin_anew_are_in_order),
         cmocka_unit_test(what_a_resume_misses_is_a_matter_of_replay),
         cmocka_unit_test(an_inclusive_replay_is_mild),
         cmocka_unit_test(malformed_events_are_told_by_kind),

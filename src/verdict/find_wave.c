@@ -1,0 +1,217 @@
+#include "verdict/find.h"
+
+#include "base/mem.h"
+#include "verdict/end_groups.h"
+#include "verdict/wave.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+
+enum {
+    DOWN_SHARE = 10,     /* one refused attempt of so many lost streams: nobody listened */
+    REFUSALS_MIN = 5,    /* attempts that were turned away, and at least one of so many lost: */
+    REFUSALS_SHARE = 50, /* a service that does not cope with those who come back */
+    LATE_TIMES = 5,      /* by so much longer than the wait before the first attempt */
+    LATE_MIN_S = 1,
+    US_PER_MS = 1000
+};
+
+/* --- server-restart --- */
+
+static uint64_t refused_of(const struct wave *wave)
+{
+    return wave->failures[CLASS_CONNECT_REFUSED];
+}
+
+/* The silence before the end is the same for all, and longer than those that streams lived
+ * through. */
+static bool was_idle(const struct run *run, const struct end_group *group)
+{
+    const struct hist *gaps = stat_get_trend(run->total, METRIC_SSE_EVENT_GAP, NULL);
+    double usual_ms = gaps ? (double)hist_percentile(gaps, 99) / US_PER_MS : 0;
+
+    return end_spread_is_one(&group->silence_ms) &&
+           group->silence_ms.p50 >= END_GROUP_SHORTEST_MS && group->silence_ms.p50 > usual_ms;
+}
+
+static bool has_many_ages(const struct run *run, const struct wave *wave, struct end_group *group)
+{
+    return end_group_between(run, wave->first_unix_ms, wave->last_unix_ms, group) &&
+           group->row_count >= END_GROUP_ROWS_MIN && end_group_is_one_moment(group);
+}
+
+/* CONFIDENCE_NONE: a limit on the age or the silence of streams that began together looks the same,
+ * or the ends are of our own making. */
+static enum finding_confidence judge_restart(const struct run *run, const struct wave *wave)
+{
+    bool was_down = refused_of(wave) * DOWN_SHARE >= wave->lost;
+    struct end_group group = {0};
+    bool is_of_all_ages = has_many_ages(run, wave, &group) && !was_idle(run, &group);
+
+    if (2 * (wave->causes[CLASS_TIMEOUT_READ] + wave->causes[CLASS_LOCAL_LIMIT]) > wave->lost)
+        return CONFIDENCE_NONE;
+    if (is_of_all_ages)
+        return was_down ? CONFIDENCE_CERTAIN : CONFIDENCE_LIKELY;
+    return was_down ? CONFIDENCE_LIKELY : CONFIDENCE_NONE;
+}
+
+static bool is_restart(const struct run *run, const struct wave_seen *seen)
+{
+    return !seen->storm && judge_restart(run, &seen->sum) != CONFIDENCE_NONE;
+}
+
+bool find_is_restart_at(const struct run *run, double unix_ms)
+{
+    struct wave_list list = wave_list_of(run);
+    bool result = false;
+
+    for (size_t i = 0; i < list.count && !result; i++)
+        result = is_restart(run, &list.items[i]) && unix_ms >= list.items[i].sum.first_unix_ms &&
+                 unix_ms <= list.items[i].sum.last_unix_ms;
+    wave_list_fini(&list);
+    return result;
+}
+
+/* The largest of those for which `is_so` holds; NULL: none. Borrowed from the list. */
+static const struct wave_seen *find_largest(const struct run *run, const struct wave_list *list,
+                                            bool (*is_so)(const struct run *run,
+                                                          const struct wave_seen *seen))
+{
+    const struct wave_seen *largest = NULL;
+
+    for (size_t i = 0; i < list->count; i++) {
+        const struct wave_seen *seen = &list->items[i];
+
+        if ((!largest || seen->sum.lost > largest->sum.lost) && is_so(run, seen))
+            largest = seen;
+    }
+    return largest;
+}
+
+/* " after 3.2 s", or that they are not. The caller frees it. */
+static char *describe_back(const struct wave *wave)
+{
+    uint64_t back = wave_back_count(wave);
+
+    if (back >= wave->lost)
+        return x_asprintf("all were back %.1f s after the first end", wave_back_s(wave, 1));
+    return x_asprintf("%" PRIu64 " of them were back by the end of the run", back);
+}
+
+static char *describe_ages(const struct run *run, const struct wave *wave)
+{
+    struct end_group group;
+
+    if (!has_many_ages(run, wave, &group))
+        return x_strdup("");
+    return x_asprintf("at ages of %.1f to %.1f s (p10 to p90), ", group.age_ms.p10 / 1000,
+                      group.age_ms.p90 / 1000);
+}
+
+static void fill_restart(const struct run *run, const struct wave_seen *seen,
+                         struct finding *finding)
+{
+    const struct wave *wave = &seen->sum;
+    double span_s = (wave->last_unix_ms - wave->first_unix_ms) / 1000;
+    char *ages = describe_ages(run, wave), *back = describe_back(wave);
+
+    finding->confidence = judge_restart(run, wave);
+    finding->title = x_asprintf("A server was restarted or went away %.1f s after the start: "
+                                "%" PRIu64 " of %" PRIu32 " streams ended at once",
+                                seen->at_s, wave->lost, wave->open);
+    finding->evidence = x_asprintf("They ended within %.2f s, %s%" PRIu64 " attempts to come back "
+                                   "were refused, %s, %" PRIu64 " events were missed",
+                                   span_s, ages, refused_of(wave), back, wave->missed);
+    finding->advice =
+        x_strdup("Where it was planned: let streams go a few at a time before the process ends, "
+                 "with a retry time of its own for each, start the new one first, and keep events "
+                 "for as long as that takes. Else look for crashes in the logs of that moment");
+    free(ages);
+    free(back);
+}
+
+bool find_server_restart(const struct run *run, struct finding *finding)
+{
+    struct wave_list list = wave_list_of(run);
+    const struct wave_seen *seen = find_largest(run, &list, is_restart);
+    bool result = seen != NULL;
+
+    if (seen)
+        fill_restart(run, seen, finding);
+    wave_list_fini(&list);
+    return result;
+}
+
+/* --- thundering-herd --- */
+
+/* Attempts that a service which was up turned away or let wait for too long. A 503 without a word
+ * of when to come again is also what a proxy says while the service is down. */
+static uint64_t count_refusals(const struct wave *wave)
+{
+    uint64_t sheds = wave_status_count(wave, 503);
+
+    if (wave->retry_after_seen < sheds)
+        sheds = wave->retry_after_seen;
+    return wave_status_count(wave, 429) + sheds + wave->failures[CLASS_TIMEOUT_HEADERS];
+}
+
+/* From the first end to the first attempt: the shortest time that anyone waited. */
+static double first_attempt_s(const struct wave *wave)
+{
+    double first_ms = wave->bin_count > 0 ? (double)wave->bins[0].at * WAVES_BIN_MS : 0;
+
+    return first_ms > wave->first_unix_ms ? (first_ms - wave->first_unix_ms) / 1000 : 0;
+}
+
+/* Late although the service let everybody connect. */
+static bool is_late(const struct wave *wave)
+{
+    double late_s = fmax(first_attempt_s(wave), LATE_MIN_S) * LATE_TIMES;
+
+    return refused_of(wave) == 0 && wave->failures[CLASS_CONNECT_TIMEOUT] == 0 &&
+           wave_status_count(wave, 502) + wave_status_count(wave, 503) +
+                   wave_status_count(wave, 504) ==
+               0 &&
+           wave_back_s(wave, 0.95) > late_s;
+}
+
+static bool is_herd(const struct run *run, const struct wave_seen *seen)
+{
+    const struct wave *wave = &seen->sum;
+    uint64_t refusals = count_refusals(wave);
+
+    (void)run;
+    if (seen->storm || 2 * wave_peak_per_s(wave) <= wave->lost)
+        return false;
+    return (refusals >= REFUSALS_MIN && refusals * REFUSALS_SHARE >= wave->lost) || is_late(wave);
+}
+
+bool find_thundering_herd(const struct run *run, struct finding *finding)
+{
+    struct wave_list list = wave_list_of(run);
+    const struct wave_seen *seen = find_largest(run, &list, is_herd);
+    const struct wave *wave = seen ? &seen->sum : NULL;
+    char *back;
+
+    if (!seen) {
+        wave_list_fini(&list);
+        return false;
+    }
+    back = describe_back(wave);
+    finding->confidence = CONFIDENCE_LIKELY;
+    finding->title = x_asprintf("Streams that were lost together came back together, and the "
+                                "service did not cope: %" PRIu64 " attempts within one second",
+                                wave_peak_per_s(wave));
+    finding->evidence =
+        x_asprintf("%" PRIu64 " streams ended %.1f s after the start; of %" PRIu64 " attempts to "
+                   "come back %" PRIu64 " were answered 429, 503 with Retry-After or too late; %s",
+                   wave->lost, seen->at_s, wave->attempts, count_refusals(wave), back);
+    finding->advice =
+        x_strdup("Spread the way back: a retry time of its own for each stream, a Retry-After that "
+                 "is not the same for all, streams let go over a while; and find out what makes "
+                 "an opening dear (login, history, locks)");
+    free(back);
+    wave_list_fini(&list);
+    return true;
+}

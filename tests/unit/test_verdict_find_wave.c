@@ -1,0 +1,395 @@
+#include "verdict_probe.h"
+
+#include "base/clock.h"
+#include "verdict/wave.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+enum { SECOND = 1800000000, OPEN = 400, RESTART_S = 20 };
+
+static struct probe probe;
+
+/* A wave of the service: all streams end RESTART_S after the start of the run. */
+struct story {
+    const char *what;
+    uint32_t age_ms[2], silence_ms[2]; /* of the ended streams, spread from one to the other */
+    uint32_t gap_ms;                   /* between events; 0: nobody got two */
+    enum error_class cause;
+    uint32_t refused;          /* attempts, while the service was down */
+    uint32_t status, statuses; /* answers to others, and how many */
+    uint32_t retry_after;      /* of them that said when to come again */
+    uint32_t back_within_ms;   /* of the first end */
+    uint32_t attempts_within_ms;
+    enum finding_confidence restart;
+    bool is_herd;
+};
+
+static const struct story stories[] = {
+    {"a restart",
+     {2000, 19000},
+     {10, 900},
+     1000,
+     CLASS_RESET,
+     0,
+     200,
+     OPEN,
+     0,
+     4000,
+     4000,
+     CONFIDENCE_LIKELY,
+     false},
+    {"a restart, with the service down for a while",
+     {2000, 19000},
+     {10, 900},
+     1000,
+     CLASS_RESET,
+     800,
+     200,
+     OPEN,
+     0,
+     9000,
+     8000,
+     CONFIDENCE_CERTAIN,
+     false},
+    {"one stops gracefully",
+     {2000, 19000},
+     {300, 900},
+     1000,
+     CLASS_CLOSED,
+     0,
+     200,
+     OPEN,
+     0,
+     4000,
+     4000,
+     CONFIDENCE_LIKELY,
+     false},
+    {"events come to all at once, and the restart between two",
+     {2000, 19000},
+     {1700, 1720},
+     3000,
+     CLASS_RESET,
+     0,
+     200,
+     OPEN,
+     0,
+     4000,
+     4000,
+     CONFIDENCE_LIKELY,
+     false},
+    {"all fell silent together: an idle timeout",
+     {2000, 19000},
+     {6000, 6050},
+     1000,
+     CLASS_CLOSED,
+     0,
+     200,
+     OPEN,
+     0,
+     4000,
+     4000,
+     CONFIDENCE_NONE,
+     false},
+    {"the same, and nobody ever got two events",
+     {2000, 19000},
+     {6000, 6050},
+     0,
+     CLASS_CLOSED,
+     0,
+     200,
+     OPEN,
+     0,
+     4000,
+     4000,
+     CONFIDENCE_NONE,
+     false},
+    {"all began together: a maximum age looks the same",
+     {19000, 19500},
+     {10, 900},
+     1000,
+     CLASS_RESET,
+     0,
+     200,
+     OPEN,
+     0,
+     4000,
+     4000,
+     CONFIDENCE_NONE,
+     false},
+    {"the same, but nobody listened behind it",
+     {19000, 19500},
+     {10, 900},
+     1000,
+     CLASS_RESET,
+     800,
+     200,
+     OPEN,
+     0,
+     9000,
+     8000,
+     CONFIDENCE_LIKELY,
+     false},
+    {"the same, and a few were refused",
+     {19000, 19500},
+     {10, 900},
+     1000,
+     CLASS_RESET,
+     39,
+     200,
+     OPEN,
+     0,
+     9000,
+     8000,
+     CONFIDENCE_NONE,
+     false},
+    {"ends of our own making",
+     {2000, 19000},
+     {10, 900},
+     1000,
+     CLASS_TIMEOUT_READ,
+     0,
+     200,
+     OPEN,
+     0,
+     4000,
+     4000,
+     CONFIDENCE_NONE,
+     false},
+    {"all come back at once and are served",
+     {2000, 19000},
+     {10, 900},
+     1000,
+     CLASS_RESET,
+     0,
+     200,
+     OPEN,
+     0,
+     3900,
+     500,
+     CONFIDENCE_LIKELY,
+     false},
+    {"at once, and some are put off",
+     {2000, 19000},
+     {10, 900},
+     1000,
+     CLASS_RESET,
+     0,
+     429,
+     8,
+     0,
+     8000,
+     500,
+     CONFIDENCE_LIKELY,
+     true},
+    {"at once, and very few are put off",
+     {2000, 19000},
+     {10, 900},
+     1000,
+     CLASS_RESET,
+     0,
+     429,
+     7,
+     0,
+     8000,
+     500,
+     CONFIDENCE_LIKELY,
+     false},
+    {"over a while, and some are put off",
+     {2000, 19000},
+     {10, 900},
+     1000,
+     CLASS_RESET,
+     0,
+     429,
+     100,
+     0,
+     8000,
+     4000,
+     CONFIDENCE_LIKELY,
+     false},
+    {"the service sheds load",
+     {2000, 19000},
+     {10, 900},
+     1000,
+     CLASS_RESET,
+     0,
+     503,
+     100,
+     100,
+     8000,
+     500,
+     CONFIDENCE_LIKELY,
+     true},
+    {"a proxy says that the service is down",
+     {2000, 19000},
+     {10, 900},
+     1000,
+     CLASS_RESET,
+     0,
+     503,
+     100,
+     0,
+     60000,
+     500,
+     CONFIDENCE_LIKELY,
+     false},
+    {"all are let in and wait long for their events",
+     {2000, 19000},
+     {10, 900},
+     1000,
+     CLASS_RESET,
+     0,
+     200,
+     OPEN,
+     0,
+     17000,
+     500,
+     CONFIDENCE_LIKELY,
+     true},
+    {"long, as the service was down for long",
+     {2000, 19000},
+     {10, 900},
+     1000,
+     CLASS_RESET,
+     1,
+     200,
+     OPEN,
+     0,
+     17000,
+     500,
+     CONFIDENCE_LIKELY,
+     false},
+};
+
+static uint32_t spread(const uint32_t span[2], uint32_t at)
+{
+    return span[0] + (span[1] - span[0]) * at / (OPEN - 1);
+}
+
+static void lose(const struct story *story)
+{
+    double first_ms = (SECOND + RESTART_S) * 1000.0 + 200;
+    struct wave *wave = waves_find(stats_waves(probe.delta), SECOND + RESTART_S);
+
+    for (uint32_t i = 0; i < OPEN; i++) {
+        double at_ms = first_ms + i / 2;
+
+        ends_add(stats_ends(probe.delta),
+                 &(struct end_row){.at_unix_ms = at_ms,
+                                   .weight = 1,
+                                   .endpoint = probe.endpoint,
+                                   .age_ms = spread(story->age_ms, i),
+                                   .silence_ms = spread(story->silence_ms, i),
+                                   .event_count = 5,
+                                   .error_class = story->cause});
+        wave_lose(wave, story->cause, at_ms);
+        wave_attempt(wave, first_ms + 3000 + story->attempts_within_ms * i / OPEN);
+        wave_come_back(wave,
+                       (200 + story->back_within_ms * (uint64_t)(i + 1) / OPEN) * CLOCK_NS_PER_MS);
+    }
+    wave_answers(wave, story->status, story->statuses);
+    wave->failures[CLASS_CONNECT_REFUSED] = story->refused;
+    wave->retry_after_seen = story->retry_after;
+}
+
+static void tell(const struct story *story)
+{
+    probe_init(&probe);
+    probe.run->info.started_unix_ms = SECOND * 1000.0;
+    probe.tick.open = OPEN;
+    probe_connected(&probe, (uint64_t)2 * OPEN);
+    stat_count(probe.set, METRIC_SSE_DISCONNECTS, NULL, OPEN);
+    if (story->gap_ms > 0)
+        probe_times(&probe, METRIC_SSE_EVENT_GAP, 5000, story->gap_ms);
+    lose(story);
+    probe_close(&probe, 60);
+}
+
+static void expect(const struct story *story, probe_rule rule, enum finding_confidence confidence)
+{
+    struct finding finding = {0};
+    bool is_raised = rule(probe.run, &finding);
+
+    if (is_raised != (confidence != CONFIDENCE_NONE) || finding.confidence != confidence)
+        fail_msg("%s: as sure as %d", story->what, (int)finding.confidence);
+    free(finding.title);
+    free(finding.evidence);
+    free(finding.advice);
+}
+
+static void a_wave_shows_what_caused_it(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof stories / sizeof stories[0]; i++) {
+        const struct story *story = &stories[i];
+
+        tell(story);
+        expect(story, find_server_restart, story->restart);
+        expect(story, find_thundering_herd, story->is_herd ? CONFIDENCE_LIKELY : CONFIDENCE_NONE);
+        probe_fini(&probe);
+    }
+}
+
+static void the_figures_stand_in_the_finding(void **state)
+{
+    (void)state;
+    tell(&stories[1]);
+    probe_expect(&probe, find_server_restart, CONFIDENCE_CERTAIN,
+                 "20.2 s after the start: 400 of 400 streams");
+    probe_expect(&probe, find_server_restart, CONFIDENCE_CERTAIN, "ages of 3.7 to 17.3 s");
+    probe_expect(&probe, find_server_restart, CONFIDENCE_CERTAIN,
+                 "800 attempts to come back were refused");
+    assert_true(find_is_restart_at(probe.run, (SECOND + RESTART_S) * 1000.0 + 300));
+    assert_false(find_is_restart_at(probe.run, (SECOND + RESTART_S) * 1000.0 + 900));
+    probe_fini(&probe);
+}
+
+static void what_is_a_restart_is_not_broken_off_too(void **state)
+{
+    (void)state;
+    tell(&stories[7]); /* of one age: only what was refused behind it shows that it is one */
+    probe_expect_none(&probe, find_abrupt_disconnects);
+    probe_fini(&probe);
+    tell(&stories[6]);
+    probe_expect(&probe, find_abrupt_disconnects, CONFIDENCE_LIKELY, "400 streams of 800");
+    probe_fini(&probe);
+}
+
+static void a_storm_that_was_ordered_is_neither(void **state)
+{
+    struct run_storm storm = {.at_ns = RESTART_S * CLOCK_NS_PER_S, .ratio = 1};
+    struct wave *wave;
+
+    (void)state;
+    probe_init(&probe);
+    run_add_storm(probe.run, &storm);
+    wave = waves_find(stats_waves(probe.delta), 1);
+    for (int i = 0; i < OPEN; i++) {
+        wave_lose(wave, CLASS_NONE, (SECOND + RESTART_S) * 1000.0);
+        wave_attempt(wave, (SECOND + RESTART_S) * 1000.0);
+        wave_answer(wave, 429);
+    }
+    wave->failures[CLASS_CONNECT_REFUSED] = OPEN;
+    probe_close(&probe, 60);
+    probe_expect_none(&probe, find_server_restart);
+    probe_expect_none(&probe, find_thundering_herd);
+    probe_fini(&probe);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_wave_shows_what_caused_it),
+        cmocka_unit_test(the_figures_stand_in_the_finding),
+        cmocka_unit_test(what_is_a_restart_is_not_broken_off_too),
+        cmocka_unit_test(a_storm_that_was_ordered_is_neither),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
