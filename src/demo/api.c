@@ -29,7 +29,7 @@ struct api {
     const struct api_config *config; /* borrowed */
     struct counters *own;            /* borrowed */
     struct feeds *feeds;
-    struct delays *logins; /* that take longer, as slow-login has it */
+    struct delays *delays; /* of logins and streams that faults keep waiting */
     struct chats *chats;
     uint64_t serial; /* of the tokens issued here */
 };
@@ -127,22 +127,61 @@ static void read_last_id(const struct call *call, struct feed_request *wish)
                                            &wish->last_seq);
 }
 
+/* A stream whose answer waits. */
+struct late_stream {
+    struct api *api;
+    struct feed_request wish;
+};
+
+static void open_late(void *ctx, struct http_request *request, uint64_t now_ns)
+{
+    struct late_stream *late = ctx;
+
+    counters_count_response(late->api->own, 200);
+    feeds_subscribe(late->api->feeds, request, &late->wish, now_ns);
+    free(late);
+}
+
+static void end_late(void *ctx)
+{
+    struct late_stream *late = ctx;
+
+    feeds_dismiss(late->api->feeds);
+    free(late);
+}
+
+static void open_in(struct call *call, const struct feed_request *wish, uint64_t delay_ns)
+{
+    struct late_stream *late = x_calloc(1, sizeof *late);
+
+    *late = (struct late_stream){.api = call->api, .wish = *wish};
+    delays_add(call->api->delays, call->request, clock_add_ns(call->now_ns, delay_ns), open_late,
+               end_late, late);
+    counters_add(call->api->own, COUNTER_FAULT_LOAD_DELAYS, 1);
+}
+
 static void subscribe(struct call *call, const struct feed_key *key)
 {
     struct feed_request wish = {.key = *key, .count = FEED_COUNT_UNLIMITED};
+    uint64_t delay_ns;
     int status;
 
     wish.key.interval_ns = call->api->config->interval_ns;
     if (read_interval(call, &wish.key.interval_ns) < 0 ||
         read_whole(call, "count", FEED_COUNT_MAX, &wish.count) < 0)
         return;
-    status = feeds_admit(call->api->feeds, call->now_ns);
+    status = feeds_admit(call->api->feeds, &wish, call->now_ns);
     if (status != 0) {
         refuse(call, status, status == 429 || status == 503 ? RETRY_AFTER : "",
                "the service was told to refuse this");
         return;
     }
     read_last_id(call, &wish);
+    delay_ns = feeds_delay_ns(call->api->feeds);
+    if (delay_ns > 0) {
+        open_in(call, &wish, delay_ns);
+        return;
+    }
     counters_count_response(call->api->own, 200);
     feeds_subscribe(call->api->feeds, call->request, &wish, call->now_ns);
 }
@@ -363,7 +402,7 @@ static void answer_in_time(struct call *call, delay_fn answer)
         answer(api, call->request, call->now_ns);
         return;
     }
-    delays_add(api->logins, call->request, clock_add_ns(call->now_ns, delay_ns), answer, api);
+    delays_add(api->delays, call->request, clock_add_ns(call->now_ns, delay_ns), answer, NULL, api);
     counters_add(api->own, COUNTER_FAULT_SLOW_LOGINS, 1);
 }
 
@@ -537,7 +576,7 @@ struct api *api_new(struct loop *loop, const struct api_config *config, uint32_t
     api->own = &config->counters[process];
     api->feeds = feeds_new(loop, &config->feeds, api->own, first_serial);
     api->chats = chats_new(loop, &config->chat, api->own, first_serial);
-    api->logins = delays_new(loop);
+    api->delays = delays_new(loop);
     api->serial = first_serial;
     return api;
 }
@@ -546,7 +585,7 @@ void api_free(struct api *api)
 {
     if (!api)
         return;
-    delays_free(api->logins);
+    delays_free(api->delays);
     feeds_free(api->feeds);
     chats_free(api->chats);
     free(api);

@@ -50,6 +50,7 @@ static const struct row rows[] = {
      "Streams whose Last-Event-ID was ignored."},
     {COUNTER_FAULT_WITHHELD, NULL, FAULT("withheld"), "Events that these streams did not get."},
     {COUNTER_FAULT_SLOW_LOGINS, NULL, FAULT("slow_logins"), "Logins and sessions delayed."},
+    {COUNTER_FAULT_LOAD_DELAYS, NULL, FAULT("load_delays"), "Streams delayed by their number."},
     {COUNTER_RESPONSES_200, "code=\"200\"", RESPONSES, "counter", "Responses by status code."},
     {COUNTER_RESPONSES_204, "code=\"204\"", RESPONSES, NULL, NULL},
     {COUNTER_RESPONSES_400, "code=\"400\"", RESPONSES, NULL, NULL},

@@ -21,6 +21,7 @@ struct delay {
     struct delays *delays;
     struct http_request *request;
     delay_fn on_due;
+    delay_end_fn on_end; /* NULL: nobody wants to know */
     void *ctx;
 };
 
@@ -31,9 +32,18 @@ static void forget(struct delay *delay)
     free(delay);
 }
 
+static void give_up(struct delay *delay)
+{
+    struct delay ended = *delay;
+
+    forget(delay);
+    if (ended.on_end)
+        ended.on_end(ended.ctx);
+}
+
 static void on_gone(struct pending *pending)
 {
-    forget(CONTAINER_OF(pending, struct delay, pending));
+    give_up(CONTAINER_OF(pending, struct delay, pending));
 }
 
 static void on_timer(struct timer *timer, uint64_t now_ns)
@@ -59,12 +69,12 @@ void delays_free(struct delays *delays)
     if (!delays)
         return;
     while (!list_empty(&delays->waiting))
-        forget(CONTAINER_OF(delays->waiting.next, struct delay, node));
+        give_up(CONTAINER_OF(delays->waiting.next, struct delay, node));
     free(delays);
 }
 
 void delays_add(struct delays *delays, struct http_request *request, uint64_t due_ns,
-                delay_fn on_due, void *ctx)
+                delay_fn on_due, delay_end_fn on_end, void *ctx)
 {
     struct delay *delay = x_calloc(1, sizeof *delay);
 
@@ -72,6 +82,7 @@ void delays_add(struct delays *delays, struct http_request *request, uint64_t du
     delay->delays = delays;
     delay->request = request;
     delay->on_due = on_due;
+    delay->on_end = on_end;
     delay->ctx = ctx;
     list_append(&delays->waiting, &delay->node);
     http_request_set_user(request, &delay->pending);

@@ -101,3 +101,8 @@ void fault_board_leave(struct fault_board *board)
 {
     (void)atomic_fetch_sub_explicit(&board->streams_open, 1, memory_order_relaxed);
 }
+
+uint64_t fault_board_open_count(const struct fault_board *board)
+{
+    return atomic_load_explicit(&board->streams_open, memory_order_relaxed);
+}

@@ -32,5 +32,7 @@ int fault_board_change(struct fault_board *board, const void *json, size_t len, 
 /* Counts a stream in, unless `limit` (0: none) are open already. */
 bool fault_board_enter(struct fault_board *board, uint64_t limit);
 void fault_board_leave(struct fault_board *board);
+/* Streams counted in. */
+uint64_t fault_board_open_count(const struct fault_board *board);
 
 #endif

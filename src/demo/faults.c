@@ -282,6 +282,7 @@ static const struct row rows[] = {
     {"stall", read_span, write_span, FIELD(stall_ns), "0"},
     {"status", read_status, write_status, 0, "503:0"},
     {"max-streams", read_count, write_count, FIELD(max_streams), "0"},
+    {"load-delay", read_span, write_span, FIELD(load_delay_ns), "0"},
     {"idle-cut", read_span, write_span, FIELD(idle_cut_ns), "0"},
     {"age-cut", read_span, write_span, FIELD(age_cut_ns), "0"},
     {"no-replay", read_switch, write_switch, FIELD(no_replay), "0"},

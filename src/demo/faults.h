@@ -11,6 +11,7 @@
  *     stall=D           a stream sends nothing for D, at each 10 * D of its life
  *     status=CODE:RATIO a request for a stream is answered CODE
  *     max-streams=N     requests for more streams than N are answered 503
+ *     load-delay=D      the answer to a request for a stream takes D for each stream there is
  *     idle-cut=D        a stream ends after D without a byte sent
  *     age-cut=D         a stream ends at age D
  *     no-replay         Last-Event-ID is ignored
@@ -36,7 +37,7 @@ struct faults {
     uint64_t drop_age_ns;
     uint64_t status_code;
     uint64_t max_streams;
-    uint64_t clump_ns, stall_ns, idle_cut_ns, age_cut_ns, slow_login_ns;
+    uint64_t clump_ns, stall_ns, load_delay_ns, idle_cut_ns, age_cut_ns, slow_login_ns;
     bool no_replay;
 };
 

@@ -284,12 +284,12 @@ const struct faults *feeds_sync(struct feeds *feeds, uint64_t now_ns)
     return &feeds->faults;
 }
 
-int feeds_admit(struct feeds *feeds, uint64_t now_ns)
+int feeds_admit(struct feeds *feeds, struct feed_request *wish, uint64_t now_ns)
 {
     const struct faults *faults = feeds_sync(feeds, now_ns);
 
-    feeds->serial++;
-    if (faults_status_hits(faults, feeds->config.seed, feeds->serial)) {
+    wish->serial = ++feeds->serial;
+    if (faults_status_hits(faults, feeds->config.seed, wish->serial)) {
         counters_add(feeds->own, COUNTER_FAULT_STATUSES, 1);
         return (int)faults->status_code;
     }
@@ -298,6 +298,16 @@ int feeds_admit(struct feeds *feeds, uint64_t now_ns)
         return 503;
     }
     return 0;
+}
+
+void feeds_dismiss(struct feeds *feeds)
+{
+    fault_board_leave(feeds->config.board);
+}
+
+uint64_t feeds_delay_ns(const struct feeds *feeds)
+{
+    return feeds->faults.load_delay_ns * fault_board_open_count(feeds->config.board);
 }
 
 static void on_gone(struct pending *pending)
@@ -325,7 +335,7 @@ void feeds_subscribe(struct feeds *feeds, struct http_request *request,
     subscriber->left = wish->count;
     subscriber->begun_ms = (uint32_t)((now_ns - feeds->config.clock.epoch_ns) / CLOCK_NS_PER_MS);
     list_append(&feed->live, &subscriber->node);
-    disturb_begin(subscriber, feeds->serial, now_ns);
+    disturb_begin(subscriber, wish->serial, now_ns);
     http_request_set_user(request, &subscriber->pending);
     http_begin_stream(request, 200, STREAM_HEADERS, "text/event-stream");
     buf_clear(&feeds->event);

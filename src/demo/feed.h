@@ -43,6 +43,7 @@ struct feed_request {
     uint32_t count; /* events until only heartbeats are sent, at most FEED_COUNT_MAX */
     bool resumes;   /* `last_seq` follows from what the client sent */
     uint64_t last_seq;
+    uint64_t serial; /* of the stream, by feeds_admit: its faults hang on it */
 };
 
 /*
@@ -56,10 +57,13 @@ void feeds_free(struct feeds *feeds);
 /* The faults in force, brought up to date. Borrowed until the next call. */
 const struct faults *feeds_sync(struct feeds *feeds, uint64_t now_ns);
 /*
- * A request for a stream: 0 when it may go on to feeds_subscribe, which must follow at once; else
- * the status that a fault has for it.
+ * A request for a stream, which gets its number: 0 when it may go on to feeds_subscribe or, where
+ * that cannot be, to feeds_dismiss; else the status that a fault has for it.
  */
-int feeds_admit(struct feeds *feeds, uint64_t now_ns);
+int feeds_admit(struct feeds *feeds, struct feed_request *wish, uint64_t now_ns);
+void feeds_dismiss(struct feeds *feeds);
+/* How long a fault lets the one admitted last wait for its answer, by how many there are. */
+uint64_t feeds_delay_ns(const struct feeds *feeds);
 /* Answers with a stream: retry, what `last_seq` missed of the history, then events as they happen.
  * The request's user pointer is a struct pending from here. */
 void feeds_subscribe(struct feeds *feeds, struct http_request *request,

@@ -9,7 +9,7 @@ from demo_service import Reader, Service
 from harness import check, contains, same, test
 
 NAMES = ["lose", "duplicate", "reorder", "malform", "drop", "clump", "stall", "status",
-         "max-streams", "idle-cut", "age-cut", "no-replay", "slow-login"]
+         "max-streams", "load-delay", "idle-cut", "age-cut", "no-replay", "slow-login"]
 
 
 def in_force(service, headers=None):

@@ -287,6 +287,44 @@ def logins_take_longer(t):
     harness.check_for_crash(service.process)
 
 
+def close(reader):
+    reader.stream.response.close()
+    reader.stream.connection.close()
+
+
+@test
+def each_stream_there_is_delays_the_next(t):
+    service = Service(t, "--fault", "load-delay=100ms", "--processes", 2)
+    readers = []
+    for number in range(1, 5):
+        began = time.monotonic()
+        readers.append(Reader(service, "interval=10ms"))
+        between(time.monotonic() - began, number * 0.1, number * 0.1 + 2,
+                f"seconds of stream {number}")
+    same(service.metrics()["fault_load_delays_total"], 4, "streams delayed")
+    same(service.metrics()["streams_open"], 4, "streams open")
+    waiting = service.connect_and_leave("GET", "/api/v1/events/stream")
+    wait_until(lambda: service.metrics()["fault_load_delays_total"] == 5, "the request")
+    waiting.close()
+    for reader in readers:
+        close(reader)
+    wait_until(lambda: service.metrics()["streams_open"] == 0, "the ends")
+    service.control(max_streams=1)  # lets one in when none of the others is counted any more
+    wait_until(lambda: service.connect_and_leave(
+        "GET", "/api/v1/events/stream").getresponse().status == 200, "the others to be forgotten")
+
+
+@test
+def streams_that_wait_end_with_their_service(t):
+    service = Service(t, "--fault", "load-delay=1h")
+    waiting = service.connect_and_leave("GET", "/api/v1/events/stream")
+    wait_until(lambda: service.metrics()["fault_load_delays_total"] == 1, "the request")
+    service.process.signal(signal.SIGTERM)
+    same(service.process.wait(5), 0, "exit status")
+    harness.check_for_crash(service.process)
+    waiting.close()
+
+
 @test
 def a_slow_login_ends_with_its_service(t):
     service = Service(t, "--fault", "slow-login=1h")

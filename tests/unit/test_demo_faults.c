@@ -70,6 +70,7 @@ static void each_fault_is_read_and_shown(void **state)
     assert_shows("status=429:0.25", "\"status\":\"429:0.25\"");
     assert_shows("status=204:1", "\"status\":\"204:1\"");
     assert_shows("max-streams=7", "\"max-streams\":7,");
+    assert_shows("load-delay=2ms", "\"load-delay\":\"2ms\"");
     assert_shows("idle-cut=1ms", "\"idle-cut\":\"1ms\"");
     assert_shows("age-cut=7d", "\"age-cut\":\"604800s\"");
     assert_shows("no-replay", "\"no-replay\":true,");
@@ -91,14 +92,16 @@ static void a_list_is_read_from_left_to_right(void **state)
 static void off_and_zero_turn_each_fault_off(void **state)
 {
     static const char *const names[] = {
-        "lose",   "duplicate",   "reorder",  "malform", "drop",      "clump",     "stall",
-        "status", "max-streams", "idle-cut", "age-cut", "no-replay", "slow-login"};
-    struct faults faults = read_good("lose=0.1,duplicate=0.1,reorder=0.1,malform=0.1,drop=1@1s,"
-                                     "clump=1s,stall=1s,status=503:1,max-streams=1,idle-cut=1s,"
-                                     "age-cut=1s,no-replay,slow-login=1s");
-    struct faults zero = read_good("lose=0,duplicate=0%,reorder=0,malform=0,drop=0@1s,clump=0,"
-                                   "stall=0s,status=500:0,max-streams=0,idle-cut=0,age-cut=0,"
-                                   "no-replay=0,slow-login=0");
+        "lose",   "duplicate",   "reorder",    "malform",  "drop",    "clump",     "stall",
+        "status", "max-streams", "load-delay", "idle-cut", "age-cut", "no-replay", "slow-login"};
+    struct faults faults =
+        read_good("lose=0.1,duplicate=0.1,reorder=0.1,malform=0.1,drop=1@1s,"
+                  "clump=1s,stall=1s,status=503:1,max-streams=1,load-delay=1s,idle-cut=1s,"
+                  "age-cut=1s,no-replay,slow-login=1s");
+    struct faults zero =
+        read_good("lose=0,duplicate=0%,reorder=0,malform=0,drop=0@1s,clump=0,"
+                  "stall=0s,status=500:0,max-streams=0,load-delay=0,idle-cut=0,age-cut=0,"
+                  "no-replay=0,slow-login=0");
     const struct faults none = {0};
     struct err err = {0};
 
@@ -200,10 +203,11 @@ static void json_of_another_kind_is_refused(void **state)
 
 static void what_is_shown_sets_the_same(void **state)
 {
-    const struct faults faults = read_good("lose=0.1,duplicate=0.2,reorder=0.3,malform=0.4,"
-                                           "drop=33%@1001us,clump=1s,stall=1ms,status=404:0.5,"
-                                           "max-streams=1,idle-cut=2s,age-cut=3s,no-replay,"
-                                           "slow-login=4s");
+    const struct faults faults =
+        read_good("lose=0.1,duplicate=0.2,reorder=0.3,malform=0.4,"
+                  "drop=33%@1001us,clump=1s,stall=1ms,status=404:0.5,"
+                  "max-streams=1,load-delay=5s,idle-cut=2s,age-cut=3s,no-replay,"
+                  "slow-login=4s");
     struct faults again = {0};
     struct buf text = {0};
     struct err err = {0};
