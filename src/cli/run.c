@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/units.h"
 #include "cli/command.h"
+#include "cli/limit_options.h"
 #include "cli/threshold_options.h"
 #include "fleet/controller.h"
 #include "http/url.h"
@@ -16,6 +17,8 @@
 #include "report/summary.h"
 #include "report/terminal.h"
 #include "stats/rows.h"
+#include "verdict/limit.h"
+#include "verdict/limit_judge.h"
 #include "verdict/outcome.h"
 #include "verdict/threshold.h"
 
@@ -69,7 +72,8 @@ static int check_settings(const struct command_input *input, struct err *err)
 {
     const struct run_settings *settings = input->settings;
 
-    if (!options_given(input->options, "run-time") && !settings->pace.stages && !has_terminal()) {
+    if (!options_given(input->options, "run-time") && !settings->pace.stages &&
+        !settings->finds_limit && !has_terminal()) {
         err_set(err, ERR_USAGE, "without a terminal to stop it from, a run needs --run-time (-t)");
         return -1;
     }
@@ -205,11 +209,25 @@ static void announce_stages(const struct run_settings *settings, const struct st
                       units_format_count(stages_users_max(stages), users));
 }
 
+static void announce_search(const struct run_settings *settings)
+{
+    char users[UNITS_TEXT_BYTES], length[UNITS_TEXT_BYTES];
+
+    if (!settings->is_quiet)
+        (void)fprintf(stderr,
+                      "cicada: a search up to %s users, at most %g new ones a second; it ends by "
+                      "itself, or after %s\n",
+                      units_format_count(settings->users, users), limit_options_rate(settings),
+                      units_format_duration(settings->run_time_ns, length));
+}
+
 static void announce_pace(const struct run_settings *settings, const struct stages *stages)
 {
     double rate = choose_rate(settings);
 
-    if (stages->count > 0)
+    if (settings->finds_limit)
+        announce_search(settings);
+    else if (stages->count > 0)
         announce_stages(settings, stages);
     else if (settings->pace.arrivals_per_s > 0)
         announce_arrivals(settings);
@@ -253,14 +271,16 @@ void run_warn_of_shared_rows(const struct run *run)
 
 /* The exit status. */
 int run_report(const struct run_settings *settings, const struct run *run,
-               const struct thresholds *thresholds)
+               const struct run_judges *judges)
 {
     struct outcome *outcome = outcome_judge(run, (int)settings->exit_code_on_error);
     const char *json_path = settings->json;
     struct err err = {0};
     int status;
 
-    outcome_add_thresholds(outcome, run, thresholds, (int)settings->exit_code_on_error);
+    outcome_add_thresholds(outcome, run, judges->thresholds, (int)settings->exit_code_on_error);
+    outcome_add_limit(outcome, run, judges->limit, judges->limit_rules,
+                      (int)settings->exit_code_on_error);
     status = outcome->exit_status;
     run_warn_of_shared_rows(run);
     if (json_path && result_json_save(json_path, run, outcome, &err) < 0) {
@@ -273,15 +293,32 @@ int run_report(const struct run_settings *settings, const struct run *run,
     return status;
 }
 
+/* Without --find-limit nothing. The caller frees both. */
+static int make_search(const struct run_settings *settings, struct controller_config *config,
+                       struct limit **limit, struct limit_rules **rules, struct err *err)
+{
+    if (!settings->finds_limit)
+        return 0;
+    *rules = limit_options_make(settings, err);
+    if (!*rules)
+        return -1;
+    *limit = limit_new((uint32_t)settings->users);
+    config->limit = *limit;
+    config->limit_rules = *rules;
+    config->spawn_rate_per_s = limit_options_rate(settings);
+    return 0;
+}
+
 static int start(const struct command_input *input, struct plan *plan, size_t feed_rows,
                  const struct stages *stages, struct err *err)
 {
     const struct run_settings *settings = input->settings;
     char *target = join_targets(input->operands, input->operand_count);
     char *command = run_redact_command(input->argc, input->argv);
-    struct thresholds *thresholds =
-        threshold_options_make(&settings->thresholds, settings->pace.warm_up_ns,
-                               settings->run_time_ns, (uint32_t)stages->count, err);
+    /* A search has them judged by the step. */
+    struct thresholds *thresholds = threshold_options_make(
+        settings->finds_limit ? &(struct text_list){0} : &settings->thresholds,
+        settings->pace.warm_up_ns, settings->run_time_ns, (uint32_t)stages->count, err);
     struct run_storm *storms =
         thresholds ? storm_settings_make(&settings->storm, settings->run_time_ns, err) : NULL;
     struct controller_config config = {
@@ -300,17 +337,24 @@ static int start(const struct command_input *input, struct plan *plan, size_t fe
         .storms = storms,
         .storm_count = settings->storm.storms.count,
     };
+    struct limit *limit = NULL;
+    struct limit_rules *rules = NULL;
     struct run *run = NULL;
     int status = -1;
 
-    if (storms && run_limits_choose_processes(settings, &config.process_count, err) == 0) {
+    if (storms && make_search(settings, &config, &limit, &rules, err) == 0 &&
+        run_limits_choose_processes(settings, &config.process_count, err) == 0) {
         announce_feed(settings, feed_rows);
         announce_pace(settings, stages);
         run = controller_run(&config, err);
     }
     if (run)
-        status = run_report(settings, run, thresholds);
+        status = run_report(
+            settings, run,
+            &(struct run_judges){.thresholds = thresholds, .limit = limit, .limit_rules = rules});
     run_free(run);
+    limit_rules_free(rules);
+    limit_free(limit);
     thresholds_free(thresholds);
     free(storms);
     free(target);
@@ -347,6 +391,7 @@ static int run_execute(const struct command_input *input, struct err *err)
     if (options_check_scope(input->options, SCOPE_URL, err) == 0 &&
         check_host(settings, err) == 0 && make_plan(input, plan, &feed_rows, err) == 0 &&
         pace_options_apply(input->options, input->settings, &stages, err) == 0 &&
+        limit_options_apply(input->options, input->settings, err) == 0 &&
         check_settings(input, err) == 0 && run_targets_resolve(plan, &reach, err) == 0 &&
         limit_users(input, plan, &reach, err) == 0 && check_clock_answers(plan, err) == 0 &&
         ask_for_public(settings, &reach, err) == 0)
@@ -361,6 +406,9 @@ static const struct command_example examples[] = {
      "500 streams, 100 more each second, for 20 s."},
     {"cicada run http://127.0.0.1:8080/api/v1/events/stream --stages 30s:1000,2m:1000,30s:0",
      "Up to 1,000 streams within 30 s, hold them for 2 minutes, and down again."},
+    {"cicada run http://127.0.0.1:8080/api/v1/events/stream --find-limit \\\n"
+     "      --threshold 'sse_ttfe: p(95)<500'",
+     "The most streams, up to 10,000, of which 95% have their first event within 500 ms."},
     {"cicada run 'http://127.0.0.1:8080/a*3' http://127.0.0.1:8080/b -u 40 -t 1m --json "
      "result.json",
      "Three of four users on /a; the full result goes to a file."},

@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct limit;
+struct limit_rules;
 struct plan;
 struct thresholds;
 struct feed;
@@ -61,6 +63,7 @@ struct run_settings {
     char *read_rate, *abort; /* NULL: not given */
     struct storm_settings storm;
     struct text_list thresholds;
+    bool finds_limit;
     char *local_address;
     uint64_t process_count; /* 0: not given */
     char *json;
@@ -123,9 +126,15 @@ struct command_input;
 struct controller_config;
 struct run;
 /* --- cli/run.c --- for Locust files too */
-/* The exit status; writes result and summary. `thresholds` have been judged; NULL: none. */
+/* What judges a run beside its own failures, at the end of its work. Borrowed; each may be NULL. */
+struct run_judges {
+    const struct thresholds *thresholds;
+    const struct limit *limit;
+    const struct limit_rules *limit_rules;
+};
+/* The exit status; writes result and summary. */
 int run_report(const struct run_settings *settings, const struct run *run,
-               const struct thresholds *thresholds);
+               const struct run_judges *judges);
 /* More endpoints or rows than are told apart: said on the log. */
 void run_warn_of_shared_rows(const struct run *run);
 /* A report that could not be written is a failure, unless the run ended worse. Says why. */

@@ -243,7 +243,8 @@ static int report(void *ctx, struct run *run)
 {
     struct reporter *reporter = ctx;
 
-    return run_report(reporter->settings, run, reporter->thresholds);
+    return run_report(reporter->settings, run,
+                      &(struct run_judges){.thresholds = reporter->thresholds});
 }
 
 /* -1 with a sentence. A shape says itself how long it runs. */

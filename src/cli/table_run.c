@@ -3,6 +3,7 @@
 #include "base/units.h"
 #include "cli/command.h"
 #include "cli/pace_options.h"
+#include "cli/limit_options.h"
 #include "cli/threshold_options.h"
 
 #include <string.h>
@@ -53,6 +54,7 @@ const struct option run_table[] = {
      .parse = option_parse_positive,
      AT(run_time_ns)},
     PACE_ROWS(struct run_settings),
+    LIMIT_ROWS(struct run_settings),
     {.name = "stop-timeout",
      .is_locust = true,
      .short_name = 's',

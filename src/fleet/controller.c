@@ -6,6 +6,7 @@
 #include "fleet/controller_internal.h"
 #include "fleet/machine.h"
 #include "fleet/peer_merge.h"
+#include "fleet/search.h"
 #include "fleet/storms.h"
 #include "http/url.h"
 #include "load/plan.h"
@@ -118,7 +119,10 @@ static void begin_run(struct controller *controller)
                    now_ns + CLOCK_NS_PER_S + CONTROLLER_TICKS_MS * CLOCK_NS_PER_MS, on_second);
     storms_begin(controller);
     peer_merge_begin(controller->peers, now_ns + config->warm_up_ns);
-    pace_begin(controller, now_ns);
+    if (config->limit)
+        search_begin(controller, now_ns);
+    else
+        pace_begin(controller, now_ns);
 }
 
 static void on_stop_limit(struct timer *timer, uint64_t now_ns)
@@ -439,8 +443,8 @@ static struct run *describe_run(const struct controller_config *config)
         run->info.clock_url = url_hide_userinfo(config->plan->checks.clock_url,
                                                 strlen(config->plan->checks.clock_url));
     run->info.started_unix_ms = clock_unix_ms();
-    run->info.planned_ns = config->run_time_ns;
-    if (config->arrivals_per_s > 0)
+    run->info.planned_ns = config->limit ? CLOCK_NEVER_NS : config->run_time_ns;
+    if (config->arrivals_per_s > 0 || config->limit)
         ramp_s = 0;
     run->info.ramp_ns = config->stages ? stages_ramp_ns(config->stages)
                                        : (uint64_t)(ramp_s * (double)CLOCK_NS_PER_S);
@@ -463,6 +467,7 @@ static void fini(struct controller *controller)
     }
     free(controller->members);
     script_fini(controller);
+    search_free(controller->search);
     peer_merge_free(controller->peers);
     machine_probe_free(controller->machine);
     if (controller->live)
@@ -494,6 +499,7 @@ struct run *controller_run(const struct controller_config *config, struct err *e
         script_init(&controller);
     if (config->wants_live) {
         controller.live = live_new(STDERR_FILENO, config->thresholds);
+        live_watch_limit(controller.live, config->limit);
         log_set_sink(controller_log_to_live, controller.live);
     }
     if (watch_signals(&controller, err) < 0 || start_members(&controller, err) < 0)

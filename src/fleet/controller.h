@@ -15,6 +15,8 @@
 #include <stdint.h>
 
 struct class_spec;
+struct limit;
+struct limit_rules;
 struct local_program;
 struct plan;
 struct stages;
@@ -46,7 +48,11 @@ struct controller_config {
     bool wants_live;                        /* the live view on standard error */
     const struct controller_script *script; /* NULL: URL mode */
     struct thresholds *thresholds;          /* borrowed; judged to the end; NULL: none */
-    const struct run_storm *storms;         /* borrowed, in the order of their times */
+    /* A search up to `users`, at most `spawn_rate_per_s` new ones a second. Both borrowed; NULL:
+     * none. */
+    struct limit *limit;
+    const struct limit_rules *limit_rules;
+    const struct run_storm *storms; /* borrowed, in the order of their times */
     size_t storm_count;
     /* All workers are ready; -1 with a sentence: the run does not begin. NULL: nobody. */
     int (*on_begin)(void *ctx, struct err *err);

@@ -1,8 +1,9 @@
 /*
  * fleet/controller_internal.h - what the files of the controller share; for no one else.
  *
- * controller.c has the course of a run, pace.c the number of users, deaths.c its processes that end
- * too early, controller_log.c the lines on the screen, controller_machine.c a look at the machine,
+ * controller.c has the course of a run, pace.c the number of users, search.c that of a search for
+ * the limit, deaths.c its processes that end too early, controller_log.c the lines on the screen,
+ * controller_machine.c a look at the machine,
  * script.c what a Locust file adds.
  */
 #ifndef CICADA_FLEET_CONTROLLER_INTERNAL_H
@@ -19,6 +20,7 @@ struct classes;
 struct live;
 struct machine_probe;
 struct peer_merge;
+struct search;
 
 enum { CONTROLLER_HOW_BYTES = 96, CONTROLLER_NAME_BYTES = 40 };
 
@@ -61,6 +63,7 @@ struct controller {
     struct loop *loop;
     struct run *run;
     struct peer_merge *peers;
+    struct search *search;             /* NULL: none */
     struct live *live;                 /* NULL: none */
     struct controller_worker *members; /* the workers, and behind them the lead if there is one */
     size_t worker_count, member_count;

@@ -200,8 +200,8 @@ bool pace_has_finished_all(const struct controller *controller)
 {
     uint64_t finished = 0;
 
-    /* In stages, and as arrivals, users come as planned whatever those before them have done. */
-    if (controller->config->script || controller->config->stages ||
+    /* In stages and steps, and as arrivals, users come and go whatever those before them did. */
+    if (controller->config->script || controller->config->stages || controller->config->limit ||
         controller->config->arrivals_per_s > 0 ||
         controller->ordered_users < controller->config->users)
         return false;

@@ -13,6 +13,7 @@ static const uint64_t LINE_EVERY_NS = 5000000000;
 struct live {
     struct terminal terminal;
     const struct thresholds *thresholds; /* borrowed; NULL: none */
+    const struct limit *limit;           /* the same */
     struct buf picture;                  /* the last one, to be put again below a line */
     uint64_t next_line_ns; /* run time of the next line where nothing can be redrawn */
 };
@@ -27,6 +28,11 @@ struct live *live_new(int fd, const struct thresholds *thresholds)
     return live;
 }
 
+void live_watch_limit(struct live *live, const struct limit *limit)
+{
+    live->limit = limit;
+}
+
 void live_free(struct live *live)
 {
     if (!live)
@@ -35,7 +41,7 @@ void live_free(struct live *live)
     free(live);
 }
 
-static void draw_line(struct live *live, const struct run *run)
+static void draw_line(struct live *live, const struct run *run, const struct live_view *view)
 {
     struct buf line = {0};
 
@@ -44,7 +50,7 @@ static void draw_line(struct live *live, const struct run *run)
         return;
     while (live->next_line_ns <= run->info.duration_ns + CLOCK_NS_PER_S / 2)
         live->next_line_ns += LINE_EVERY_NS;
-    live_view_render_line(&line, run, live->thresholds);
+    live_view_render_line(&line, run, view);
     terminal_write(&live->terminal, buf_text(&line), line.len);
     buf_fini(&line);
 }
@@ -52,10 +58,11 @@ static void draw_line(struct live *live, const struct run *run)
 void live_draw(struct live *live, const struct run *run)
 {
     struct live_view view = {.has_colour = live->terminal.has_colour,
-                             .thresholds = live->thresholds};
+                             .thresholds = live->thresholds,
+                             .limit = live->limit};
 
     if (!live->terminal.can_redraw) {
-        draw_line(live, run);
+        draw_line(live, run, &view);
         return;
     }
     /* One column is left free: some terminals wrap after a character in the last one. */

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+struct limit;
 struct live;
 struct thresholds;
 
@@ -17,6 +18,8 @@ struct thresholds;
  * are honoured. `thresholds` (NULL: none) are borrowed. The caller owns the result.
  */
 struct live *live_new(int fd, const struct thresholds *thresholds);
+/* Shows where the search is; NULL: there is none. Borrowed. */
+void live_watch_limit(struct live *live, const struct limit *limit);
 /* Leaves the last picture standing. NULL does nothing. */
 void live_free(struct live *live);
 /* At most once a second makes sense. */

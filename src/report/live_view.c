@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "report/figures.h"
+#include "report/live_limit.h"
 #include "report/live_rows.h"
 #include "report/live_stages.h"
 #include "report/live_storms.h"
@@ -69,7 +70,8 @@ static void put_progress(struct buf *out, const struct run *run, const struct li
 
     (void)format_seconds(info->duration_ns, elapsed);
     if (info->planned_ns == CLOCK_NEVER_NS || info->planned_ns == 0) {
-        put_line(out, view, colour_plain, "", "%s, until stopped (Ctrl-C)", elapsed);
+        put_line(out, view, colour_plain, "", "%s, until %s (Ctrl-C)", elapsed,
+                 view->limit ? "the limit is found" : "stopped");
         return;
     }
     done_ns = info->duration_ns < info->planned_ns ? info->duration_ns : info->planned_ns;
@@ -300,7 +302,10 @@ void live_view_render(struct buf *out, const struct run *run, const struct live_
 {
     put_title(out, run, view);
     put_progress(out, run, view);
-    live_stages_render(out, run, view);
+    if (view->limit)
+        live_limit_render(out, view);
+    else
+        live_stages_render(out, run, view);
     put_load(out, run, view);
     live_rows_render(out, run, view);
     if (has_streams(run)) {
@@ -315,8 +320,7 @@ void live_view_render(struct buf *out, const struct run *run, const struct live_
     put_workers(out, run, view);
 }
 
-void live_view_render_line(struct buf *out, const struct run *run,
-                           const struct thresholds *thresholds)
+void live_view_render_line(struct buf *out, const struct run *run, const struct live_view *view)
 {
     char elapsed[UNITS_TEXT_BYTES], rate[UNITS_TEXT_BYTES], p95[UNITS_TEXT_BYTES];
     uint64_t recent = stat_get_count(run->window, METRIC_SSE_EVENTS, NULL);
@@ -330,7 +334,10 @@ void live_view_render_line(struct buf *out, const struct run *run,
                       run->info.is_warming_up ? " (warming up)" : "", figures_users(run),
                       run->info.users_planned, figures_open(run),
                       figures_number(figures_per_s(recent, run->window_s), rate));
-    live_stages_render_line(out, run);
+    if (view->limit)
+        live_limit_render_line(out, view->limit);
+    else
+        live_stages_render_line(out, run);
     live_rows_render_line(out, run);
     if (hist)
         (void)buf_appendf(out, ", first event p95 %s ms",
@@ -338,9 +345,9 @@ void live_view_render_line(struct buf *out, const struct run *run,
     (void)buf_appendf(out, ", %" PRIu64 " disconnects, %" PRIu64 " errors%s%s%s",
                       stat_get_count(run->total, METRIC_SSE_DISCONNECTS, NULL), errors,
                       errors > 0 ? " (" : "", buf_text(&classes), errors > 0 ? ")" : "");
-    if (thresholds_count(thresholds) > 0) {
+    if (thresholds_count(view->thresholds) > 0) {
         (void)buf_append_text(out, ", thresholds ");
-        threshold_view_lights(out, thresholds);
+        threshold_view_lights(out, view->thresholds);
     }
     for (size_t i = 0; i < run->worker_count; i++) {
         if (findings_is_saturated(&run->workers[i])) {

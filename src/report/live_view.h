@@ -10,18 +10,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct limit;
 struct thresholds;
 
 struct live_view {
     size_t columns; /* no line is wider */
     bool has_colour;
     const struct thresholds *thresholds; /* borrowed; NULL: none */
+    const struct limit *limit;           /* the same: the search under way */
 };
 
 /* Appends the picture for a terminal: a dozen lines, a few more where a script counts requests. */
 void live_view_render(struct buf *out, const struct run *run, const struct live_view *view);
-/* Appends one line of key figures, for logs. `thresholds` may be NULL. */
-void live_view_render_line(struct buf *out, const struct run *run,
-                           const struct thresholds *thresholds);
+/* Appends one line of key figures, for logs, as wide as it is. */
+void live_view_render_line(struct buf *out, const struct run *run, const struct live_view *view);
 
 #endif

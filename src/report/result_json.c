@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "report/figures.h"
 #include "report/result_ends.h"
+#include "report/result_limit.h"
 #include "report/result_machine.h"
 #include "report/result_metrics.h"
 #include "report/result_rows.h"
@@ -252,7 +253,7 @@ void result_json_write(struct buf *out, const struct run *run, const struct outc
     result_stages_write(&json, run);
     result_onset_write(&json, run);
     result_storms_write(&json, run);
-    put_null(&json, "limit");
+    result_limit_write(&json, outcome);
     put_clock(&json, run);
     put_findings(&json, outcome);
     put_series(&json, &run->series);

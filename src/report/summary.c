@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "report/figures.h"
+#include "report/summary_limit.h"
 #include "report/summary_quality.h"
 #include "report/summary_stages.h"
 #include "report/summary_storms.h"
@@ -422,7 +423,9 @@ void summary_write(struct buf *out, const struct run *run, const struct outcome 
     summary_title(out, "cicada " CICADA_VERSION, has_colour);
     put_head(out, run, outcome, has_colour);
     summary_thresholds(out, outcome, has_colour);
-    summary_stages(out, run, has_colour);
+    summary_limit(out, outcome, has_colour);
+    if (!outcome->limit)
+        summary_stages(out, run, has_colour);
     summary_rows(out, run, has_colour);
     if (has_streams || !has_rows) {
         put_streams(out, run, has_colour);

@@ -304,14 +304,21 @@ void run_add_found(struct run *run, const struct stats *delta)
     stats_total(delta, run->pending->set);
 }
 
+void run_end_stage(struct run *run, uint64_t elapsed_ns)
+{
+    struct run_stage *last = run->stage_count > 0 ? &run->stages[run->stage_count - 1] : NULL;
+
+    if (last && last->ended_ns == 0)
+        last->ended_ns = elapsed_ns;
+}
+
 uint32_t run_begin_stage(struct run *run, uint32_t users, uint64_t elapsed_ns)
 {
     struct run_stage *stage;
 
     if (run->stage_count == RUN_STAGE_LIMIT)
         return RUN_STAGE_LIMIT;
-    if (run->stage_count > 0)
-        run->stages[run->stage_count - 1].ended_ns = elapsed_ns;
+    run_end_stage(run, elapsed_ns);
     run->stages = x_realloc(run->stages, (run->stage_count + 1) * sizeof *run->stages);
     stage = &run->stages[run->stage_count++];
     *stage = (struct run_stage){.users = users, .began_ns = elapsed_ns, .set = stat_set_new()};
@@ -326,8 +333,7 @@ void run_add_storm(struct run *run, const struct run_storm *storm)
 
 uint64_t run_stage_end_ns(const struct run *run, const struct run_stage *stage)
 {
-    bool is_last = stage == &run->stages[run->stage_count - 1];
-    uint64_t end_ns = is_last ? run->info.duration_ns : stage->ended_ns;
+    uint64_t end_ns = stage->ended_ns > 0 ? stage->ended_ns : run->info.duration_ns;
 
     return end_ns > stage->began_ns ? end_ns : stage->began_ns;
 }

@@ -97,7 +97,7 @@ struct run_storm {
 /* What is known of a part of the run by itself: a stage of the plan, or a step of a search. */
 struct run_stage {
     uint32_t users;              /* to which it goes, or which it holds */
-    uint64_t began_ns, ended_ns; /* since the start; the last one has no end */
+    uint64_t began_ns, ended_ns; /* since the start; ended_ns 0: it has not ended */
     uint64_t planned_ns;         /* how long it is to take; 0: not known beforehand */
     uint32_t open_max;           /* most streams open at once, by ticks of all workers in it */
     struct stat_set *set;        /* owned: endpoints and worker metrics, users and sse_open */
@@ -153,6 +153,8 @@ void run_add_tick(struct run *run, size_t worker, const struct run_tick *tick,
  * on.
  */
 uint32_t run_begin_stage(struct run *run, uint32_t users, uint64_t elapsed_ns);
+/* The stage under way ends, and none begins yet. */
+void run_end_stage(struct run *run, uint64_t elapsed_ns);
 /* A storm was ordered; copied. */
 void run_add_storm(struct run *run, const struct run_storm *storm);
 /* When the stage ended, since the start; of the one under way: the end of the figures so far. */

@@ -43,12 +43,75 @@ void limit_free(struct limit *limit)
     free(limit);
 }
 
+/* --- what is known --- */
+
+/* By the service, as far as is known. */
+static bool is_failure(const struct limit_step *step)
+{
+    return !step->has_held && !step->is_ours && !step->is_disproved;
+}
+
+/* A number may do both: the edge is not the same each time. */
+static bool has_held(const struct limit *limit, uint32_t users)
+{
+    for (size_t i = 0; i < limit->count; i++) {
+        if (limit->steps[i].users == users && limit->steps[i].has_held)
+            return true;
+    }
+    return false;
+}
+
+static bool has_failed(const struct limit *limit, uint32_t users)
+{
+    for (size_t i = 0; i < limit->count; i++) {
+        if (limit->steps[i].users == users && is_failure(&limit->steps[i]))
+            return true;
+    }
+    return false;
+}
+
+/* The highest below `users` that only ever held. */
+static uint32_t highest_held_below(const struct limit *limit, uint32_t users)
+{
+    uint32_t best = 0;
+
+    for (size_t i = 0; i < limit->count; i++) {
+        uint32_t at = limit->steps[i].users;
+
+        if (at < users && at > best && has_held(limit, at) && !has_failed(limit, at))
+            best = at;
+    }
+    return best;
+}
+
+/* The lowest above `users` that only ever failed. */
+static uint32_t lowest_failed_above(const struct limit *limit, uint32_t users)
+{
+    uint32_t best = 0;
+
+    for (size_t i = 0; i < limit->count; i++) {
+        uint32_t at = limit->steps[i].users;
+
+        if (at > users && (best == 0 || at < best) && has_failed(limit, at) && !has_held(limit, at))
+            best = at;
+    }
+    return best;
+}
+
 /* --- the next number --- */
 
-static uint32_t widest_gap(uint32_t holds)
+/* Where numbers between the two did both, a gap is not made smaller by more of them. */
+static uint32_t widest_gap(const struct limit *limit)
 {
-    uint32_t gap = (uint32_t)((uint64_t)holds * LIMIT_GAP_PCT / 100);
+    uint32_t pct = LIMIT_GAP_PCT, gap;
 
+    for (size_t i = 0; i < limit->count; i++) {
+        uint32_t at = limit->steps[i].users;
+
+        if (at > limit->holds && at < limit->fails && has_held(limit, at) && has_failed(limit, at))
+            pct = LIMIT_UNSTEADY_GAP_PCT;
+    }
+    gap = (uint32_t)((uint64_t)limit->holds * pct / 100);
     return gap > 0 ? gap : 1;
 }
 
@@ -67,7 +130,7 @@ static void plan_within(struct limit *limit)
         if (limit->fails == 1)
             limit->end = LIMIT_NOTHING_HOLDS;
         limit->next = 1;
-    } else if (limit->fails - limit->holds > widest_gap(limit->holds)) {
+    } else if (limit->fails - limit->holds > widest_gap(limit)) {
         limit->next = middle(limit->holds, limit->fails);
     } else if (limit->confirmed == LIMIT_CONFIRMATIONS || limit->reversals > LIMIT_REVERSALS) {
         limit->end = LIMIT_EDGE;
@@ -90,59 +153,13 @@ static void plan_next(struct limit *limit)
 
 /* --- what a step says --- */
 
-/* Did the number ever fail, by the service? */
-static bool has_failed(const struct limit *limit, uint32_t users)
-{
-    for (size_t i = 0; i < limit->count; i++) {
-        const struct limit_step *step = &limit->steps[i];
-
-        if (step->users == users && !step->has_held && !step->is_ours)
-            return true;
-    }
-    return false;
-}
-
-/* The highest below `users` that only ever held. */
-static uint32_t highest_held_below(const struct limit *limit, uint32_t users)
-{
-    uint32_t best = 0;
-
-    for (size_t i = 0; i < limit->count; i++) {
-        const struct limit_step *step = &limit->steps[i];
-
-        if (step->has_held && step->users < users && step->users > best &&
-            !has_failed(limit, step->users))
-            best = step->users;
-    }
-    return best;
-}
-
-static uint32_t lowest_failed_above(const struct limit *limit, uint32_t users)
-{
-    uint32_t best = 0;
-
-    for (size_t i = 0; i < limit->count; i++) {
-        const struct limit_step *step = &limit->steps[i];
-
-        if (!step->has_held && !step->is_ours && step->users > users &&
-            (best == 0 || step->users < best))
-            best = step->users;
-    }
-    return best;
-}
-
-/* The edge is not where it seemed. */
+/* A number did not do the same again: the edge is somewhere around it. */
 static void reverse(struct limit *limit, const struct limit_step *step)
 {
     limit->reversals++;
     limit->confirmed = 0;
-    if (step->has_held) {
-        limit->holds = step->users;
-        limit->fails = lowest_failed_above(limit, step->users);
-    } else {
-        limit->fails = step->users;
-        limit->holds = highest_held_below(limit, step->users);
-    }
+    limit->holds = highest_held_below(limit, step->users);
+    limit->fails = lowest_failed_above(limit, step->users);
     plan_next(limit);
 }
 
@@ -168,29 +185,47 @@ static void take_again(struct limit *limit, const struct limit_step *step)
     }
 }
 
-static bool was_ours_before(const struct limit *limit)
+/* The step before the last, if it was for the same number and failed. NULL: it was not. */
+static struct limit_step *find_failure_before(struct limit *limit)
 {
-    return limit->count > 1 && limit->steps[limit->count - 2].is_ours;
+    struct limit_step *before = limit->count > 1 ? &limit->steps[limit->count - 2] : NULL;
+
+    return before && before->users == limit->next && !before->has_held ? before : NULL;
+}
+
+/*
+ * Is the same to be tried once more? Every machine has a busy moment. What fails again after it did
+ * before needs no second look.
+ */
+static bool is_in_doubt(struct limit *limit, const struct limit_step *step)
+{
+    struct limit_step *before = find_failure_before(limit);
+
+    if (before && step->has_held)
+        before->is_disproved = true;
+    if (step->is_ours && before && before->is_ours)
+        limit->end = LIMIT_GENERATOR;
+    if (step->is_ours)
+        return limit->end == LIMIT_UNDER_WAY;
+    return step->is_doubtful && limit->purpose != PURPOSE_FAILS_AGAIN &&
+           !(before && before->is_doubtful);
 }
 
 void limit_add(struct limit *limit, const struct limit_step *step)
 {
     assert(limit->end == LIMIT_UNDER_WAY && step->users == limit->next);
-    assert(!step->has_held || !step->is_ours);
+    assert(!step->has_held || (!step->is_ours && !step->is_doubtful));
     if (limit->count == limit->cap) {
         limit->cap = limit->cap > 0 ? 2 * limit->cap : 32;
         limit->steps = x_realloc(limit->steps, limit->cap * sizeof *limit->steps);
     }
     limit->steps[limit->count++] = *step;
-    if (step->is_ours) {
-        /* The same once more: a machine has busy moments. */
-        if (was_ours_before(limit))
-            limit->end = LIMIT_GENERATOR;
-    } else if (limit->purpose == PURPOSE_SEARCH) {
+    if (is_in_doubt(limit, step) || limit->end != LIMIT_UNDER_WAY)
+        return;
+    if (limit->purpose == PURPOSE_SEARCH)
         take_search(limit, step);
-    } else {
+    else
         take_again(limit, step);
-    }
 }
 
 bool limit_next(const struct limit *limit, struct limit_task *task)
@@ -262,7 +297,8 @@ static const struct limit_step *held_above(const struct limit *limit, uint32_t u
     for (size_t i = 0; i < limit->count; i++) {
         const struct limit_step *step = &limit->steps[i];
 
-        if (step->has_held && step->users > users && (!best || step->users < best->users))
+        if (step->has_held && step->attempts >= LIMIT_EASE_ATTEMPTS && step->users > users &&
+            (!best || step->users < best->users))
             best = step;
     }
     return best;
@@ -280,37 +316,17 @@ static double median(const double *values, size_t count)
     return count < EASE_STEPS ? sum / (double)count : sum - low - high;
 }
 
-static double ease(const struct limit *limit, double (*read)(const struct limit_step *step))
+double limit_ease_ms(const struct limit *limit, enum limit_time time)
 {
     double values[EASE_STEPS];
     size_t count = 0;
 
     for (const struct limit_step *step = held_above(limit, 0); step && count < EASE_STEPS;
          step = held_above(limit, step->users)) {
-        if (!isnan(read(step)))
-            values[count++] = read(step);
+        if (!isnan(step->p95_ms[time]))
+            values[count++] = step->p95_ms[time];
     }
     return count > 0 ? median(values, count) : (double)NAN;
-}
-
-static double read_ttfe(const struct limit_step *step)
-{
-    return step->ttfe_p95_ms;
-}
-
-static double read_latency(const struct limit_step *step)
-{
-    return step->latency_p95_ms;
-}
-
-double limit_ease_ttfe_ms(const struct limit *limit)
-{
-    return ease(limit, read_ttfe);
-}
-
-double limit_ease_latency_ms(const struct limit *limit)
-{
-    return ease(limit, read_latency);
 }
 
 void limit_set_phase(struct limit *limit, enum limit_phase phase)

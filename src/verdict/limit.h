@@ -2,10 +2,12 @@
  * verdict/limit.h - the search for the most users that a service holds: from what was measured at
  * the numbers tried so far, the number to try next, or the end.
  *
- * Doubles from a share of the ceiling until a number fails or the ceiling holds; halves the gap
- * between the highest that holds and the lowest that does not until it is LIMIT_GAP_PCT; then tries
- * both of them again, LIMIT_CONFIRMATIONS times. A number that does not do the same again opens the
- * gap anew, LIMIT_REVERSALS times at most: past that the edge stands as it is, unconfirmed. Pure.
+ * Doubles from a share of the ceiling until a number fails or the ceiling holds; where the first
+ * number fails, goes down to one user. Halves the gap between the highest that holds and the lowest
+ * that does not until it is LIMIT_GAP_PCT, then tries both of them again, LIMIT_CONFIRMATIONS
+ * times. A number that does not do the same again is neither: the edge lies between the highest
+ * that only ever held and the lowest that only ever failed. After LIMIT_REVERSALS of these the edge
+ * stands as it is, unconfirmed. Pure.
  */
 #ifndef CICADA_VERDICT_LIMIT_H
 #define CICADA_VERDICT_LIMIT_H
@@ -18,9 +20,11 @@ enum {
     LIMIT_CEILING_USERS = 10000, /* unless the user gives one */
     LIMIT_START_SHARE = 64,      /* the first number is the ceiling divided by it */
     LIMIT_GAP_PCT = 2,           /* of the number that holds */
+    LIMIT_UNSTEADY_GAP_PCT = 5,  /* the same, where a number in between did both */
     LIMIT_CONFIRMATIONS = 2,
     LIMIT_REVERSALS = 4,
-    LIMIT_STEPS = 100
+    LIMIT_STEPS = 100,
+    LIMIT_EASE_ATTEMPTS = 20
 };
 
 enum limit_end {
@@ -31,18 +35,29 @@ enum limit_end {
     LIMIT_GENERATOR      /* cicada itself was at its limit, twice in a row */
 };
 
-/* What was measured at one number of users; times in ms, NaN where there is none. */
+/* Times of which a step keeps the 95th percentile. */
+enum limit_time {
+    LIMIT_CONNECTING = 0,
+    LIMIT_TTFE,
+    LIMIT_GAP, /* between two events: the source's own, at ease */
+    LIMIT_LATENCY,
+    LIMIT_TIME_COUNT
+};
+
+/* What was measured at one number of users. */
 struct limit_step {
     uint32_t users;
     bool has_held;
-    bool is_ours;    /* a failure that may be that of cicada: says nothing about the service */
-    char *broken;    /* owned; which rule did not hold, with its value; NULL: all held */
-    double at_s;     /* when its ramp began, since the start */
-    double length_s; /* from there to the judgement */
-    uint32_t open;   /* streams, at the judgement */
+    bool is_ours;      /* a failure that may be that of cicada: says nothing about the service */
+    bool is_doubtful;  /* a failure that one bad moment can make: counts when it comes twice */
+    bool is_disproved; /* private: it did not come twice */
+    char *broken;      /* owned; which rule did not hold, with its value; NULL: all held */
+    double at_s;       /* when its ramp began, since the start */
+    double length_s;   /* from there to the judgement */
+    uint32_t open;     /* streams, at the judgement */
     uint64_t attempts, unanswered;
     double connect_success, stream_success; /* shares; NaN without any */
-    double ttfe_p50_ms, ttfe_p95_ms, latency_p95_ms;
+    double p95_ms[LIMIT_TIME_COUNT];        /* NaN without any */
     double events_per_s;
 };
 
@@ -79,10 +94,11 @@ const char *limit_first_broken(const struct limit *limit);
 /* Every step, in the order they were done. Borrowed until the next is added. */
 size_t limit_step_count(const struct limit *limit);
 const struct limit_step *limit_step_at(const struct limit *limit, size_t index);
-/* The medians of a time over the (at most three) smallest different numbers that held, as a
- * measure of the service at ease; NaN without any. */
-double limit_ease_ttfe_ms(const struct limit *limit);
-double limit_ease_latency_ms(const struct limit *limit);
+/*
+ * A measure of the service at ease: the median of a time over the smallest different numbers that
+ * held, three of them at most, with LIMIT_EASE_ATTEMPTS new streams each. NaN without any.
+ */
+double limit_ease_ms(const struct limit *limit, enum limit_time time);
 
 void limit_set_phase(struct limit *limit, enum limit_phase phase);
 enum limit_phase limit_phase(const struct limit *limit);

@@ -12,11 +12,17 @@
 static const char *const own_rules[] = {"sse_connect_success: rate>0.99",
                                         "sse_stream_success: rate>0.99"};
 
+static const enum metric time_metrics[LIMIT_TIME_COUNT] = {
+    [LIMIT_CONNECTING] = METRIC_SSE_CONNECTING,
+    [LIMIT_TTFE] = METRIC_SSE_TTFE,
+    [LIMIT_GAP] = METRIC_SSE_EVENT_GAP,
+    [LIMIT_LATENCY] = METRIC_SSE_EVENT_LATENCY};
+
 struct limit_rules {
     struct threshold_spec *specs;
     char **texts;
     size_t count;
-    bool judges_ttfe, judges_latency; /* a threshold says how long these may take: no knee does */
+    bool has_bound[LIMIT_TIME_COUNT]; /* a threshold says how long it may take: no knee does */
 };
 
 /* --- rules --- */
@@ -26,6 +32,7 @@ static int check_spec(const struct threshold_spec *spec, struct err *err)
     const char *part = spec->over_s > 0     ? "'over'"
                        : spec->after_ns > 0 ? "'after'"
                        : spec->aborts       ? "'abort'"
+                       : spec->stage > 0    ? "a stage"
                        : spec->endpoint     ? "an endpoint"
                                             : NULL;
 
@@ -39,11 +46,13 @@ static int check_spec(const struct threshold_spec *spec, struct err *err)
 
 static void note_times(struct limit_rules *rules, enum metric metric)
 {
-    if (metric == METRIC_SSE_TTFE || metric == METRIC_SSE_FIRST_BYTE ||
-        metric == METRIC_SSE_CONNECTING)
-        rules->judges_ttfe = true;
+    bool is_of_start = metric == METRIC_SSE_TTFE || metric == METRIC_SSE_FIRST_BYTE ||
+                       metric == METRIC_SSE_CONNECTING;
+
+    if (is_of_start)
+        rules->has_bound[LIMIT_CONNECTING] = rules->has_bound[LIMIT_TTFE] = true;
     if (metric == METRIC_SSE_EVENT_LATENCY)
-        rules->judges_latency = true;
+        rules->has_bound[LIMIT_LATENCY] = true;
 }
 
 struct limit_rules *limit_rules_new(const char *const *texts, size_t count, struct err *err)
@@ -197,11 +206,11 @@ bool limit_is_lost(const struct limit_rules *rules, const struct limit_figures *
 
 /* --- judgement --- */
 
-static double percentile_ms(const struct stat_set *set, enum metric metric, double percentile)
+static double p95_ms(const struct stat_set *set, enum limit_time time)
 {
-    const struct hist *trend = stat_get_trend(set, metric, NULL);
+    const struct hist *trend = stat_get_trend(set, time_metrics[time], NULL);
 
-    return count_of(trend) > 0 ? (double)hist_percentile(trend, percentile) / 1000 : (double)NAN;
+    return count_of(trend) > 0 ? (double)hist_percentile(trend, 95) / 1000 : (double)NAN;
 }
 
 static double share_of(const struct stat_set *set, enum metric metric)
@@ -279,22 +288,44 @@ static bool judge_rule(const struct limit_rules *rules, size_t index, const stru
     return false;
 }
 
-static bool judge_knee(const char *name, double value_ms, double ease_ms,
-                       const struct limit_figures *figures, struct limit_step *step)
+/*
+ * A first event is waited for until the source has one: no longer than it usually takes from one to
+ * the next is no sign of the service giving way.
+ */
+static bool is_past_knee(const struct limit *limit, const struct limit_step *step,
+                         enum limit_time time)
 {
-    struct buf text = {0};
+    double value_ms = step->p95_ms[time], ease_ms = limit_ease_ms(limit, time);
+    double gap_ms = limit_ease_ms(limit, LIMIT_GAP);
+
+    double least_ms = time == LIMIT_CONNECTING ? LIMIT_KNEE_CONNECTING_MS : LIMIT_KNEE_MS;
 
     if (isnan(value_ms) || isnan(ease_ms) || value_ms <= LIMIT_KNEE_TIMES * ease_ms ||
-        value_ms < ease_ms + LIMIT_KNEE_MS)
-        return true;
-    (void)buf_appendf(&text, "knee of %s: p(95) is ", name);
-    put_value(&text, value_ms, THRESHOLD_UNIT_MS);
-    (void)buf_append_text(&text, ", with few users ");
-    put_value(&text, ease_ms, THRESHOLD_UNIT_MS);
-    (void)buf_text(&text);
-    set_broken(step, &text, figures->is_saturated, figures->own_lag_ms);
-    buf_fini(&text);
-    return false;
+        value_ms < ease_ms + least_ms)
+        return false;
+    return time != LIMIT_TTFE || (!isnan(gap_ms) && value_ms > gap_ms);
+}
+
+static void judge_knees(const struct limit_rules *rules, const struct limit *limit,
+                        const struct limit_figures *figures, struct limit_step *step)
+{
+    static const enum limit_time times[] = {LIMIT_CONNECTING, LIMIT_TTFE, LIMIT_LATENCY};
+
+    for (size_t i = 0; i < sizeof times / sizeof times[0] && step->has_held; i++) {
+        struct buf text = {0};
+
+        if (rules->has_bound[times[i]] || !is_past_knee(limit, step, times[i]))
+            continue;
+        (void)buf_appendf(&text, "knee of %s: p(95) is ",
+                          metric_info(time_metrics[times[i]])->name);
+        put_value(&text, step->p95_ms[times[i]], THRESHOLD_UNIT_MS);
+        (void)buf_append_text(&text, ", with few users ");
+        put_value(&text, limit_ease_ms(limit, times[i]), THRESHOLD_UNIT_MS);
+        (void)buf_text(&text);
+        set_broken(step, &text, figures->is_saturated, figures->own_lag_ms);
+        step->is_doubtful = !step->is_ours;
+        buf_fini(&text);
+    }
 }
 
 static struct limit_step describe(const struct limit_figures *figures, const struct stat_set *set)
@@ -302,7 +333,7 @@ static struct limit_step describe(const struct limit_figures *figures, const str
     double length_s = (double)figures->length_ns / (double)CLOCK_NS_PER_S;
     uint64_t events = stat_get_count(set, METRIC_SSE_EVENTS, NULL);
 
-    return (struct limit_step){
+    struct limit_step step = {
         .users = figures->users,
         .has_held = true,
         .at_s = figures->at_s,
@@ -312,11 +343,12 @@ static struct limit_step describe(const struct limit_figures *figures, const str
         .unanswered = count_overdue(figures),
         .connect_success = share_of(set, METRIC_SSE_CONNECT_SUCCESS),
         .stream_success = share_of(set, METRIC_SSE_STREAM_SUCCESS),
-        .ttfe_p50_ms = percentile_ms(set, METRIC_SSE_TTFE, 50),
-        .ttfe_p95_ms = percentile_ms(set, METRIC_SSE_TTFE, 95),
-        .latency_p95_ms = percentile_ms(set, METRIC_SSE_EVENT_LATENCY, 95),
         .events_per_s = length_s > 0 ? (double)events / length_s : 0,
     };
+
+    for (int i = 0; i < LIMIT_TIME_COUNT; i++)
+        step.p95_ms[i] = p95_ms(set, (enum limit_time)i);
+    return step;
 }
 
 struct limit_step limit_judge(const struct limit_rules *rules, const struct limit *limit,
@@ -328,11 +360,7 @@ struct limit_step limit_judge(const struct limit_rules *rules, const struct limi
 
     while (i < rules->count && judge_rule(rules, i, set, figures, &step))
         i++;
-    if (step.has_held && !rules->judges_ttfe)
-        (void)judge_knee("sse_ttfe", step.ttfe_p95_ms, limit_ease_ttfe_ms(limit), figures, &step);
-    if (step.has_held && !rules->judges_latency)
-        (void)judge_knee("sse_event_latency", step.latency_p95_ms, limit_ease_latency_ms(limit),
-                         figures, &step);
+    judge_knees(rules, limit, figures, &step);
     stat_set_free(set);
     return step;
 }

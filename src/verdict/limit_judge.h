@@ -22,8 +22,10 @@
 
 enum {
     LIMIT_KNEE_TIMES = 5, /* a time at p95 is past its knee when it is that much longer than ... */
-    LIMIT_KNEE_MS = 100,  /* ... with few users, and by no less than this */
-    LIMIT_PATIENCE_S = 3  /* an answer may take so long behind the ramp */
+    LIMIT_KNEE_MS = 100,  /* ... with few users, and by no less than this; ... */
+    LIMIT_KNEE_CONNECTING_MS =
+        250,             /* ... of what hangs on two seconds alone, by no less than this */
+    LIMIT_PATIENCE_S = 3 /* an answer may take so long behind the ramp */
 };
 
 struct limit_rules;

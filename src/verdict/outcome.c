@@ -2,7 +2,9 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/units.h"
 #include "verdict/findings.h"
+#include "verdict/limit.h"
 #include "verdict/threshold.h"
 
 #include <inttypes.h>
@@ -256,6 +258,77 @@ void outcome_add_thresholds(struct outcome *outcome, const struct run *run,
     else if (!is_settled)
         judge_thresholds(outcome, run, has_crossed, exit_code_on_error, &reason);
     add_thresholds(&reason, run, thresholds);
+    free(outcome->reason);
+    outcome->reason = x_strdup(buf_text(&reason));
+    buf_fini(&reason);
+}
+
+/* What is known, however the search ended. */
+static void add_known(struct buf *reason, const struct limit *limit)
+{
+    uint32_t holds = limit_holds(limit), fails = limit_fails(limit);
+    char text[UNITS_TEXT_BYTES];
+
+    if (holds > 0)
+        add_clause(reason, "%s user%s hold%s", units_format_count(holds, text), plural(holds),
+                   holds == 1 ? "s" : "");
+    if (fails > 0)
+        add_clause(reason, "%s do%s not", units_format_count(fails, text), fails == 1 ? "es" : "");
+    if (limit_first_broken(limit))
+        (void)buf_appendf(reason, ": %s", limit_first_broken(limit));
+}
+
+static void judge_limit(struct outcome *outcome, const struct limit *limit, struct buf *reason)
+{
+    bool has_found = false;
+
+    switch (limit_end(limit)) {
+    case LIMIT_UNDER_WAY:
+        add_clause(reason, "the search did not come to its end");
+        break;
+    case LIMIT_EDGE:
+        has_found = true;
+        if (limit_confirmed(limit) < LIMIT_CONFIRMATIONS)
+            add_clause(reason, "the edge is not steady");
+        break;
+    case LIMIT_CEILING:
+        has_found = true;
+        add_clause(reason, "the ceiling of the search holds");
+        break;
+    case LIMIT_NOTHING_HOLDS:
+        add_clause(reason, "not even one user holds");
+        outcome->exit_status = EXIT_THRESHOLDS;
+        break;
+    case LIMIT_GENERATOR:
+        add_clause(reason, "cicada itself was the limit");
+        break;
+    }
+    if (has_found && outcome->verdict == VERDICT_NONE) {
+        outcome->exit_status = EXIT_PASS;
+        outcome->verdict = VERDICT_PASS;
+    }
+}
+
+void outcome_add_limit(struct outcome *outcome, const struct run *run, const struct limit *limit,
+                       const struct limit_rules *rules, int exit_code_on_error)
+{
+    struct buf reason = {0};
+
+    if (!limit)
+        return;
+    outcome->limit = limit;
+    outcome->limit_rules = rules;
+    if (run->info.interrupted_by != 0) {
+        add_clause(&reason, "%s", outcome->reason);
+    } else {
+        add_breakdowns(&reason, run);
+        outcome->verdict = reason.len > 0 ? VERDICT_FAIL : VERDICT_NONE;
+        outcome->exit_status = exit_code_on_error;
+        judge_limit(outcome, limit, &reason);
+        if (outcome->verdict == VERDICT_NONE)
+            outcome->verdict = VERDICT_FAIL;
+    }
+    add_known(&reason, limit);
     free(outcome->reason);
     outcome->reason = x_strdup(buf_text(&reason));
     buf_fini(&reason);

@@ -10,6 +10,8 @@
 
 #include <stddef.h>
 
+struct limit;
+struct limit_rules;
 struct thresholds;
 
 enum verdict { VERDICT_NONE = 0, VERDICT_PASS, VERDICT_FAIL, VERDICT_ABORTED };
@@ -46,7 +48,9 @@ struct outcome {
     char *reason; /* why, one sentence; NULL for a pass that needs none */
     struct finding *findings;
     size_t finding_count;
-    const struct thresholds *thresholds; /* borrowed; judged. NULL: none were given */
+    const struct thresholds *thresholds;   /* borrowed; judged. NULL: none were given */
+    const struct limit *limit;             /* borrowed; NULL: nobody searched */
+    const struct limit_rules *limit_rules; /* of that search; borrowed */
 };
 
 /* `exit_code_on_error` is what --exit-code-on-error says (1). The caller owns the result. */
@@ -59,6 +63,13 @@ struct outcome *outcome_judge(const struct run *run, int exit_code_on_error);
  */
 void outcome_add_thresholds(struct outcome *outcome, const struct run *run,
                             const struct thresholds *thresholds, int exit_code_on_error);
+/*
+ * A search for the limit alone says whether the run passed: it did when an edge was found, or the
+ * ceiling holds. Failures are what it looks for. What stays: an interrupted run, and that one of
+ * which a part died is no pass. Both are borrowed and outlive the outcome; NULL changes nothing.
+ */
+void outcome_add_limit(struct outcome *outcome, const struct run *run, const struct limit *limit,
+                       const struct limit_rules *rules, int exit_code_on_error);
 void outcome_free(struct outcome *outcome);
 const char *verdict_name(enum verdict verdict);
 const char *finding_severity_name(enum finding_severity severity);

@@ -2,6 +2,7 @@
 # test_report_json writes.
 cicada_unit_test(test_report_hdr LINK cicada_report PkgConfig::ZLIB)
 cicada_unit_test(test_report_json SOURCES report_sample.c rows_sample.c LINK cicada_report PkgConfig::JANSSON)
+cicada_unit_test(test_report_limit SOURCES limit_sample.c LINK cicada_report m)
 cicada_unit_test(test_report_live SOURCES report_sample.c rows_sample.c LINK cicada_report)
 cicada_unit_test(test_report_summary SOURCES report_sample.c rows_sample.c LINK cicada_report)
 cicada_unit_test(test_report_storms LINK cicada_report)

@@ -73,7 +73,7 @@ static void the_stage_under_way_has_a_bar(void **state)
         check_width(text, columns);
         free(text);
     }
-    live_view_render_line(&line, run, NULL);
+    live_view_render_line(&line, run, &(struct live_view){0});
     assert_non_null(strstr(buf_text(&line), ", stage 2 of 3, "));
     buf_fini(&line);
     run->info.stages_planned = 0;
@@ -193,7 +193,7 @@ static void what_a_script_counts_is_shown(void **state)
         check_width(text, columns + strlen("\x1b[31m\x1b[0m"));
         free(text);
     }
-    live_view_render_line(&line, run, NULL);
+    live_view_render_line(&line, run, &(struct live_view){0});
     assert_non_null(strstr(buf_text(&line), ", 236 requests, 32 failed, 15.4/s"));
     buf_fini(&line);
     run_free(run);
@@ -377,7 +377,7 @@ static void thresholds_are_lights_in_one_line(void **state)
     assert_non_null(
         strstr(buf_text(&out), "\x1b[31mthresholds    +x?  sse_ttfe: max<12 is 12.95 ms\x1b[0m\n"));
     buf_clear(&out);
-    live_view_render_line(&out, run, thresholds);
+    live_view_render_line(&out, run, &view);
     assert_non_null(strstr(buf_text(&out), ", thresholds +x?  sse_ttfe: max<12 is 12.95 ms\n"));
     buf_fini(&out);
     thresholds_free(thresholds);

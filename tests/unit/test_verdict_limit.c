@@ -234,6 +234,30 @@ static void one_busy_moment_of_cicada_ends_nothing(void **state)
     limit_free(limit);
 }
 
+static void a_doubtful_failure_counts_when_it_comes_twice(void **state)
+{
+    struct limit *limit = limit_new(128);
+    struct limit_step step = {.users = 2, .has_held = true};
+    struct limit_task task;
+
+    (void)state;
+    limit_add(limit, &step);
+    step = (struct limit_step){.users = 4, .is_doubtful = true};
+    limit_add(limit, &step);
+    assert_int_equal(limit_fails(limit), 0);
+    assert_true(limit_next(limit, &task));
+    assert_int_equal(task.users, 4);
+    step = (struct limit_step){.users = 4, .has_held = true};
+    limit_add(limit, &step);
+    assert_int_equal(limit_holds(limit), 4);
+    step = (struct limit_step){.users = 8, .is_doubtful = true};
+    limit_add(limit, &step);
+    limit_add(limit, &step);
+    assert_int_equal(limit_fails(limit), 8);
+    assert_int_equal(limit_holds(limit), 4);
+    limit_free(limit);
+}
+
 static void a_quarter_of_the_users_of_a_step_is_new(void **state)
 {
     struct limit *limit = limit_new(6400);
@@ -265,26 +289,31 @@ static void ease_is_the_median_of_the_smallest_numbers_that_held(void **state)
     static const struct {
         double ttfe_ms;
         uint32_t users;
+        uint32_t attempts;
         bool has_held;
-    } steps[] = {{10, 1, true}, {70, 2, true}, {12, 4, true}, {400, 8, true}, {900, 16, false}};
-    struct limit *limit = limit_new(64);
+    } steps[] = {{1, 15, 15, true},   {10, 30, 20, true},    {70, 60, 30, true},
+                 {12, 120, 60, true}, {400, 240, 120, true}, {900, 480, 240, false}};
+    struct limit *limit = limit_new(15 * LIMIT_START_SHARE);
 
     (void)state;
-    assert_true(isnan(limit_ease_ttfe_ms(limit)));
+    assert_true(isnan(limit_ease_ms(limit, LIMIT_TTFE)));
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
-        struct limit_step step = {.users = steps[i].users,
-                                  .has_held = steps[i].has_held,
-                                  .ttfe_p95_ms = steps[i].ttfe_ms,
-                                  .latency_p95_ms = (double)NAN};
+        struct limit_step step = {
+            .users = steps[i].users,
+            .has_held = steps[i].has_held,
+            .attempts = steps[i].attempts,
+            .p95_ms = {[LIMIT_TTFE] = steps[i].ttfe_ms, [LIMIT_LATENCY] = (double)NAN}};
 
         limit_add(limit, &step);
-        if (i == 0)
-            assert_float_equal(limit_ease_ttfe_ms(limit), 10, 1e-9);
+        if (i == 0) /* too few to say anything */
+            assert_true(isnan(limit_ease_ms(limit, LIMIT_TTFE)));
         if (i == 1)
-            assert_float_equal(limit_ease_ttfe_ms(limit), 40, 1e-9);
+            assert_float_equal(limit_ease_ms(limit, LIMIT_TTFE), 10, 1e-9);
+        if (i == 2)
+            assert_float_equal(limit_ease_ms(limit, LIMIT_TTFE), 40, 1e-9);
     }
-    assert_float_equal(limit_ease_ttfe_ms(limit), 12, 1e-9);
-    assert_true(isnan(limit_ease_latency_ms(limit)));
+    assert_float_equal(limit_ease_ms(limit, LIMIT_TTFE), 12, 1e-9);
+    assert_true(isnan(limit_ease_ms(limit, LIMIT_LATENCY)));
     limit_free(limit);
 }
 
@@ -301,6 +330,7 @@ int main(void)
         cmocka_unit_test(a_service_in_decline_comes_to_an_end_unconfirmed),
         cmocka_unit_test(cicada_at_its_own_limit_ends_the_search_with_what_held),
         cmocka_unit_test(one_busy_moment_of_cicada_ends_nothing),
+        cmocka_unit_test(a_doubtful_failure_counts_when_it_comes_twice),
         cmocka_unit_test(a_quarter_of_the_users_of_a_step_is_new),
         cmocka_unit_test(ease_is_the_median_of_the_smallest_numbers_that_held),
     };

@@ -65,6 +65,7 @@ static void expect(struct scene *scene, const char *broken)
     if (!broken && step.broken)
         fail_msg("does not hold: %s", step.broken);
     assert_true(step.has_held == !broken);
+    assert_true(step.is_doubtful == (broken && strncmp(broken, "knee", 4) == 0));
     if (broken)
         assert_string_equal(step.broken, broken);
     free(step.broken);
@@ -87,8 +88,8 @@ static void users_who_all_get_their_stream_hold(void **state)
     assert_int_equal(step.unanswered, 0);
     assert_float_equal(step.connect_success, 1, 1e-9);
     assert_float_equal(step.stream_success, 1, 1e-9);
-    assert_float_equal(step.ttfe_p95_ms, 20, 0.1);
-    assert_true(isnan(step.latency_p95_ms));
+    assert_float_equal(step.p95_ms[LIMIT_TTFE], 20, 0.1);
+    assert_true(isnan(step.p95_ms[LIMIT_LATENCY]));
     assert_float_equal(step.events_per_s, 100, 1e-9);
     assert_float_equal(step.length_s, 5, 1e-9);
     end(&scene);
@@ -219,23 +220,24 @@ static void who_waits_for_a_first_event_is_no_better_than_who_got_it_late(void *
 
 /* --- the knee --- */
 
-static void add_ease(struct scene *scene, double ttfe_ms, double latency_ms)
+/* Three small steps in which each time was `ms`, but events came every `gap_ms`. */
+static void add_ease(struct scene *scene, double ms, double gap_ms)
 {
     struct limit_task task;
 
     for (int i = 0; i < 3 && limit_next(scene->limit, &task); i++)
         limit_add(scene->limit, &(struct limit_step){.users = task.users,
                                                      .has_held = true,
-                                                     .ttfe_p95_ms = ttfe_ms,
-                                                     .latency_p95_ms = latency_ms});
+                                                     .attempts = LIMIT_EASE_ATTEMPTS,
+                                                     .p95_ms = {ms, ms, gap_ms, ms}});
 }
 
-static void check_knee(double ease_ms, uint64_t ttfe_ms, const char *broken)
+static void check_knee(double ease_ms, double gap_ms, uint64_t ttfe_ms, const char *broken)
 {
     struct scene scene;
 
     begin(&scene, NULL);
-    add_ease(&scene, ease_ms, (double)NAN);
+    add_ease(&scene, ease_ms, gap_ms);
     record(&scene, 25, 0, ttfe_ms);
     expect(&scene, broken);
 }
@@ -243,23 +245,46 @@ static void check_knee(double ease_ms, uint64_t ttfe_ms, const char *broken)
 static void times_far_above_those_of_few_users_are_a_knee(void **state)
 {
     (void)state;
-    check_knee(20, 130, "knee of sse_ttfe: p(95) is 130 ms, with few users 20 ms");
-    check_knee(20, 119, NULL); /* not 100 ms more */
-    check_knee(50, 240, NULL); /* not five times */
-    check_knee(50, 255, "knee of sse_ttfe: p(95) is 255 ms, with few users 50 ms");
-    check_knee((double)NAN, 900, NULL); /* nothing to compare */
+    check_knee(20, 10, 130, "knee of sse_ttfe: p(95) is 130 ms, with few users 20 ms");
+    check_knee(20, 10, 119, NULL); /* not 100 ms more */
+    check_knee(50, 10, 240, NULL); /* not five times */
+    check_knee(50, 10, 255, "knee of sse_ttfe: p(95) is 255 ms, with few users 50 ms");
+    check_knee((double)NAN, 10, 900, NULL); /* nothing to compare */
 }
 
-static void latency_has_a_knee_of_its_own(void **state)
+static void a_first_event_as_late_as_the_next_one_is_no_knee(void **state)
 {
-    struct scene scene;
+    (void)state;
+    check_knee(20, 1000, 990, NULL);
+    check_knee(20, 1000, 1010, "knee of sse_ttfe: p(95) is 1010 ms, with few users 20 ms");
+    check_knee(20, (double)NAN, 1010, NULL); /* who knows how often they come? */
+}
+
+static void connecting_and_latency_have_knees_of_their_own(void **state)
+{
+    static const struct {
+        const char *broken;
+        enum metric metric;
+        uint32_t ms;
+    } cases[] = {
+        {"knee of sse_connecting: p(95) is 270 ms, with few users 20 ms", METRIC_SSE_CONNECTING,
+         270},
+        {NULL, METRIC_SSE_CONNECTING, 269},
+        {"knee of sse_event_latency: p(95) is 120 ms, with few users 20 ms",
+         METRIC_SSE_EVENT_LATENCY, 120},
+        {NULL, METRIC_SSE_EVENT_LATENCY, 119},
+    };
 
     (void)state;
-    begin(&scene, NULL);
-    add_ease(&scene, 20, 10);
-    record(&scene, 25, 0, 20);
-    stat_time(scene.set, METRIC_SSE_EVENT_LATENCY, NULL, 200 * CLOCK_NS_PER_MS);
-    expect(&scene, "knee of sse_event_latency: p(95) is 200 ms, with few users 10 ms");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct scene scene;
+
+        begin(&scene, NULL);
+        add_ease(&scene, 20, 1000);
+        record(&scene, 25, 0, 20);
+        stat_time(scene.set, cases[i].metric, NULL, cases[i].ms * CLOCK_NS_PER_MS);
+        expect(&scene, cases[i].broken);
+    }
 }
 
 static void a_time_that_a_threshold_judges_has_no_knee(void **state)
@@ -271,7 +296,7 @@ static void a_time_that_a_threshold_judges_has_no_knee(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
         begin(&scene, rules[i]);
-        add_ease(&scene, 20, (double)NAN);
+        add_ease(&scene, 20, 10);
         record(&scene, 25, 0, 900);
         stat_time(scene.set, METRIC_SSE_CONNECTING, NULL, 900 * CLOCK_NS_PER_MS);
         stat_time(scene.set, METRIC_SSE_FIRST_BYTE, NULL, 900 * CLOCK_NS_PER_MS);
@@ -357,7 +382,8 @@ int main(void)
         cmocka_unit_test(thresholds_of_ones_own_take_the_place_of_the_default),
         cmocka_unit_test(who_waits_for_a_first_event_is_no_better_than_who_got_it_late),
         cmocka_unit_test(times_far_above_those_of_few_users_are_a_knee),
-        cmocka_unit_test(latency_has_a_knee_of_its_own),
+        cmocka_unit_test(a_first_event_as_late_as_the_next_one_is_no_knee),
+        cmocka_unit_test(connecting_and_latency_have_knees_of_their_own),
         cmocka_unit_test(a_time_that_a_threshold_judges_has_no_knee),
         cmocka_unit_test(late_figures_of_a_busy_cicada_are_not_the_service_s),
         cmocka_unit_test(refusals_are_the_service_s_however_busy_cicada_is),

@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+"""`cicada run --find-limit`: edges of services whose edge is known, what gave way, exits."""
+
+import signal
+
+import harness
+from demo_service import Service
+from harness import between, check, contains, same, test
+from raw_server import unused_port
+
+QUERY = "/api/v1/events/stream?interval=20ms"
+SEARCH_LIMIT_S = 170
+
+
+def search(t, service, *words):
+    outcome, result = t.load(service.url(QUERY), "--find-limit", *words, limit_s=SEARCH_LIMIT_S)
+    return outcome, result.json["limit"], result
+
+
+def check_edge(limit, edge, slack):
+    """The edge lies between the two numbers or within `slack` of them, a share of it."""
+    between(limit["holds"], edge * (1 - slack), edge * (1 + slack), "users that hold")
+    between(limit["fails"], limit["holds"] + 1, edge * (1 + slack) + 1, "users that do not")
+
+
+def check_curve(limit):
+    """What was found stands in the curve."""
+    steps = limit["curve"]
+    held = [each["users"] for each in steps if each["held"]]
+    failed = [each for each in steps if not each["held"]]
+    check(limit["holds"] in held, f"{limit['holds']} is among those that held: {held}")
+    reasons = [each["broken"] for each in failed]
+    check(limit["first_broken"] in reasons, "the reason is that of a step")
+    check(all(reasons), "each that failed says why")
+    same([each["at_s"] for each in steps], sorted(each["at_s"] for each in steps), "moments")
+
+
+@test
+def a_limit_of_streams_is_found_and_named(t):
+    service = Service(t, "--fault", "max-streams=30")
+    outcome, limit, result = search(t, service, "-u", 1280)
+    same((outcome.status, result.json["run"]["verdict"]), (0, "pass"), "exit status")
+    same(limit["end"], "edge", "how it ended")
+    check_edge(limit, 30, 0.05)
+    check_curve(limit)
+    contains(limit["first_broken"], r"^sse_connect_success: rate>0.99 is .*\(status_5xx\)$",
+             "what gave way")
+    same(len(result.json["stages"]), len(limit["curve"]), "each step is a stage")
+    contains(outcome.stdout, rf"{limit['holds']} users hold; {limit['fails']} do not", "verdict")
+    contains(outcome.stderr, r"step \d+: holding \d+ users", "progress")
+
+
+@test
+def a_time_that_grows_with_the_number_of_streams_ends_it_at_its_threshold(t):
+    service = Service(t, "--fault", "load-delay=60ms")
+    outcome, limit, _ = search(t, service, "-u", 1280, "--threshold", "sse_connecting: p(95)<1.8s")
+    same((outcome.status, limit["end"]), (0, "edge"), "exit status")
+    check_edge(limit, 30, 0.05)
+    check_curve(limit)
+    same(limit["rules"], ["sse_connecting: p(95)<1.8s"], "rules")
+    contains(limit["first_broken"], r"^sse_connecting: p\(95\)<1.8s is \d+ ms$", "what gave way")
+
+
+@test
+def as_many_as_are_allowed_may_hold(t):
+    outcome, limit, result = search(t, Service(t), "-u", 8)
+    same((outcome.status, limit["end"]), (0, "ceiling"), "exit status")
+    same((limit["holds"], limit["fails"], limit["first_broken"]), (8, None, None), "edge")
+    same([each["users"] for each in limit["curve"]], [1, 2, 4, 8], "curve")
+    same(result.json["run"]["users_max"], 8, "most users")
+
+
+@test
+def a_service_that_holds_nobody_ends_with_99(t):
+    service = Service(t, "--fault", "status=503:1")
+    outcome, limit, result = search(t, service, "-u", 640)
+    same((outcome.status, result.json["run"]["verdict"]), (99, "fail"), "exit status")
+    same((limit["end"], limit["holds"], limit["fails"]), ("nothing-holds", None, 1), "edge")
+    contains(outcome.stdout, "verdict   fail: not even one user holds", "verdict")
+    url = f"http://127.0.0.1:{unused_port()}/"
+    outcome, result = t.load(url, "--find-limit", "-u", 640, limit_s=SEARCH_LIMIT_S)
+    same((outcome.status, result.json["limit"]["end"]), (99, "nothing-holds"), "nobody listens")
+
+
+@test
+def ctrl_c_leaves_what_is_known(t):
+    service = Service(t)
+    path = t.path("result.json")
+    process = t.start_cicada("run", service.url(QUERY), "--find-limit", "-u", 640, "--json", path)
+    process.wait_for_output(r"step 2: ")
+    process.signal(signal.SIGINT)
+    same(process.wait(), 130, "exit status")
+    limit = harness.Result(path).json["limit"]
+    same((limit["end"], limit["holds"]), ("unfinished", 10), "what is known")
+    contains(process.stdout, r"aborted: interrupted by Ctrl-C \(SIGINT\); 10 users hold", "verdict")
+
+
+@test
+def a_search_without_time_is_no_pass(t):
+    outcome, limit, _ = search(t, Service(t), "-u", 640, "-t", "2s")
+    same((outcome.status, limit["end"]), (1, "unfinished"), "exit status")
+
+
+@test
+def what_a_search_has_no_use_for_is_refused(t):
+    url = f"http://127.0.0.1:{unused_port()}/"
+    for words, sentence in (
+            (("--stages", "1s:1"), "leave out --stages"),
+            (("--storm", "1s"), "leave out --storm"),
+            (("--iterations", 2), "leave out --iterations"),
+            (("--threshold", "sse_ttfe: p(95)<500 over 10s"), "has 'over', and with --find-limit"),
+            (("--threshold", "sse_ttfe{endpoint:x}: p(95)<5"), "has an endpoint, and with")):
+        contains(t.refused("run", url, "--find-limit", *words), sentence, f"sentence of {words[0]}")
+
+
+if __name__ == "__main__":
+    harness.main(jobs=4)
