@@ -42,7 +42,6 @@ void pace_options_limit(const struct options *options, struct run_settings *sett
 /* Rows of a table for `struct type` with a struct pace_settings called `pace`. */
 #define PACE_ROWS(type)                                                                            \
     {.name = "stages",                                                                             \
-     .scope = SCOPE_URL,                                                                           \
      .value_name = "D:N,D:N,...",                                                                  \
      .help = "instead of -u, -r and -t: go to N users within D, from there to the next N, and "    \
              "so on, up or down; each stage has figures of its own, also for thresholds "          \

@@ -198,7 +198,7 @@ static void announce_arrivals(const struct run_settings *settings)
                       units_format_count(settings->users, users));
 }
 
-static void announce_stages(const struct run_settings *settings, const struct stages *stages)
+void run_announce_stages(const struct run_settings *settings, const struct stages *stages)
 {
     char length[UNITS_TEXT_BYTES], users[UNITS_TEXT_BYTES];
 
@@ -228,7 +228,7 @@ static void announce_pace(const struct run_settings *settings, const struct stag
     if (settings->finds_limit)
         announce_search(settings);
     else if (stages->count > 0)
-        announce_stages(settings, stages);
+        run_announce_stages(settings, stages);
     else if (settings->pace.arrivals_per_s > 0)
         announce_arrivals(settings);
     else

@@ -124,6 +124,7 @@ int run_targets_resolve(const struct plan *plan, struct run_reach *reach, struct
 
 struct command_input;
 struct controller_config;
+struct stages;
 struct run;
 /* --- cli/run.c --- for Locust files too */
 /* What judges a run beside its own failures, at the end of its work. Borrowed; each may be NULL. */
@@ -140,6 +141,7 @@ void run_warn_of_shared_rows(const struct run *run);
 /* A report that could not be written is a failure, unless the run ended worse. Says why. */
 int run_status_without_report(int status, const struct err *err);
 void run_announce_ramp(const struct run_settings *settings, double rate, double ramp_s);
+void run_announce_stages(const struct run_settings *settings, const struct stages *stages);
 
 /* --- cli/run_script.c --- a run of a Locust file. As a command's execute. */
 int run_script_execute(const struct command_input *input, struct err *err);

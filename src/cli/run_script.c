@@ -10,6 +10,7 @@
 #include "fleet/controller.h"
 #include "fleet/local.h"
 #include "load/plan.h"
+#include "load/stages.h"
 #include "report/csv.h"
 #include "report/result_json.h"
 #include "stats/run.h"
@@ -156,6 +157,7 @@ static struct run *control(const struct script_source *source, const struct scri
         .command = command,
         .users = (uint32_t)settings->users,
         .spawn_rate_per_s = rate_of(settings),
+        .stages = recorder->outputs->stages,
         .run_time_ns = settings->run_time_ns,
         .warm_up_ns = settings->pace.warm_up_ns,
         .stop_timeout_ns = settings->stop_timeout_ns,
@@ -237,6 +239,7 @@ static double ramp_s(const struct run_settings *settings)
 struct reporter {
     const struct run_settings *settings;
     struct thresholds *thresholds;
+    struct stages stages;
 };
 
 static int report(void *ctx, struct run *run)
@@ -247,15 +250,25 @@ static int report(void *ctx, struct run *run)
                       &(struct run_judges){.thresholds = reporter->thresholds});
 }
 
+static int apply_pace(const struct options *options, const struct script *script,
+                      struct run_settings *settings, struct stages *stages, struct err *err)
+{
+    if (!script->has_shape)
+        return pace_options_apply(options, settings, stages, err);
+    if (!settings->pace.stages)
+        return 0;
+    err_set(err, ERR_USAGE, "option '--stages': the Locust file has a load shape of its own");
+    return -1;
+}
+
 /* -1 with a sentence. A shape says itself how long it runs. */
 static int make_thresholds(const struct script *script, struct reporter *reporter, struct err *err)
 {
     const struct run_settings *settings = reporter->settings;
     uint64_t run_time_ns = script->has_shape ? CLOCK_NEVER_NS : settings->run_time_ns;
-    uint32_t stage_count = script->has_shape ? THRESHOLD_STAGES_UNKNOWN : 0;
+    uint32_t stage_count =
+        script->has_shape ? THRESHOLD_STAGES_UNKNOWN : (uint32_t)reporter->stages.count;
 
-    if (pace_options_check_warm_up(settings->pace.warm_up_ns, run_time_ns, err) < 0)
-        return -1;
     reporter->thresholds = threshold_options_make(&settings->thresholds, settings->pace.warm_up_ns,
                                                   run_time_ns, stage_count, err);
     return reporter->thresholds ? 0 : -1;
@@ -275,12 +288,16 @@ int run_script_execute(const struct command_input *input, struct err *err)
     if (options_check_scope(input->options, SCOPE_SCRIPT, err) == 0 &&
         check_file(input->script, settings, err) == 0)
         status = script_open(&script, &source, err);
-    if (status == 0)
-        status = make_thresholds(&script, &reporter, err);
+    if (status == 0 && (apply_pace(input->options, &script, settings, &reporter.stages, err) < 0 ||
+                        make_thresholds(&script, &reporter, err) < 0))
+        status = -1;
     outputs.thresholds = reporter.thresholds;
+    outputs.stages = reporter.stages.count > 0 ? &reporter.stages : NULL;
     outputs.wants_live =
         !settings->is_quiet && !settings->has_no_progress && !settings->script.has_only_summary;
-    if (status == 0 && !script.has_shape)
+    if (status == 0 && outputs.stages)
+        run_announce_stages(settings, outputs.stages);
+    else if (status == 0 && !script.has_shape)
         run_announce_ramp(settings, rate_of(settings), ramp_s(settings));
     if (status == 0)
         status = run_script_start(&source, &script, &outputs, err);
@@ -288,5 +305,6 @@ int run_script_execute(const struct command_input *input, struct err *err)
         status = EXIT_SUCCESS; /* what was asked for has been shown */
     script_close(&script);
     thresholds_free(reporter.thresholds);
+    stages_fini(&reporter.stages);
     return status;
 }

@@ -17,6 +17,7 @@
 
 struct json_document;
 struct run_settings;
+struct stages;
 struct thresholds;
 
 /* What to look at. All borrowed. */
@@ -58,6 +59,7 @@ struct script_outputs {
     int (*report)(void *ctx, struct run *run);           /* at the end: the exit status */
     void *ctx;
     struct thresholds *thresholds; /* borrowed; judged when `report` is called; NULL: none */
+    const struct stages *stages;   /* borrowed; NULL: one ramp, or the script's shape */
 };
 /* An opened script, from the start of its workers to its reports: the exit status, or -1. */
 int run_script_start(const struct script_source *source, const struct script *script,

@@ -143,6 +143,9 @@ char *script_compose(const struct controller *controller, const struct controlle
 void script_begin(struct controller *controller);
 /* The next step of the ramp. */
 void script_pace(struct controller *controller, uint64_t now_ns);
+/* Every process is told at once of so many users; `is_final`: the ramp is at its target. False:
+ * there are fewer, as their classes do not make more. */
+bool script_order(struct controller *controller, uint32_t users, bool is_final);
 /* A frame that only scripts send. */
 void script_take(struct controller_worker *member, const struct frame *frame);
 void script_take_done(struct controller_worker *member, const struct frame_done *done);

@@ -127,9 +127,18 @@ static void begin_stages(struct controller *controller, uint64_t spent_ns)
 
         pace_begin_stage(controller, stages->items[index].users, controller->started_ns + begin_ns);
         controller->run->stages[index].planned_ns = stages->items[index].end_ns - begin_ns;
-        if (stages->items[index].end_ns == begin_ns)
+        if (stages->items[index].end_ns == begin_ns && !controller->config->script)
             pace_order(controller, stages->items[index].users, 0);
     }
+}
+
+/* Its users start when they are told to, not over a time. */
+static void order_script(struct controller *controller, uint64_t spent_ns)
+{
+    const struct stages *stages = controller->config->stages;
+    uint32_t users = stages_users_at(stages, spent_ns);
+
+    (void)script_order(controller, users, users == stages->items[controller->stage - 1].users);
 }
 
 static void step_stages(struct controller *controller, uint64_t now_ns)
@@ -144,7 +153,10 @@ static void step_stages(struct controller *controller, uint64_t now_ns)
         next_ns = end_ns;
     if (next_ns <= spent_ns)
         return; /* the last one is over, and so is the run */
-    pace_order(controller, stages_users_at(stages, next_ns), whole_ms(next_ns - spent_ns));
+    if (controller->config->script)
+        order_script(controller, spent_ns);
+    else
+        pace_order(controller, stages_users_at(stages, next_ns), whole_ms(next_ns - spent_ns));
     loop_set_timer(controller->loop, &controller->pace_timer, controller->started_ns + next_ns,
                    pace_on_step);
 }
@@ -159,10 +171,10 @@ void pace_on_step(struct timer *timer, uint64_t now_ns)
     if (controller->run->info.is_warming_up && spent_ns >= controller->config->warm_up_ns)
         run_end_warm_up(controller->run, controller->config->warm_up_ns);
     pace_note_users(controller);
-    if (controller->config->script)
-        script_pace(controller, now_ns);
-    else if (controller->config->stages)
+    if (controller->config->stages)
         step_stages(controller, now_ns);
+    else if (controller->config->script)
+        script_pace(controller, now_ns);
     else if (controller->config->arrivals_per_s > 0)
         step_arrivals(controller, now_ns);
     else

@@ -143,25 +143,32 @@ static void send_order(const struct controller_worker *member, bool is_final)
     channel_flush(member->channel);
 }
 
+bool script_order(struct controller *controller, uint32_t wanted, bool is_final)
+{
+    uint32_t users = classes_set_users(controller->script.classes, wanted);
+
+    controller->order_sequence++;
+    controller->ordered_users = users;
+    for (size_t i = 0; i < controller->member_count; i++)
+        send_order(&controller->members[i], is_final || users < wanted);
+    return users == wanted;
+}
+
 void script_pace(struct controller *controller, uint64_t now_ns)
 {
     struct script_state *script = &controller->script;
     uint64_t spent_ns = now_ns - script->ramp.began_ns;
-    uint32_t wanted, users;
+    uint32_t wanted;
     double step, next;
     bool is_final;
 
     if (!script->has_target)
         return; /* the end of a warm-up, before the script has asked for any user */
     wanted = users_after(&script->ramp, spent_ns);
-    users = classes_set_users(script->classes, wanted);
-    is_final = wanted == script->ramp.to || users < wanted;
+    is_final = wanted == script->ramp.to;
+    is_final = !script_order(controller, wanted, is_final) || is_final;
     step = step_ns(&script->ramp);
     next = (floor((double)spent_ns / step) + 1) * step;
-    controller->order_sequence++;
-    controller->ordered_users = users;
-    for (size_t i = 0; i < controller->member_count; i++)
-        send_order(&controller->members[i], is_final);
     if (!is_final)
         loop_set_timer(
             controller->loop, &controller->pace_timer,
@@ -216,9 +223,15 @@ static void go_to(struct controller *controller, const struct frame_target *targ
     struct run_info *info = &controller->run->info;
     bool is_same = is_same_target(&controller->script, target);
 
+    if (controller->config->stages) {
+        log_warning("the script asks for users, which has no effect: --stages says how many");
+        return;
+    }
     if (check_target(controller, target) < 0 || is_same)
         return;
     info->users_planned = larger(info->users_planned, target->users);
+    if (controller->config->script->has_shape)
+        pace_begin_stage(controller, target->users, loop_refresh_ns(controller->loop));
     begin_ramp(controller, target->users, target->spawn_rate_per_s);
 }
 
@@ -228,6 +241,8 @@ void script_begin(struct controller *controller)
 
     if (controller->script.wants_quit)
         controller_begin_stop(controller);
+    else if (config->stages)
+        pace_on_step(&controller->pace_timer, loop_refresh_ns(controller->loop));
     else if (controller->script.has_early)
         go_to(controller, &controller->script.early);
     else if (!config->script->has_shape)

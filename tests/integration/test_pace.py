@@ -88,6 +88,61 @@ def a_threshold_can_end_a_run_within_its_stage(t):
     same(len(result.json["stages"]), 2, "stages that began")
 
 
+# --- stages of Locust files ---
+
+def listener(service):
+    """A user class whose users hold a stream until they are told to go."""
+    return f"""
+from locust import HttpUser
+
+class Ana(HttpUser):
+    host = {service.url("")!r}
+
+    def on_start(self):
+        say("came")
+
+    @task
+    def listen(self):
+        with self.client.get({STREAM!r}, stream=True) as response:
+            for _line in response.iter_lines():
+                pass
+"""
+
+
+@test
+def a_locust_file_goes_through_stages(t):
+    service = Service(t)
+    outcome, result, _ = run_script(t, listener(service), "--stages", "2s:8,2s:8,1s:2,2s:2",
+                                    "--processes", 2, "--threshold", "sse_open{stage:2}: max==8")
+    same(outcome.status, 0, f"exit status ({outcome.stderr})")
+    contains(outcome.stderr, "4 stages take 7s, with at most 8 users", "the announcement")
+    same(stages_of(result, "from_s"), [0, 2, 4, 5], "begins")
+    same(outcome.stdout.count("came\n"), 8, "users that came")
+    same(sum(count_of(stage, "sse_attempts") for stage in result.json["stages"]), 8, "streams")
+    between(result.json["stages"][3]["metrics"]["users"]["max"], 2, 3, "users of the last")
+    same(result.json["run"]["users_max"], 8, "users at once")
+
+
+@test
+def a_load_shape_makes_stages(t):
+    service = Service(t)
+    shape = """
+class Steps(LoadTestShape):
+    def tick(self):
+        now = self.get_run_time()
+        return (3, 10) if now < 2 else (6, 10) if now < 4 else (1, 10) if now < 5.5 else None
+"""
+    outcome, result, _ = run_script(t, listener(service) + shape, "--threshold",
+                                    "sse_attempts{stage:2}: count==3")
+    same(outcome.status, 0, f"exit status ({outcome.stderr})")
+    same(stages_of(result, "users"), [3, 6, 1], "targets")
+    same([count_of(stage, "sse_attempts") for stage in result.json["stages"]], [3, 3, 0], "streams")
+    contains(outcome.stdout, "\nStages\n", "the table")
+    path = t.write("shape.py", "from locust import *\n" + listener(service) + shape)
+    contains(t.refused("run", path, "--stages", "1s:1"),
+             "'--stages': the Locust file has a load shape of its own", "both")
+
+
 # --- arrivals ---
 
 @test
@@ -202,7 +257,9 @@ def errors_of_the_warm_up_are_forgiven(t):
     same(process.wait(), 0, f"exit status ({process.stderr})")
     contains(process.stderr, r"\(warming up\): 4 of 4 users|: 4 of 4 users", "progress")
     result = harness.Result(t.path("result.json"))
-    same((result.classes(), result.json["findings"]), ({}, []), "errors and findings")
+    codes = [finding["code"] for finding in result.json["findings"]]
+    check(set(codes) <= {"generator-saturated"}, f"findings {codes}")  # on a busy machine
+    same(result.classes(), {}, "errors")
 
 
 @test
