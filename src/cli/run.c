@@ -320,7 +320,9 @@ static int start(const struct command_input *input, struct plan *plan, size_t fe
         settings->finds_limit ? &(struct text_list){0} : &settings->thresholds,
         settings->pace.warm_up_ns, settings->run_time_ns, (uint32_t)stages->count, err);
     struct run_storm *storms =
-        thresholds ? storm_settings_make(&settings->storm, settings->run_time_ns, err) : NULL;
+        thresholds ? storm_settings_make(&settings->storm, settings->pace.warm_up_ns,
+                                         settings->run_time_ns, err)
+                   : NULL;
     struct controller_config config = {
         .plan = plan,
         .target = target,

@@ -74,8 +74,8 @@ static int compare(const void *left, const void *right)
     return (a->at_ns > b->at_ns) - (a->at_ns < b->at_ns);
 }
 
-struct run_storm *storm_settings_make(const struct storm_settings *settings, uint64_t run_time_ns,
-                                      struct err *err)
+struct run_storm *storm_settings_make(const struct storm_settings *settings, uint64_t warm_up_ns,
+                                      uint64_t run_time_ns, struct err *err)
 {
     size_t count = settings->storms.count;
     struct run_storm *storms = x_calloc(count + 1, sizeof *storms);
@@ -84,9 +84,10 @@ struct run_storm *storm_settings_make(const struct storm_settings *settings, uin
         if (parse_storm(settings->storms.items[i], &storms[i], err) < 0)
             goto fail;
         storms[i].is_at_once = settings->storm_return == 1;
-        if (storms[i].at_ns >= run_time_ns) {
-            err_set(err, ERR_USAGE, "a storm at '%.100s' would come after the end of the run",
-                    settings->storms.items[i]);
+        if (storms[i].at_ns < warm_up_ns || storms[i].at_ns >= run_time_ns) {
+            err_set(err, ERR_USAGE, "a storm at '%.100s' would come %s", settings->storms.items[i],
+                    storms[i].at_ns < warm_up_ns ? "before the end of --warm-up"
+                                                 : "after the end of the run");
             goto fail;
         }
     }

@@ -23,10 +23,11 @@ extern const char *const storm_return_choices[]; /* retry, at-once */
 int storm_option_parse(const struct option *option, const char *text, void *field, struct err *err);
 /*
  * The storms in the order of their times, as many as settings->storms has; the caller frees them.
- * NULL with a sentence when one comes after the end of a run of that length.
+ * NULL with a sentence when one comes before the end of the warm-up, of which nothing counts, or
+ * after that of a run of this length.
  */
-struct run_storm *storm_settings_make(const struct storm_settings *settings, uint64_t run_time_ns,
-                                      struct err *err);
+struct run_storm *storm_settings_make(const struct storm_settings *settings, uint64_t warm_up_ns,
+                                      uint64_t run_time_ns, struct err *err);
 
 /* Rows of a table for `struct type` with a struct storm_settings called `storm`. */
 #define STORM_ROWS(type)                                                                           \

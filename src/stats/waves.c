@@ -240,6 +240,7 @@ struct wave *waves_find(struct waves *waves, uint32_t key)
             waves->cap = waves->cap > 0 ? 2 * waves->cap : CAP_FIRST;
             waves->waves = x_realloc(waves->waves, waves->cap * sizeof *waves->waves);
         }
+        assert(waves->waves);
         waves->waves[waves->count++] = (struct wave){.key = key};
     }
     waves->latest = at;

@@ -24,7 +24,7 @@ static void storms_stand_in_the_order_of_their_times(void **state)
     assert_int_equal(storm_option_parse(&storm_option, "30s:50%:2s", &settings.storms, &err), 0);
     assert_int_equal(storm_option_parse(&storm_option, "500ms", &settings.storms, &err), 0);
     assert_int_equal(storm_option_parse(&storm_option, "20:0.1", &settings.storms, &err), 0);
-    storms = storm_settings_make(&settings, 31 * CLOCK_NS_PER_S, &err);
+    storms = storm_settings_make(&settings, CLOCK_NS_PER_S / 2, 31 * CLOCK_NS_PER_S, &err);
     assert_non_null(storms);
     assert_true(storms[0].at_ns == CLOCK_NS_PER_S / 2 && storms[0].ratio == 1 &&
                 storms[0].down_ns == 0);
@@ -59,16 +59,18 @@ static void what_is_no_storm_is_told(void **state)
     }
 }
 
-static void a_storm_behind_the_end_is_refused(void **state)
+static void a_storm_that_would_not_count_is_refused(void **state)
 {
     struct storm_settings settings = {0};
     struct err err = {0};
 
     (void)state;
     assert_int_equal(storm_option_parse(&storm_option, "30s", &settings.storms, &err), 0);
-    assert_null(storm_settings_make(&settings, 30 * CLOCK_NS_PER_S, &err));
+    assert_null(storm_settings_make(&settings, 0, 30 * CLOCK_NS_PER_S, &err));
     assert_non_null(strstr(err.text, "option '--storm'"));
     assert_non_null(strstr(err.text, "after the end of the run"));
+    assert_null(storm_settings_make(&settings, 31 * CLOCK_NS_PER_S, 60 * CLOCK_NS_PER_S, &err));
+    assert_non_null(strstr(err.text, "before the end of --warm-up"));
     text_list_clear(&settings.storms);
 }
 
@@ -77,7 +79,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(storms_stand_in_the_order_of_their_times),
         cmocka_unit_test(what_is_no_storm_is_told),
-        cmocka_unit_test(a_storm_behind_the_end_is_refused),
+        cmocka_unit_test(a_storm_that_would_not_count_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
