@@ -41,11 +41,11 @@ def parse_arguments():
 
 
 class Service:
-    """The demo service, without faults."""
+    """The demo service; without faults unless `options` order some."""
 
-    def __init__(self, cicada):
+    def __init__(self, cicada, *options):
         self.process = start([cicada, "serve", "--port", "0", "--interval", "500ms", "--heartbeat",
-                              "2s", "--processes", "2"],
+                              "2s", "--processes", "2", *options],
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.port = None
         while self.port is None:
