@@ -17,7 +17,8 @@ const struct exit_meaning command_exit_meanings[] = {
      "bad usage, configuration, file or name: nothing was started; or an exception in a hook of "
      "a Locust file"},
     {"any", "what a Locust file sets as its process_exit_code"},
-    {"99", "a threshold did not hold, as in k6; or of a search for the limit not even one user did"},
+    {"99",
+     "a threshold did not hold, as in k6; or of a search for the limit not even one user did"},
     {"130, 143", "interrupted by SIGINT or SIGTERM; every report was written"},
     {NULL, NULL},
 };
