@@ -61,6 +61,11 @@ CASES = {
              status=99, verdict="fail"),
     "a crossed threshold comes before a lost worker":
         Case(("--threshold", CROSSED), kills_worker=True, status=99, verdict="fail"),
+    "a limit search that holds all its users is 0": Case(("--find-limit", "-u", 1, "-t", "60s")),
+    "a limit search whose first step fails is 99":
+        Case(("--find-limit", "-t", "60s"), REFUSED, status=99, verdict="fail"),
+    "a limit search that was interrupted is 130":
+        Case(("--find-limit", "-u", 1), signal=signal.SIGINT, status=130, verdict="aborted"),
     "Ctrl-C is 130": Case(signal=signal.SIGINT, status=130, verdict="aborted"),
     "SIGTERM is 143": Case(signal=signal.SIGTERM, status=143, verdict="aborted"),
     "Ctrl-C comes before a crossed threshold":
