@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "verdict/end_groups.h"
+#include "verdict/find.h"
 
 #include <stdlib.h>
 
@@ -11,6 +12,7 @@ static const char *name_cause(enum end_cause cause)
 {
     switch (cause) {
     case END_CAUSE_IDLE:
+    case END_CAUSE_ONCE:
         return "silence";
     case END_CAUSE_AGE:
         return "age";
@@ -51,7 +53,7 @@ static void put_count(struct json *json, const char *key, uint64_t count)
 void result_ends_write(struct json *json, const struct run *run)
 {
     size_t count;
-    struct end_group *groups = end_groups_new(run, &count);
+    struct end_group *groups = find_end_groups(run, &count);
 
     json_key(json, "ends");
     json_begin_array(json);

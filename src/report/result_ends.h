@@ -1,5 +1,6 @@
 /*
- * report/result_ends.h - the member "ends" of the result: how streams ended that nobody asked to.
+ * report/result_ends.h - the member "ends" of the result: how streams ended that nobody asked to,
+ * other than in restarts.
  */
 #ifndef CICADA_REPORT_RESULT_ENDS_H
 #define CICADA_REPORT_RESULT_ENDS_H

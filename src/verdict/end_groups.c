@@ -112,11 +112,11 @@ static uint64_t count_above(const struct stat_set *set, enum metric metric, doub
     return hist ? hist_count_above(hist, (uint64_t)(ms * US_PER_MS)) : 0;
 }
 
-static double gap_ms(const struct stat_set *set)
+static double gap_ms(const struct stat_set *set, double percentile)
 {
     const struct hist *gaps = stat_get_trend(set, METRIC_SSE_EVENT_GAP, NULL);
 
-    return gaps ? (double)hist_percentile(gaps, 50) / US_PER_MS : 0;
+    return gaps ? (double)hist_percentile(gaps, percentile) / US_PER_MS : 0;
 }
 
 /* A tenth above what most of these had, so that one that is not quite as exact is none. */
@@ -141,7 +141,7 @@ static bool are_few(uint64_t survivors, const struct end_group *group)
 /* A response that the service itself ends, its last event being sent, is as long as that took. */
 static bool is_planned(const struct stat_set *set, const struct end_group *group)
 {
-    double usual_ms = gap_ms(set);
+    double usual_ms = gap_ms(set, 50);
 
     if (group->error_class != CLASS_CLOSED)
         return false;
@@ -151,23 +151,36 @@ static bool is_planned(const struct stat_set *set, const struct end_group *group
            group->event_count.p50 > 0;
 }
 
+/* One silence, and hardly any stream survived a longer one. */
+static bool is_quiet(const struct stat_set *set, const struct end_group *group)
+{
+    return end_spread_is_one(&group->silence_ms) &&
+           group->silence_ms.p50 >= END_GROUP_SHORTEST_MS &&
+           group->silence_ms.p50 > 1.2 * gap_ms(set, 50) && are_few(group->quieter_count, group);
+}
+
+static bool is_aged(const struct end_group *group)
+{
+    return end_spread_is_one(&group->age_ms) && group->age_ms.p50 >= END_GROUP_SHORTEST_MS &&
+           is_spread_out(group, &group->age_ms) && are_few(group->older_count, group);
+}
+
 static enum end_cause judge(const struct stat_set *set, const struct end_group *group)
 {
-    bool is_idle, is_age;
+    bool is_idle, is_old;
 
     if (group->row_count < END_GROUP_ROWS_MIN || is_planned(set, group))
         return END_CAUSE_NONE;
-    is_idle = end_spread_is_one(&group->silence_ms) &&
-              group->silence_ms.p50 >= END_GROUP_SHORTEST_MS &&
-              group->silence_ms.p50 > 1.2 * gap_ms(set) &&
-              is_spread_out(group, &group->silence_ms) && are_few(group->quieter_count, group);
-    is_age = end_spread_is_one(&group->age_ms) && group->age_ms.p50 >= END_GROUP_SHORTEST_MS &&
-             is_spread_out(group, &group->age_ms) && are_few(group->older_count, group);
-    if (is_idle && is_age)
-        return END_CAUSE_EITHER;
+    is_idle = is_quiet(set, group) && is_spread_out(group, &group->silence_ms);
+    is_old = is_aged(group);
     if (is_idle)
-        return END_CAUSE_IDLE;
-    return is_age ? END_CAUSE_AGE : END_CAUSE_NONE;
+        return is_old ? END_CAUSE_EITHER : END_CAUSE_IDLE;
+    if (is_old)
+        return END_CAUSE_AGE;
+    if (is_quiet(set, group) && end_group_is_one_moment(group) &&
+        group->silence_ms.p10 > gap_ms(set, 99))
+        return END_CAUSE_ONCE;
+    return END_CAUSE_NONE;
 }
 
 /* Of `rows`, which are one at least. */
@@ -234,9 +247,19 @@ static bool is_of_interest(const struct run *run, const struct end_row *row)
     return false;
 }
 
-/* The caller frees the result. */
-static struct end_row *collect(const struct run *run, double from_unix_ms, double to_unix_ms,
-                               size_t *result_count)
+static bool is_within(const struct end_row *row, const struct end_spans *spans)
+{
+    for (size_t i = 0; i < spans->count; i++) {
+        if (row->at_unix_ms >= spans->items[i].from_unix_ms &&
+            row->at_unix_ms <= spans->items[i].to_unix_ms)
+            return true;
+    }
+    return false;
+}
+
+/* Those within the spans, or those outside. The caller frees the result. */
+static struct end_row *collect(const struct run *run, const struct end_spans *spans,
+                               bool wants_within, size_t *result_count)
 {
     const struct ends *ends = stats_ends(run->stats);
     struct end_row *rows = x_calloc(ends_count(ends) + 1, sizeof *rows);
@@ -245,8 +268,7 @@ static struct end_row *collect(const struct run *run, double from_unix_ms, doubl
     for (size_t i = 0; i < ends_count(ends); i++) {
         struct end_row row = ends_at(ends, i);
 
-        if (row.at_unix_ms >= from_unix_ms && row.at_unix_ms <= to_unix_ms &&
-            is_of_interest(run, &row))
+        if (is_within(&row, spans) == wants_within && is_of_interest(run, &row))
             rows[count++] = row;
     }
     *result_count = count;
@@ -297,10 +319,11 @@ static size_t add_class(const struct run *run, const struct end_row *rows, size_
     return added;
 }
 
-struct end_group *end_groups_new(const struct run *run, size_t *result_count)
+struct end_group *end_groups_new(const struct run *run, const struct end_spans *left_out,
+                                 size_t *result_count)
 {
     size_t row_count, length, count = 0;
-    struct end_row *rows = collect(run, -INFINITY, INFINITY, &row_count);
+    struct end_row *rows = collect(run, left_out, false, &row_count);
     struct end_group *groups = row_count > 0 ? x_calloc(row_count, sizeof *groups) : NULL;
 
     qsort(rows, row_count, sizeof *rows, compare_rows);
@@ -318,8 +341,10 @@ struct end_group *end_groups_new(const struct run *run, size_t *result_count)
 bool end_group_between(const struct run *run, double from_unix_ms, double to_unix_ms,
                        struct end_group *group)
 {
+    struct end_span span = {.from_unix_ms = from_unix_ms, .to_unix_ms = to_unix_ms};
+    struct end_spans spans = {.items = &span, .count = 1};
     size_t count;
-    struct end_row *rows = collect(run, from_unix_ms, to_unix_ms, &count);
+    struct end_row *rows = collect(run, &spans, true, &count);
 
     if (count > 0)
         *group = describe(rows, count);

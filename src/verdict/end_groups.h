@@ -25,9 +25,10 @@ enum end_cause {
     /* No age and no silence explains them, or the service planned them: whole answers that end
      * right behind an event. */
     END_CAUSE_NONE = 0,
-    END_CAUSE_IDLE,  /* one silence, many ages, and hardly any stream outlived it */
-    END_CAUSE_AGE,   /* one age, many silences, likewise */
-    END_CAUSE_EITHER /* one age and one silence */
+    END_CAUSE_IDLE,   /* one silence, many ages, and hardly any stream outlived it */
+    END_CAUSE_AGE,    /* one age, many silences, likewise */
+    END_CAUSE_EITHER, /* one age and one silence */
+    END_CAUSE_ONCE    /* one silence and many ages, but all at one moment, as in a restart */
 };
 
 /* p10 to p90 is what the middle eight of ten have. */
@@ -46,11 +47,22 @@ struct end_group {
     enum end_cause cause;
 };
 
+struct end_span {
+    double from_unix_ms, to_unix_ms;
+};
+
+struct end_spans {
+    const struct end_span *items;
+    size_t count;
+};
+
 /*
- * One group an error class where all endpoints together show a cause, else one an endpoint and
- * class; the largest first. The caller frees the result, which is NULL when there are none.
+ * Without the ends within `left_out`. One group an error class where all endpoints together show a
+ * cause, else one an endpoint and class; the largest first. The caller frees the result, which is
+ * NULL when there are none.
  */
-struct end_group *end_groups_new(const struct run *run, size_t *result_count);
+struct end_group *end_groups_new(const struct run *run, const struct end_spans *left_out,
+                                 size_t *result_count);
 /*
  * Ends of all classes and endpoints within a span of the wall clock, without a cause. False: the
  * sample has none.

@@ -14,6 +14,9 @@
 #include "verdict/outcome.h"
 
 #include <stdbool.h>
+#include <stddef.h>
+
+struct end_group;
 
 /* --- find_delivery.c: what arrived of what was sent --- */
 bool find_event_loss(const struct run *run, struct finding *finding);
@@ -24,6 +27,9 @@ bool find_replay_missing(const struct run *run, struct finding *finding);
 bool find_replay_duplicates(const struct run *run, struct finding *finding);
 
 /* --- find_ends.c: streams that ended though nobody asked for it --- */
+/* What these look at: the ends of a run without those of restarts, which have a finding of their
+ * own. As end_groups_new gives them. */
+struct end_group *find_end_groups(const struct run *run, size_t *result_count);
 /* Where the run cannot tell, an idle timeout or a maximum age. */
 bool find_idle_timeout(const struct run *run, struct finding *finding);
 bool find_max_age(const struct run *run, struct finding *finding);

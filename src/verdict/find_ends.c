@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "verdict/end_groups.h"
 #include "verdict/findings.h"
+#include "verdict/wave.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -82,11 +83,31 @@ static char *name_endpoint(const struct run *run, const struct end_group *group)
                       stats_endpoint_name(run->stats, group->endpoint));
 }
 
+struct end_group *find_end_groups(const struct run *run, size_t *result_count)
+{
+    struct wave_list waves = wave_list_of(run);
+    struct end_span *spans = x_calloc(waves.count + 1, sizeof *spans);
+    struct end_spans left_out = {.items = spans};
+    struct end_group *groups;
+
+    for (size_t i = 0; i < waves.count; i++) {
+        const struct wave *wave = &waves.items[i].sum;
+
+        if (!waves.items[i].storm && find_is_restart_at(run, wave->first_unix_ms))
+            spans[left_out.count++] = (struct end_span){.from_unix_ms = wave->first_unix_ms,
+                                                        .to_unix_ms = wave->last_unix_ms};
+    }
+    groups = end_groups_new(run, &left_out, result_count);
+    free(spans);
+    wave_list_fini(&waves);
+    return groups;
+}
+
 /* The largest group of this cause; false when there is none. */
 static bool find_largest(const struct run *run, enum end_cause cause, struct end_group *largest)
 {
     size_t count, at = 0;
-    struct end_group *groups = end_groups_new(run, &count);
+    struct end_group *groups = find_end_groups(run, &count);
 
     while (at < count && groups[at].cause != cause)
         at++;
@@ -134,31 +155,52 @@ static void fill_either(const struct run *run, const struct end_group *group,
         silence / 2, age);
 }
 
-bool find_idle_timeout(const struct run *run, struct finding *finding)
+static void fill_once(const struct run *run, const struct end_group *group, struct finding *finding)
 {
-    struct end_group group;
-    double seconds;
-    char *figures, *limit;
+    double seconds = limit_s(&group->silence_ms);
+    char *limit = name_limit(idle_limits, sizeof idle_limits / sizeof idle_limits[0], seconds);
 
-    if (!find_largest(run, END_CAUSE_IDLE, &group)) {
-        if (!find_largest(run, END_CAUSE_EITHER, &group))
-            return false;
-        fill_either(run, &group, finding);
-        return true;
-    }
-    seconds = limit_s(&group.silence_ms);
-    figures = describe(run, &group);
-    limit = name_limit(idle_limits, sizeof idle_limits / sizeof idle_limits[0], seconds);
-    finding->confidence = confidence_in(&group, group.quieter_count);
+    finding->confidence = CONFIDENCE_SUSPECTED;
+    finding->title = x_asprintf("Streams of many ages ended at one moment, after %.3g s without a "
+                                "byte: an idle timeout, or a restart in the silence",
+                                seconds);
+    finding->evidence = describe(run, group);
+    finding->advice = x_asprintf("A run that would tell: one in which events stop more than once. "
+                                 "Streams that end after %.3g s each time met an idle timeout%s",
+                                 seconds, limit);
+    free(limit);
+}
+
+static void fill_idle(const struct run *run, const struct end_group *group, struct finding *finding)
+{
+    double seconds = limit_s(&group->silence_ms);
+    char *figures = describe(run, group);
+    char *limit = name_limit(idle_limits, sizeof idle_limits / sizeof idle_limits[0], seconds);
+
+    finding->confidence = confidence_in(group, group->quieter_count);
     finding->title =
         x_asprintf("Streams are cut after %.3g s without a byte: an idle timeout", seconds);
     finding->evidence =
-        x_asprintf("%s; %" PRIu64 " longer silences were survived", figures, group.quieter_count);
+        x_asprintf("%s; %" PRIu64 " longer silences were survived", figures, group->quieter_count);
     finding->advice = x_asprintf("Send a comment line as heartbeat at least every %.2g s, or raise "
                                  "the timeout of what stands before the service, or its own%s",
                                  seconds / 2, limit);
     free(figures);
     free(limit);
+}
+
+bool find_idle_timeout(const struct run *run, struct finding *finding)
+{
+    struct end_group group;
+
+    if (find_largest(run, END_CAUSE_IDLE, &group))
+        fill_idle(run, &group, finding);
+    else if (find_largest(run, END_CAUSE_EITHER, &group))
+        fill_either(run, &group, finding);
+    else if (find_largest(run, END_CAUSE_ONCE, &group))
+        fill_once(run, &group, finding);
+    else
+        return false;
     return true;
 }
 
@@ -195,12 +237,11 @@ static double open_max(const struct run *run)
     return max;
 }
 
-/* Ends that belong to a restart, which has a finding of its own. */
+/* As in a restart, though there is too little to call it so. */
 static bool is_wave(const struct run *run, const struct end_group *group)
 {
-    return find_is_restart_at(run, group->at_unix_ms.p50) ||
-           (end_group_is_one_moment(group) && group->row_count >= END_GROUP_ROWS_MIN &&
-            group->count * 100 >= open_max(run) * WAVE_PCT);
+    return end_group_is_one_moment(group) && group->row_count >= END_GROUP_ROWS_MIN &&
+           group->count * 100 >= open_max(run) * WAVE_PCT;
 }
 
 static bool is_abrupt(const struct run *run, const struct end_group *group)
@@ -238,7 +279,7 @@ bool find_abrupt_disconnects(const struct run *run, struct finding *finding)
 {
     uint64_t connected, failed;
     size_t group_count;
-    struct end_group *groups = end_groups_new(run, &group_count);
+    struct end_group *groups = find_end_groups(run, &group_count);
     const struct end_group *largest = NULL;
     double count = -incomplete_count(run);
 

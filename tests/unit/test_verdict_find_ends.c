@@ -1,4 +1,5 @@
 #include "base/rng.h"
+#include "stats/waves.h"
 #include "verdict/end_groups.h"
 #include "verdict_probe.h"
 
@@ -376,6 +377,74 @@ static void a_restart_is_neither_and_not_abrupt(void **state)
     expect_none();
 }
 
+/* Half an hour after the start all streams are lost to a service that refuses for a while. */
+static void lose_all_in_a_restart(void)
+{
+    double at_unix_ms = START_UNIX_MS + 1800000;
+    struct wave *wave = waves_find(stats_waves(probe.delta), (uint32_t)(at_unix_ms / 1000));
+    struct series series = restarted;
+
+    series.count = 100;
+    series.at_ms = (struct range){1800000, 1800900};
+    series.error_class = idle.error_class;
+    add(&series);
+    for (int i = 0; i < 100; i++)
+        wave_lose(wave, idle.error_class, at_unix_ms + 9 * i);
+    wave_lose(wave, idle.error_class, at_unix_ms + 900);
+    wave->attempts = 200;
+    wave->failures[CLASS_CONNECT_REFUSED] = 100;
+}
+
+static void what_a_restart_ended_does_not_hide_a_timeout(void **state)
+{
+    struct series series = idle;
+
+    (void)state;
+    series.at_ms.most = 1700000;
+    add(&series);
+    lose_all_in_a_restart();
+    expect_only(find_idle_timeout, CONFIDENCE_CERTAIN, "40 streams of GET /x");
+}
+
+static void a_restart_among_other_ends_is_not_abrupt(void **state)
+{
+    struct series series = restarted;
+
+    (void)state;
+    lose_all_in_a_restart();
+    series.count = 2;
+    series.at_ms = (struct range){0, 600000};
+    series.error_class = idle.error_class;
+    add(&series);
+    expect_none();
+}
+
+static void a_silence_that_ended_all_at_once_is_one_of_two_things(void **state)
+{
+    struct series series = restarted;
+
+    (void)state;
+    series.at_ms = (struct range){0, 50}; /* the last byte came to all at once */
+    series.silence_ms = (struct range){60000, 60050};
+    add(&series);
+    probe_times(&probe, METRIC_SSE_EVENT_GAP, 1000, 900);
+    expect_only(find_idle_timeout, CONFIDENCE_SUSPECTED, "a restart in the silence");
+}
+
+/* Events come to all at once, and now and then after a minute. */
+static void a_silence_that_was_usual_is_none_of_them(void **state)
+{
+    struct series series = restarted;
+
+    (void)state;
+    series.at_ms = (struct range){0, 50};
+    series.silence_ms = (struct range){60000, 60050};
+    add(&series);
+    probe_times(&probe, METRIC_SSE_EVENT_GAP, 900, 900);
+    probe_times(&probe, METRIC_SSE_EVENT_GAP, 100, 62000);
+    expect_none();
+}
+
 /* They opened within a second, which a limit on their age would have kept apart. */
 static void streams_of_nearly_one_age_may_meet_a_restart_too(void **state)
 {
@@ -511,6 +580,10 @@ int main(void)
         WITH_RUN(a_restart_is_neither_and_not_abrupt),
         WITH_RUN(streams_of_nearly_one_age_may_meet_a_restart_too),
         WITH_RUN(one_age_at_one_moment_shows_nothing),
+        WITH_RUN(what_a_restart_ended_does_not_hide_a_timeout),
+        WITH_RUN(a_restart_among_other_ends_is_not_abrupt),
+        WITH_RUN(a_silence_that_ended_all_at_once_is_one_of_two_things),
+        WITH_RUN(a_silence_that_was_usual_is_none_of_them),
         WITH_RUN(broken_off_at_any_age_is_abrupt),
         WITH_RUN(two_of_them_are_nothing),
         WITH_RUN(one_of_a_hundred_is_nothing),
