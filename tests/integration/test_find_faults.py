@@ -101,4 +101,4 @@ for name, each in CASES.items():
 
 
 if __name__ == "__main__":
-    harness.main(4)
+    harness.main(6)
