@@ -329,4 +329,4 @@ def what_stages_cannot_be_is_refused(t):
 
 
 if __name__ == "__main__":
-    harness.main(jobs=3)
+    harness.main(jobs=4)
