@@ -488,6 +488,16 @@ bool run_has_attempts(const struct run *run)
            (run->warm_up && stat_get_count(run->warm_up, METRIC_SSE_ATTEMPTS, NULL) > 0);
 }
 
+uint64_t run_count_connected(const struct run *run)
+{
+    uint64_t connected, warm = 0, failed;
+
+    stat_get_rate(run->total, METRIC_SSE_CONNECT_SUCCESS, NULL, &connected, &failed);
+    if (run->warm_up)
+        stat_get_rate(run->warm_up, METRIC_SSE_CONNECT_SUCCESS, NULL, &warm, &failed);
+    return connected + warm;
+}
+
 void run_close_second(struct run *run, uint64_t elapsed_ns)
 {
     struct run_pending *pending = run->pending;

@@ -173,6 +173,8 @@ void run_end_warm_up(struct run *run, uint64_t elapsed_ns);
 uint64_t run_measured_ns(const struct run *run);
 /* Was a stream ever asked for, in the warm-up too? */
 bool run_has_attempts(const struct run *run);
+/* Attempts that became a stream, in the warm-up too: its streams go on behind it. */
+uint64_t run_count_connected(const struct run *run);
 /* Closes the second that ends `elapsed_ns` after the start: total, window and series move on. */
 void run_close_second(struct run *run, uint64_t elapsed_ns);
 /* What the second that was closed last had, gauges left out. NULL before the first. Borrowed. */

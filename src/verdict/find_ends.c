@@ -277,13 +277,12 @@ static void fill_abrupt(const struct run *run, const struct end_group *largest, 
 
 bool find_abrupt_disconnects(const struct run *run, struct finding *finding)
 {
-    uint64_t connected, failed;
+    uint64_t connected = run_count_connected(run);
     size_t group_count;
     struct end_group *groups = find_end_groups(run, &group_count);
     const struct end_group *largest = NULL;
     double count = -incomplete_count(run);
 
-    stat_get_rate(run->total, METRIC_SSE_CONNECT_SUCCESS, NULL, &connected, &failed);
     for (size_t i = 0; i < group_count; i++) {
         if (!is_abrupt(run, &groups[i]))
             continue;

@@ -13,17 +13,17 @@ enum {
 
 bool find_no_events(const struct run *run, struct finding *finding)
 {
-    uint64_t connected, failed, bytes = stat_get_count(run->total, METRIC_SSE_BYTES, NULL);
+    uint64_t connected = run_count_connected(run);
+    uint64_t bytes = stat_get_count(run->total, METRIC_SSE_BYTES, NULL);
     uint64_t comments = stat_get_count(run->total, METRIC_SSE_COMMENTS, NULL);
 
-    stat_get_rate(run->total, METRIC_SSE_CONNECT_SUCCESS, NULL, &connected, &failed);
     if (connected == 0 || stat_get_count(run->total, METRIC_SSE_EVENTS, NULL) > 0)
         return false;
     finding->confidence = CONFIDENCE_CERTAIN;
     finding->title = x_strdup("Streams were open, but not one event arrived on any of them");
     finding->evidence = x_asprintf("%" PRIu64 " streams connected; %" PRIu64 " bytes, %" PRIu64
                                    " comments and 0 events came within %.1f s",
-                                   connected, bytes, comments, (double)run->info.duration_ns / 1e9);
+                                   connected, bytes, comments, (double)run_measured_ns(run) / 1e9);
     if (bytes == 0)
         finding->advice = x_strdup("Nothing came at all: publish something during the run, run "
                                    "longer, or look for a proxy that holds responses back");

@@ -206,6 +206,31 @@ static void a_warm_up_leaves_no_trace(void **state)
     run_free(run);
 }
 
+/* Its streams are those of the run too. */
+static void streams_of_the_warm_up_were_connected(void **state)
+{
+    const struct run_tick warm = {.interval_ns = S, .stage = RUN_STAGE_WARM_UP};
+    const struct run_tick later = {.interval_ns = S};
+    struct run *run = run_new(1);
+    struct stats *delta = stats_new();
+    size_t endpoint = stats_add_endpoint(delta, "GET", "/a");
+    struct stat_set *set = stats_endpoint_set(delta, endpoint);
+
+    (void)state;
+    assert_int_equal(run_count_connected(run), 0);
+    stat_passes(set, METRIC_SSE_CONNECT_SUCCESS, NULL, 7, 100);
+    stat_count(set, METRIC_SSE_ATTEMPTS, NULL, 107);
+    run_add_tick(run, 0, &warm, delta);
+    assert_true(run_has_attempts(run));
+    stats_clear(delta);
+    stat_passes(set, METRIC_SSE_CONNECT_SUCCESS, NULL, 2, 1);
+    run_add_tick(run, 0, &later, delta);
+    run_close_second(run, S);
+    assert_int_equal(run_count_connected(run), 9);
+    stats_free(delta);
+    run_free(run);
+}
+
 static void gauges_are_sums_over_workers(void **state)
 {
     struct run *run = run_new(2);
@@ -394,6 +419,7 @@ int main(void)
         cmocka_unit_test(the_window_holds_the_last_ten_seconds),
         cmocka_unit_test(stages_stand_apart_and_in_the_whole),
         cmocka_unit_test(a_warm_up_leaves_no_trace),
+        cmocka_unit_test(streams_of_the_warm_up_were_connected),
         cmocka_unit_test(gauges_are_sums_over_workers),
         cmocka_unit_test(cpu_max_is_the_best_of_five_ticks),
         cmocka_unit_test(disconnects_are_related_to_open_hours),
