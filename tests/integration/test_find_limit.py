@@ -2,11 +2,13 @@
 """`cicada run --find-limit`: edges of services whose edge is known, what gave way, exits."""
 
 import signal
+import threading
+import time
 
 import harness
 from demo_service import Service
 from harness import between, check, contains, same, test
-from raw_server import unused_port
+from raw_server import CHUNKED_HEAD, chunk, serve, unused_port
 
 QUERY = "/api/v1/events/stream?interval=20ms"
 SEARCH_LIMIT_S = 170
@@ -46,6 +48,7 @@ def a_limit_of_streams_is_found_and_named(t):
     contains(limit["first_broken"], r"^sse_connect_success: rate>0.99 is .*\(status_5xx\)$",
              "what gave way")
     same(len(result.json["stages"]), len(limit["curve"]), "each step is a stage")
+    same([each["code"] for each in result.json["findings"]], ["connection-limit"], "findings")
     contains(outcome.stdout, rf"{limit['holds']} users hold; {limit['fails']} do not", "verdict")
     contains(outcome.stderr, r"step \d+: holding \d+ users", "progress")
 
@@ -61,6 +64,49 @@ def a_time_that_grows_with_the_number_of_streams_ends_it_at_its_threshold(t):
     contains(limit["first_broken"], r"^sse_connecting: p\(95\)<1.8s is \d+ ms$", "what gave way")
 
 
+class Fragile:
+    """A service that drops all its streams when there are more than `cap`, and asks them to stay
+    away for a minute."""
+
+    def __init__(self, t, cap):
+        self.cap, self.lock = cap, threading.Lock()
+        self.open, self.falls = 0, 0
+        self.server = serve(t, self._answer)
+
+    def url(self, path):
+        return self.server.url(path)
+
+    def _answer(self, peer, _request):
+        with self.lock:
+            self.open += 1
+            if self.open > self.cap:
+                self.falls += 1
+                self.open = 0
+                return
+            life = self.falls
+        peer.send(CHUNKED_HEAD + chunk(b"retry: 60000\ndata: 0\n\n"))
+        try:
+            while self.falls == life:
+                time.sleep(0.02)
+                peer.send(chunk(b":\n"))
+        finally:
+            with self.lock:
+                self.open -= self.falls == life
+
+
+@test
+def a_service_that_falls_over_is_filled_again_before_the_next_step(t):
+    service = Fragile(t, 3)
+    outcome, limit, _ = search(t, service, "-u", 4)
+    same((outcome.status, limit["end"], limit["confirmed"]), (0, "edge", 2), "how it ended")
+    same((limit["holds"], limit["fails"]), (3, 4), "edge")
+    contains(limit["first_broken"], r"^sse_.*_success: rate>0.99 is ", "what gave way")
+    same([(each["users"], each["held"]) for each in limit["curve"]],
+         [(1, True), (2, True), (4, False), (3, True)] + [(3, True), (4, False)] * 2, "steps")
+    same(service.falls, 3, "falls")
+    same([each["open"] for each in limit["curve"] if each["held"]], [1, 2, 3, 3, 3], "open streams")
+
+
 @test
 def as_many_as_are_allowed_may_hold(t):
     outcome, limit, result = search(t, Service(t), "-u", 8)
@@ -68,6 +114,7 @@ def as_many_as_are_allowed_may_hold(t):
     same((limit["holds"], limit["fails"], limit["first_broken"]), (8, None, None), "edge")
     same([each["users"] for each in limit["curve"]], [1, 2, 4, 8], "curve")
     same(result.json["run"]["users_max"], 8, "most users")
+    same(result.json["findings"], [], "findings")
 
 
 @test
@@ -114,4 +161,4 @@ def what_a_search_has_no_use_for_is_refused(t):
 
 
 if __name__ == "__main__":
-    harness.main(jobs=4)
+    harness.main(jobs=5)
