@@ -165,6 +165,8 @@ static struct run *control(const struct script_source *source, const struct scri
         .wants_live = recorder->outputs->wants_live,
         .script = &part,
         .thresholds = recorder->outputs->thresholds,
+        .storms = recorder->outputs->storms,
+        .storm_count = recorder->outputs->storms ? settings->storm.storms.count : 0,
         .on_begin = on_begin,
         .on_second = on_second,
         .ctx = recorder,
@@ -239,6 +241,7 @@ static double ramp_s(const struct run_settings *settings)
 struct reporter {
     const struct run_settings *settings;
     struct thresholds *thresholds;
+    struct run_storm *storms;
     struct stages stages;
 };
 
@@ -261,16 +264,31 @@ static int apply_pace(const struct options *options, const struct script *script
     return -1;
 }
 
-/* -1 with a sentence. A shape says itself how long it runs. */
+/* A shape says itself how long it runs. */
+static uint64_t run_time_ns(const struct script *script, const struct run_settings *settings)
+{
+    return script->has_shape ? CLOCK_NEVER_NS : settings->run_time_ns;
+}
+
+/* -1 with a sentence. */
+static int make_storms(const struct script *script, struct reporter *reporter, struct err *err)
+{
+    const struct run_settings *settings = reporter->settings;
+
+    reporter->storms = storm_settings_make_script(&settings->storm, settings->pace.warm_up_ns,
+                                                  run_time_ns(script, settings), err);
+    return reporter->storms ? 0 : -1;
+}
+
+/* -1 with a sentence. */
 static int make_thresholds(const struct script *script, struct reporter *reporter, struct err *err)
 {
     const struct run_settings *settings = reporter->settings;
-    uint64_t run_time_ns = script->has_shape ? CLOCK_NEVER_NS : settings->run_time_ns;
     uint32_t stage_count =
         script->has_shape ? THRESHOLD_STAGES_UNKNOWN : (uint32_t)reporter->stages.count;
 
     reporter->thresholds = threshold_options_make(&settings->thresholds, settings->pace.warm_up_ns,
-                                                  run_time_ns, stage_count, err);
+                                                  run_time_ns(script, settings), stage_count, err);
     return reporter->thresholds ? 0 : -1;
 }
 
@@ -288,10 +306,12 @@ int run_script_execute(const struct command_input *input, struct err *err)
     if (options_check_scope(input->options, SCOPE_SCRIPT, err) == 0 &&
         check_file(input->script, settings, err) == 0)
         status = script_open(&script, &source, err);
-    if (status == 0 && (apply_pace(input->options, &script, settings, &reporter.stages, err) < 0 ||
-                        make_thresholds(&script, &reporter, err) < 0))
+    if (status == 0 &&
+        (apply_pace(input->options, &script, settings, &reporter.stages, err) < 0 ||
+         make_thresholds(&script, &reporter, err) < 0 || make_storms(&script, &reporter, err) < 0))
         status = -1;
     outputs.thresholds = reporter.thresholds;
+    outputs.storms = reporter.storms;
     outputs.stages = reporter.stages.count > 0 ? &reporter.stages : NULL;
     outputs.wants_live =
         !settings->is_quiet && !settings->has_no_progress && !settings->script.has_only_summary;
@@ -305,6 +325,7 @@ int run_script_execute(const struct command_input *input, struct err *err)
         status = EXIT_SUCCESS; /* what was asked for has been shown */
     script_close(&script);
     thresholds_free(reporter.thresholds);
+    free(reporter.storms);
     stages_fini(&reporter.stages);
     return status;
 }

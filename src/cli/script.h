@@ -58,8 +58,9 @@ struct script_outputs {
     void (*on_second)(void *ctx, const struct run *run); /* NULL: nothing each second */
     int (*report)(void *ctx, struct run *run);           /* at the end: the exit status */
     void *ctx;
-    struct thresholds *thresholds; /* borrowed; judged when `report` is called; NULL: none */
-    const struct stages *stages;   /* borrowed; NULL: one ramp, or the script's shape */
+    struct thresholds *thresholds;  /* borrowed; judged when `report` is called; NULL: none */
+    const struct run_storm *storms; /* borrowed; the settings say how many; NULL: none */
+    const struct stages *stages;    /* borrowed; NULL: one ramp, or the script's shape */
 };
 /* An opened script, from the start of its workers to its reports: the exit status, or -1. */
 int run_script_start(const struct script_source *source, const struct script *script,

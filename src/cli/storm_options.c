@@ -98,3 +98,20 @@ fail:
     free(storms);
     return NULL;
 }
+
+struct run_storm *storm_settings_make_script(const struct storm_settings *settings,
+                                             uint64_t warm_up_ns, uint64_t run_time_ns,
+                                             struct err *err)
+{
+    struct run_storm *storms = storm_settings_make(settings, warm_up_ns, run_time_ns, err);
+
+    for (size_t i = 0; storms && i < settings->storms.count; i++) {
+        if (storms[i].down_ns == 0)
+            continue;
+        err_set(err, ERR_USAGE,
+                "option '--storm': a Locust file comes back when it likes: give it no DOWN");
+        free(storms);
+        return NULL;
+    }
+    return storms;
+}

@@ -28,15 +28,19 @@ int storm_option_parse(const struct option *option, const char *text, void *fiel
  */
 struct run_storm *storm_settings_make(const struct storm_settings *settings, uint64_t warm_up_ns,
                                       uint64_t run_time_ns, struct err *err);
+/* The same for a Locust file, which comes back when it likes: no time away can be given. */
+struct run_storm *storm_settings_make_script(const struct storm_settings *settings,
+                                             uint64_t warm_up_ns, uint64_t run_time_ns,
+                                             struct err *err);
 
 /* Rows of a table for `struct type` with a struct storm_settings called `storm`. */
 #define STORM_ROWS(type)                                                                           \
     {.name = "storm",                                                                              \
-     .scope = SCOPE_URL,                                                                           \
      .value_name = "AT[:RATIO[:DOWN]]",                                                            \
      .help = "at AT after the start cut this share of the open streams, all unless given, and "    \
              "take them up again after DOWN, 0 unless given: how soon they are back and what "     \
-             "they missed; repeatable",                                                            \
+             "they missed; a Locust file sees a reset and comes back by itself, without DOWN; "    \
+             "repeatable",                                                                         \
      .is_list = true,                                                                              \
      .parse = storm_option_parse,                                                                  \
      .offset = offsetof(type, storm.storms)},                                                      \

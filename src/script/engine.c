@@ -32,6 +32,7 @@ struct engine {
     struct reporter reporter;
     struct reporter_gauges last; /* when the end began */
     uint64_t order_sequence;     /* of the last order taken */
+    uint32_t storm_index;        /* likewise */
     uint32_t users;
     bool is_ready, is_ending, is_closed;
 };
@@ -124,6 +125,18 @@ static void take_users(struct engine *engine, const struct frame *frame)
     engine->handlers->on_users(engine->ctx, &users);
 }
 
+static void take_storm(struct engine *engine, const struct frame *frame)
+{
+    struct frame_storm storm;
+    struct err err = {0};
+
+    if (!engine->is_ready || engine->is_ending || frame_get_storm(frame, &storm, &err) < 0 ||
+        storm.index <= engine->storm_index)
+        return;
+    engine->storm_index = storm.index;
+    exchange_host_cut(&engine->host, &storm, loop_refresh_ns(engine->loop));
+}
+
 static void take_stop(struct engine *engine, const struct frame *frame)
 {
     struct err err = {0};
@@ -155,6 +168,9 @@ static void on_frame(void *ctx, const struct frame *frame)
     case FRAME_USERS:
         take_users(engine, frame);
         break;
+    case FRAME_STORM:
+        take_storm(engine, frame);
+        break;
     case FRAME_STOP:
         take_stop(engine, frame);
         break;
@@ -171,7 +187,6 @@ static void on_frame(void *ctx, const struct frame *frame)
     case FRAME_QUIT:
     case FRAME_FAIL:
     case FRAME_PEERS:
-    case FRAME_STORM:
         break;
     }
 }

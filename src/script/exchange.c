@@ -231,17 +231,23 @@ static void on_head(struct fetch *fetch, const struct http_head *head, uint64_t 
 
 /* --- the end --- */
 
-static void finish(struct exchange *exchange, enum error_class error_class, const char *message,
-                   uint64_t now_ns)
+static void mark_done(struct exchange *exchange, enum error_class error_class, const char *message,
+                      uint64_t now_ns)
 {
-    bool was_answered = exchange_is_answered(exchange);
-
     loop_cancel_timer(exchange->host->loop, &exchange->timer);
     drop_message(&exchange->order);
     exchange->state = EXCHANGE_DONE;
     exchange->ended_ns = now_ns;
     exchange->error_class = error_class;
     exchange->message = error_class == CLASS_NONE ? NULL : x_strdup(message);
+}
+
+static void finish(struct exchange *exchange, enum error_class error_class, const char *message,
+                   uint64_t now_ns)
+{
+    bool was_answered = exchange_is_answered(exchange);
+
+    mark_done(exchange, error_class, message, now_ns);
     if (exchange->stream) {
         exchange_stream_end(exchange, error_class, message, now_ns);
     } else {
@@ -418,6 +424,15 @@ void exchange_close(struct exchange *exchange, bool with_reset)
     drop_message(&exchange->order);
     exchange->state = EXCHANGE_DONE;
     exchange->ended_ns = now_ns;
+}
+
+void exchange_cut(struct exchange *exchange, uint32_t storm, uint64_t now_ns)
+{
+    assert(exchange->state == EXCHANGE_OPEN && exchange->stream);
+    exchange_stream_cut(exchange, storm, now_ns);
+    fetch_cancel(&exchange->fetch, true);
+    mark_done(exchange, CLASS_RESET, "cut by --storm", now_ns);
+    exchange->on_progress(exchange);
 }
 
 void exchange_fini(struct exchange *exchange)

@@ -20,6 +20,7 @@
 
 struct exchange;
 struct exchange_stream;
+struct frame_storm;
 struct plan;
 struct sse_shared;
 
@@ -66,6 +67,11 @@ struct exchange_memory {
 
 /* Once a second: what is sampled of open streams. */
 void exchange_host_sample(struct exchange_host *host, uint64_t now_ns);
+
+/* Cuts each open stream with the chance that the storm has; its script sees a reset. What the storm
+ * says of the way back is not for scripts. */
+void exchange_host_cut(struct exchange_host *host, const struct frame_storm *storm,
+                       uint64_t now_ns);
 
 /* The run is over: no stream goes on any more, open or remembered; what was open about the events
  * of each is decided. */
@@ -174,6 +180,9 @@ void exchange_start(struct exchange *exchange, struct exchange_host *host,
                     struct exchange_user *user, struct exchange_order *order);
 /* Ends it by our choice; what came stays readable. No-op when it has ended. */
 void exchange_close(struct exchange *exchange, bool with_reset);
+/* An open stream ends as if the server had reset the connection, but is counted as cut by us, in
+ * this storm. */
+void exchange_cut(struct exchange *exchange, uint32_t storm, uint64_t now_ns);
 /* Closes, and frees what it owns. */
 void exchange_fini(struct exchange *exchange);
 

@@ -7,6 +7,7 @@
 #include "load/tokens.h"
 #include "load/quality.h"
 #include "sse/parser.h"
+#include "wire/frame.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -341,4 +342,26 @@ void exchange_stream_close(struct exchange *exchange, uint64_t now_ns)
     else
         stream_stats_pending(&exchange->order.place);
     end_stream(exchange, now_ns);
+}
+
+void exchange_stream_cut(struct exchange *exchange, uint32_t storm, uint64_t now_ns)
+{
+    stream_stats_cut(&exchange->order.place, &exchange->stream->record, storm, now_ns);
+    end_stream(exchange, now_ns);
+}
+
+/* The list changes with each. */
+void exchange_host_cut(struct exchange_host *host, const struct frame_storm *storm, uint64_t now_ns)
+{
+    struct exchange **chosen = x_calloc(host->open_count + 1, sizeof *chosen);
+    size_t count = 0;
+
+    waves_begin_storm(stats_waves(host->stats), storm->index, now_ns);
+    for (struct list *at = host->open_streams.next; at != &host->open_streams; at = at->next) {
+        if (rng_unit(&host->rng) < storm->ratio)
+            chosen[count++] = CONTAINER_OF(at, struct exchange_stream, node)->exchange;
+    }
+    for (size_t i = 0; i < count; i++)
+        exchange_cut(chosen[i], storm->index, now_ns);
+    free(chosen);
 }

@@ -34,5 +34,7 @@ void exchange_stream_end(struct exchange *exchange, enum error_class error_class
                          const char *message, uint64_t now_ns);
 /* It ended by our choice. */
 void exchange_stream_close(struct exchange *exchange, uint64_t now_ns);
+/* It is open, and this storm has cut it. */
+void exchange_stream_cut(struct exchange *exchange, uint32_t storm, uint64_t now_ns);
 
 #endif
