@@ -16,7 +16,7 @@ enum { WORD_COUNT = (sizeof(struct faults) + sizeof(uint64_t) - 1) / sizeof(uint
 struct fault_board {
     _Atomic uint64_t version;
     _Atomic uint64_t words[WORD_COUNT];
-    _Alignas(64) _Atomic uint64_t streams_open;
+    _Atomic uint64_t streams_open; /* the words keep it off the version's cache line */
 };
 
 static void store(struct fault_board *board, const struct faults *faults)
