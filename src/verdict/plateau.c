@@ -25,6 +25,7 @@ struct view {
     size_t count;                 /* seconds at the top whose predecessor is so too */
     size_t fail_seconds;          /* of them, those with failures */
     uint64_t fails, passes, ends; /* in them */
+    size_t border_fail_seconds;   /* the same in those around the top */
     uint64_t border_fails, border_passes;   /* in those around the top */
     uint64_t outside_fails, outside_passes; /* in all others */
     uint64_t clean_passes;                  /* in those of both that were hardly troubled */
@@ -107,6 +108,14 @@ static bool is_clean(uint64_t passes, uint64_t fails)
     return fails * 100 <= (passes + fails) * PLATEAU_STRAY_PCT;
 }
 
+/* Within this second, though streams ended before it was over. */
+static bool may_have_reached(const struct view *view, size_t at)
+{
+    const struct run_series *series = view->series;
+
+    return at > 0 && series->open[at - 1] + series->connects[at] + view->slack >= view->top;
+}
+
 static void add_second(struct view *view, size_t at, uint64_t waiting)
 {
     const struct run_series *series = view->series;
@@ -121,8 +130,9 @@ static void add_second(struct view *view, size_t at, uint64_t waiting)
     view->events_before += series->events[at];
     if (is_clean(series->connects[at], series->connect_fails[at]))
         view->clean_passes += series->connects[at];
-    if (is_top || was_top || is_next_top) {
+    if (is_top || was_top || is_next_top || may_have_reached(view, at)) {
         view->border_fails += series->connect_fails[at];
+        view->border_fail_seconds += series->connect_fails[at] > 0;
         view->border_passes += series->connects[at];
     } else {
         view->outside_fails += series->connect_fails[at];
@@ -239,9 +249,10 @@ static bool has_edge(const struct view *view)
     return view->clean_passes * 2 >= view->level;
 }
 
+/* Attempts failed on at the top, or each time that it was reached. */
 static bool has_lasted(const struct view *view)
 {
-    return view->fail_seconds >= 2;
+    return view->fail_seconds >= 2 || view->fail_seconds + view->border_fail_seconds >= 3;
 }
 
 /* Attempts fail at the top and hardly ever below it, as their order shows or their seconds. */

@@ -42,7 +42,7 @@ struct plateau {
     uint64_t below_fails; /* attempts before it that failed */
     uint64_t let_in;      /* attempts that became a stream at it, others having left */
     uint64_t waiting;     /* most attempts unanswered at once at it */
-    bool has_lasted;      /* attempts failed in two seconds of it and more */
+    bool has_lasted;      /* attempts failed on for some time, or each time it was reached */
     bool is_full;         /* of PLATEAU_QUEUED: as many were open as ever whenever some waited */
     /* Of PLATEAU_TURNED_AWAY, the commonest cause: a status, or 0 and a class. */
     int code;

@@ -134,6 +134,54 @@ static void nothing_is_told_where_streams_are_not_judged(void **state)
     assert_int_equal(ends_count(stats_ends(stats)), 0);
 }
 
+static void refuse(int status, uint64_t retry_after_ns)
+{
+    stream_stats_attempt(&place, &record, S);
+    stream_stats_turned_away(&place, status, retry_after_ns);
+    stream_stats_refused(&place, &record, CLASS_STATUS_5XX, "status");
+}
+
+static uint64_t fails_by(const char *tag)
+{
+    return stat_get_count(place.set, METRIC_SSE_CONNECT_FAILS, tag);
+}
+
+static void failed_attempts_are_told_by_cause_and_status(void **state)
+{
+    (void)state;
+    refuse(503, 0);
+    refuse(503, 2 * S);
+    refuse(502, 0);
+    stream_stats_attempt(&place, &record, S);
+    stream_stats_refused(&place, &record, CLASS_CONNECT_REFUSED, "refused");
+    stream_stats_attempt(&place, &record, S);
+    stream_stats_stopped(&place, &record); /* a 204 has no cause */
+    assert_int_equal(fails_by(NULL), 5);
+    assert_int_equal(fails_by("code:503"), 2);
+    assert_int_equal(fails_by("code:502"), 1);
+    assert_int_equal(fails_by("retry:given"), 1);
+    assert_int_equal(fails_by("cause:status_5xx"), 3);
+    assert_int_equal(fails_by("cause:connect_refused"), 1);
+}
+
+static void attempts_behind_a_failure_of_the_same_second_are_told_apart(void **state)
+{
+    uint64_t passes, fails;
+
+    (void)state;
+    connect_at(S);
+    refuse(503, 0);
+    connect_at(S);
+    refuse(503, 0);
+    stat_get_rate(place.set, METRIC_SSE_CONNECT_SUCCESS, "after:fail", &passes, &fails);
+    assert_int_equal(passes, 1);
+    assert_int_equal(fails, 1);
+    stats_clear(stats); /* the next tick */
+    connect_at(2 * S);
+    stat_get_rate(place.set, METRIC_SSE_CONNECT_SUCCESS, "after:fail", &passes, &fails);
+    assert_int_equal(passes + fails, 0);
+}
+
 #define WITH_STREAM(test) cmocka_unit_test_setup_teardown(test, open_all, close_all)
 
 int main(void)
@@ -144,6 +192,8 @@ int main(void)
         WITH_STREAM(a_slow_reader_is_told_of_too),
         WITH_STREAM(ends_that_were_chosen_are_not_told),
         WITH_STREAM(nothing_is_told_where_streams_are_not_judged),
+        WITH_STREAM(failed_attempts_are_told_by_cause_and_status),
+        WITH_STREAM(attempts_behind_a_failure_of_the_same_second_are_told_apart),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -198,6 +198,23 @@ static void failures_at_random_while_streams_come_and_go_are_no_limit(void **sta
     course_end(&course);
 }
 
+static void a_number_at_which_a_search_fails_again_and_again_is_a_limit(void **state)
+{
+    struct course course;
+
+    (void)state;
+    course_begin(&course, 100);
+    for (int i = 0; i < 3; i++) {
+        check_limit(&course, CONFIDENCE_NONE, NULL);
+        course_add(&course, &(struct course_second){30, 15, 15, 0, 30});
+        /* Reached in one second, and left within it or in the next. */
+        course_add(&course, &(struct course_second){i == 0 ? 40 : 20, 15, 10, 5, 40});
+        course_add(&course, &(struct course_second){15, 0, 0, 0, 30});
+    }
+    check_limit(&course, CONFIDENCE_LIKELY, "while 40 are open");
+    course_end(&course);
+}
+
 static void our_own_limit_is_not_the_services(void **state)
 {
     struct course course;
@@ -380,6 +397,7 @@ int main(void)
         cmocka_unit_test(few_streams_or_few_refusals_are_no_limit),
         cmocka_unit_test(within_one_second_the_order_tells),
         cmocka_unit_test(failures_at_random_while_streams_come_and_go_are_no_limit),
+        cmocka_unit_test(a_number_at_which_a_search_fails_again_and_again_is_a_limit),
         cmocka_unit_test(our_own_limit_is_not_the_services),
         cmocka_unit_test(attempts_without_answer_at_a_number_are_a_limit),
         cmocka_unit_test(a_slow_service_is_given_more_time),
