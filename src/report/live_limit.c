@@ -9,7 +9,7 @@ static const char *name_phase(enum limit_phase phase)
 {
     switch (phase) {
     case LIMIT_PREPARING:
-        return "going back before";
+        return "getting ready for";
     case LIMIT_RAMPING:
         return "going to";
     case LIMIT_HOLDING:
