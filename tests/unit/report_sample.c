@@ -29,6 +29,10 @@ static void record_connect(struct stat_set *set, const char *phase, bool passed)
     stat_count(set, METRIC_SSE_ATTEMPTS, phase, 1);
     stat_pass(set, METRIC_SSE_CONNECT_SUCCESS, NULL, passed);
     stat_pass(set, METRIC_SSE_CONNECT_SUCCESS, phase, passed);
+    if (!passed) {
+        stat_count(set, METRIC_SSE_CONNECT_FAILS, NULL, 1);
+        stat_count(set, METRIC_SSE_CONNECT_FAILS, "cause:status_5xx", 1);
+    }
 }
 
 static void record_times(struct stat_set *set, const char *phase, uint64_t step)
