@@ -89,7 +89,7 @@ static const struct wave_seen *find_largest(const struct run *run, const struct 
     return largest;
 }
 
-/* " after 3.2 s", or that they are not. The caller frees it. */
+/* When all were back, or how many are. The caller frees it. */
 static char *describe_back(const struct wave *wave)
 {
     uint64_t back = wave_back_count(wave);
@@ -115,20 +115,23 @@ static void fill_restart(const struct run *run, const struct wave_seen *seen,
     const struct wave *wave = &seen->sum;
     double span_s = (wave->last_unix_ms - wave->first_unix_ms) / 1000;
     char *ages = describe_ages(run, wave), *back = describe_back(wave);
+    char *missed = wave->missed > 0 ? x_asprintf(", %" PRIu64 " events were missed", wave->missed)
+                                    : x_strdup(""); /* numbers that begin anew show none */
 
     finding->confidence = judge_restart(run, wave);
     finding->title = x_asprintf("A server was restarted or went away %.1f s after the start: "
                                 "%" PRIu64 " of %" PRIu32 " streams ended at once",
                                 seen->at_s, wave->lost, wave->open);
     finding->evidence = x_asprintf("They ended within %.2f s, %s%" PRIu64 " attempts to come back "
-                                   "were refused, %s, %" PRIu64 " events were missed",
-                                   span_s, ages, refused_of(wave), back, wave->missed);
+                                   "were refused, %s%s",
+                                   span_s, ages, refused_of(wave), back, missed);
     finding->advice =
         x_strdup("Where it was planned: let streams go a few at a time before the process ends, "
                  "with a retry time of its own for each, start the new one first, and keep events "
                  "for as long as that takes. Else look for crashes in the logs of that moment");
     free(ages);
     free(back);
+    free(missed);
 }
 
 bool find_server_restart(const struct run *run, struct finding *finding)
