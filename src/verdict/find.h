@@ -52,6 +52,8 @@ bool find_gateway_errors(const struct run *run, struct finding *finding);
 bool find_server_errors(const struct run *run, struct finding *finding);
 bool find_rate_limited(const struct run *run, struct finding *finding);
 bool find_auth_rejections(const struct run *run, struct finding *finding);
+/* Most attempts at one endpoint were answered another 4xx. */
+bool find_client_errors(const struct run *run, struct finding *finding);
 bool find_wrong_content_type(const struct run *run, struct finding *finding);
 
 /* --- find_login.c: what comes before a stream --- */

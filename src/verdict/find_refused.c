@@ -11,7 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TAG_BYTES = 48, SHARE_PCT = 1, SERVER_ERROR_MIN = 500, STATUS_MAX = 599 };
+enum {
+    TAG_BYTES = 48,
+    SHARE_PCT = 1,
+    CLIENT_ERROR_MIN = 400,
+    SERVER_ERROR_MIN = 500,
+    STATUS_MAX = 599
+};
 
 /* Attempts at a stream that ended one way or the other, and those that some statuses turned away.
  */
@@ -274,6 +280,96 @@ bool find_auth_rejections(const struct run *run, struct finding *finding)
         finding->confidence = CONFIDENCE_CERTAIN;
     refusals_fini(&refusals);
     return is_login || is_stream;
+}
+
+/* --- a request that the service does not take --- */
+
+/* One endpoint's attempts, and those that were answered 4xx and have no finding by their status. */
+struct mistakes {
+    size_t endpoint;
+    uint64_t all, passes, count;
+    uint64_t most; /* by `code`, the commonest */
+    int code;
+};
+
+static bool is_mistake(int code)
+{
+    return code != 401 && code != 403 && code != 408 && code != 429;
+}
+
+/* A gateway may know no route while its service restarts: that is not the request's fault. */
+static struct mistakes read_mistakes(const struct run *run, const struct wave_list *waves,
+                                     size_t endpoint)
+{
+    const struct stat_set *set = stats_endpoint_set(run->stats, endpoint);
+    struct mistakes mistakes = {.endpoint = endpoint};
+    uint64_t fails;
+    char tag[TAG_BYTES];
+
+    stat_get_rate(set, METRIC_SSE_CONNECT_SUCCESS, NULL, &mistakes.passes, &fails);
+    mistakes.all = mistakes.passes + fails;
+    for (int code = CLIENT_ERROR_MIN; code < SERVER_ERROR_MIN; code++) {
+        uint64_t count, in_waves;
+
+        (void)snprintf(tag, sizeof tag, "code:%d", code);
+        count = stat_get_count(set, METRIC_SSE_CONNECT_FAILS, tag);
+        in_waves = count > 0 ? count_in_waves(waves, code) : 0;
+        if (!is_mistake(code) || count <= in_waves)
+            continue;
+        mistakes.count += count - in_waves;
+        if (count - in_waves > mistakes.most) {
+            mistakes.most = count - in_waves;
+            mistakes.code = code;
+        }
+    }
+    return mistakes;
+}
+
+/* The endpoint with the most of them, where they are most of its attempts; false: none. */
+static bool find_mistakes(const struct run *run, struct mistakes *worst)
+{
+    struct wave_list waves = wave_list_of(run);
+
+    *worst = (struct mistakes){0};
+    for (size_t i = 0; i < stats_endpoint_count(run->stats); i++) {
+        struct mistakes mistakes = read_mistakes(run, &waves, i);
+
+        if (mistakes.count * 2 > mistakes.all && mistakes.count > worst->count)
+            *worst = mistakes;
+    }
+    wave_list_fini(&waves);
+    return worst->count > 0;
+}
+
+static const char *mistake_advice(int code)
+{
+    if (code == 404 || code == 410)
+        return "The path is wrong, or names something that is not there: check the URL with "
+               "`cicada tap`, the prefix that a proxy adds or takes off too";
+    if (code == 405)
+        return "The path is right and the method is not: streams are asked for by GET unless "
+               "--method or --data says otherwise";
+    return "The service does not take the request as it is: check its query, headers and body "
+           "(--header, --data) with `cicada tap`, which shows what the answer says";
+}
+
+bool find_client_errors(const struct run *run, struct finding *finding)
+{
+    const char *method, *name;
+    struct mistakes mistakes;
+
+    if (!find_mistakes(run, &mistakes))
+        return false;
+    method = stats_endpoint_method(run->stats, mistakes.endpoint);
+    name = stats_endpoint_name(run->stats, mistakes.endpoint);
+    finding->confidence = CONFIDENCE_CERTAIN;
+    finding->title = x_asprintf("%s could be opened: the service answers status %d to the request",
+                                mistakes.passes > 0 ? "Few streams" : "No stream", mistakes.code);
+    finding->evidence = x_asprintf(
+        "%s %s: %" PRIu64 " of %" PRIu64 " attempts were answered 4xx, status %d %" PRIu64 " times",
+        method, name, mistakes.count, mistakes.all, mistakes.code, mistakes.most);
+    finding->advice = x_strdup(mistake_advice(mistakes.code));
+    return true;
 }
 
 /* --- the wrong kind of answer --- */

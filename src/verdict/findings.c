@@ -40,6 +40,7 @@ static const struct rule rules[] = {
     {"server-errors", FINDING_CRITICAL, find_server_errors},
     {"rate-limited", FINDING_WARNING, find_rate_limited},
     {"auth-rejections", FINDING_CRITICAL, find_auth_rejections},
+    {"client-errors", FINDING_CRITICAL, find_client_errors},
     {"slow-auth", FINDING_WARNING, find_slow_auth},
     {"wrong-content-type", FINDING_CRITICAL, find_wrong_content_type},
     {"stale-events", FINDING_WARNING, find_stale_events},

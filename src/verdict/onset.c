@@ -57,7 +57,7 @@ bool onset_find(const struct run *run, struct onset *onset)
     uint32_t before;
     size_t at;
 
-    if (!find_second(series, &at))
+    if (run_count_connected(run) == 0 || !find_second(series, &at))
         return false;
     before = at > 0 ? series->open[at - 1] : 0;
     *onset = (struct onset){.at_s = series->t_s[at],

@@ -26,7 +26,7 @@ struct onset {
 
 /*
  * The first moment from which attempts to open a stream fail: within 3 to 10 s at least 5, and more
- * than 1 % of those made. False: the run has no such moment.
+ * than 1 % of those made. False: the run has no such moment, or no attempt ever succeeded.
  */
 bool onset_find(const struct run *run, struct onset *onset);
 /* "status_5xx", or "unanswered". */

@@ -8,7 +8,7 @@ from finding_checks import BUSY_S, PATH, alone, found, limit_of, load, load_calm
 from harness import between, check, contains, same, test
 from raw_server import head_with, serve
 
-STRICT = "/api/v1/notifications/stream?topics=a"
+STRICT = "/api/v1/notifications/stream?topics=alerts"
 
 
 # --- limits on connections ---
@@ -103,6 +103,16 @@ def a_service_that_lets_nobody_in_is_told_so(t):
     _, result = load(t, service.url(STRICT), users=5, seconds=2)
     finding = alone(result, "auth-rejections")
     contains(finding["title"], "rejects who asks", "title")
+
+
+@test
+def a_wrong_url_is_told_so(t):
+    service = Service(t)
+    _, result = load(t, service.url("/nowhere"), users=10, rate=50, seconds=4)
+    finding = alone(result, "client-errors")
+    contains(finding["title"], "No stream could be opened.*status 404", "title")
+    contains(finding["evidence"], "10 of 10 attempts", "evidence")
+    same(result.json["onset"], None, "the concurrency at which it began to fail")
 
 
 @test

@@ -11,10 +11,13 @@
 
 #include <cmocka.h>
 
+enum { RESTART = 1800000002 }; /* seconds since 1970 */
+
 /* Every rule that looks at answers: of each run at most the one that is meant may speak. */
 static const course_find_fn rules[] = {
-    find_connection_limit, find_worker_exhaustion, find_gateway_errors, find_server_errors,
-    find_rate_limited,     find_auth_rejections,   find_slow_auth,      find_wrong_content_type,
+    find_connection_limit, find_worker_exhaustion,  find_gateway_errors,
+    find_server_errors,    find_rate_limited,       find_auth_rejections,
+    find_slow_auth,        find_wrong_content_type, find_client_errors,
 };
 
 static void check_alone(const struct course *course, course_find_fn rule,
@@ -76,6 +79,47 @@ static void where_all_fail_the_sentence_says_so(void **state)
     check_share(401, 200, find_auth_rejections, CONFIDENCE_CERTAIN, "--login and --token");
 }
 
+static void a_wrong_request_is_told_from_a_service_that_refuses(void **state)
+{
+    static const int others[] = {401, 403, 408, 429, 399, 500};
+
+    (void)state;
+    check_share(404, 200, find_client_errors, CONFIDENCE_CERTAIN, "No stream could be opened");
+    check_share(404, 101, find_client_errors, CONFIDENCE_CERTAIN,
+                "GET /x: 101 of 200 attempts were answered 4xx, status 404 101 times");
+    check_share(404, 101, find_client_errors, CONFIDENCE_CERTAIN, "Few streams could be opened");
+    check_share(404, 100, NULL, CONFIDENCE_NONE, NULL);
+    check_share(400, 200, find_client_errors, CONFIDENCE_CERTAIN, "--header, --data");
+    check_share(405, 200, find_client_errors, CONFIDENCE_CERTAIN, "--method");
+    check_share(499, 200, find_client_errors, CONFIDENCE_CERTAIN, "status 499");
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        struct course course;
+
+        course_begin(&course, 200);
+        course.code = others[i];
+        course_add(&course, &(struct course_second){0, 200, 0, 200, 0});
+        course_check(&course, find_client_errors, CONFIDENCE_NONE, NULL);
+        course_end(&course);
+    }
+}
+
+/* One URL of two is wrong: most attempts of the run succeed. */
+static void one_wrong_endpoint_is_named(void **state)
+{
+    struct course course;
+    struct stat_set *other;
+
+    (void)state;
+    course_begin(&course, 100);
+    course_add(&course, &(struct course_second){90, 90, 90, 0, 0});
+    other = stats_endpoint_set(course.delta, stats_add_endpoint(course.delta, "GET", "/wrong"));
+    stat_passes(other, METRIC_SSE_CONNECT_SUCCESS, NULL, 0, 10);
+    stat_count(other, METRIC_SSE_CONNECT_FAILS, "code:404", 10);
+    course_add(&course, &(struct course_second){90, 0, 0, 0, 0});
+    check_alone(&course, find_client_errors, CONFIDENCE_CERTAIN, "GET /wrong: 10 of 10 attempts");
+    course_end(&course);
+}
+
 static void a_limit_on_connections_claims_its_status_alone(void **state)
 {
     struct course course;
@@ -113,15 +157,14 @@ static void a_429_at_a_number_that_stands_may_be_either(void **state)
 /* All 100 streams end at once, each is answered `status` once, and `back` of them come back. */
 static void restart(struct course *course, int status, uint32_t back)
 {
-    static const uint32_t second = 1800000000;
-    struct wave *wave = waves_find(stats_waves(course->run->stats), second + 2);
+    struct wave *wave = waves_find(stats_waves(course->run->stats), RESTART);
 
-    course->run->info.started_unix_ms = second * 1000.0;
+    course->run->info.started_unix_ms = (RESTART - 2) * 1000.0;
     course->code = status;
     course_add(course, &(struct course_second){100, 100, 100, 0, 0});
     for (uint32_t i = 0; i < 100; i++) {
-        wave_lose(wave, CLASS_CLOSED, (second + 2) * 1000.0);
-        wave_attempt(wave, (second + 2) * 1000.0 + 500);
+        wave_lose(wave, CLASS_CLOSED, RESTART * 1000.0);
+        wave_attempt(wave, RESTART * 1000.0 + 500);
         wave_answer(wave, status);
         if (i < back)
             wave_come_back(wave, CLOCK_NS_PER_S);
@@ -146,6 +189,13 @@ static void what_came_during_a_restart_is_the_restarts(void **state)
     course_begin(&course, 100); /* it never was the same again */
     restart(&course, 502, 49);
     check_alone(&course, find_gateway_errors, CONFIDENCE_CERTAIN, "status 502 100 times");
+    course_end(&course);
+
+    course_begin(&course, 100); /* a gateway without a route */
+    restart(&course, 404, 50);
+    wave_answers(waves_find(stats_waves(course.run->stats), RESTART), 404, 200);
+    course_add(&course, &(struct course_second){50, 200, 0, 200, 0});
+    check_alone(&course, NULL, CONFIDENCE_NONE, NULL);
     course_end(&course);
 }
 
@@ -258,7 +308,7 @@ static void our_own_lag_makes_no_slow_login(void **state)
     course_begin(&course, 100);
     add_logins(&course, &logins);
     course_add(&course, &(struct course_second){100, 100, 100, 0, 0});
-    check_alone(&course, find_slow_auth, CONFIDENCE_CERTAIN, NULL);
+    check_alone(&course, find_slow_auth, CONFIDENCE_CERTAIN, "no stream opened behind them");
     course.run->workers[0].cpu_max_ratio = 0.95;
     check_alone(&course, NULL, CONFIDENCE_NONE, NULL);
     course_end(&course);
@@ -284,6 +334,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(more_than_one_in_a_hundred_is_told_by_its_status),
         cmocka_unit_test(where_all_fail_the_sentence_says_so),
+        cmocka_unit_test(a_wrong_request_is_told_from_a_service_that_refuses),
+        cmocka_unit_test(one_wrong_endpoint_is_named),
         cmocka_unit_test(a_limit_on_connections_claims_its_status_alone),
         cmocka_unit_test(a_429_at_a_number_that_stands_may_be_either),
         cmocka_unit_test(what_came_during_a_restart_is_the_restarts),

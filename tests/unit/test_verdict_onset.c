@@ -108,7 +108,7 @@ static void few_failures_are_none(void **state)
     static const struct {
         uint64_t attempts, fails;
         bool is_onset;
-    } rows[] = {{10, 4, false}, {500, 5, false}, {499, 5, true}, {5, 5, true}};
+    } rows[] = {{10, 4, false}, {500, 5, false}, {499, 5, true}, {6, 5, true}};
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -134,11 +134,27 @@ static void the_class_of_most_failures_is_named(void **state)
     begin(&course);
     add_fails(&course, "cause:connect_refused", 4);
     add_fails(&course, "cause:reset", 1);
-    second(&course, 100, 5, 5);
+    second(&course, 100, 6, 5);
     second(&course, 100, 0, 0);
     second(&course, 100, 0, 0);
     assert_true(onset_find(course.run, &onset));
     assert_int_equal(onset.what, CLASS_CONNECT_REFUSED);
+    end(&course);
+}
+
+/* It began with no number of streams: nothing ever worked. */
+static void a_run_that_only_fails_has_none(void **state)
+{
+    struct course course;
+    struct onset onset;
+
+    (void)state;
+    begin(&course);
+    for (int i = 0; i < 4; i++)
+        second(&course, 0, 50, 50);
+    assert_false(onset_find(course.run, &onset));
+    second(&course, 1, 1, 0);
+    assert_true(onset_find(course.run, &onset));
     end(&course);
 }
 
@@ -150,6 +166,7 @@ int main(void)
         cmocka_unit_test(a_slow_ramp_has_one_too),
         cmocka_unit_test(few_failures_are_none),
         cmocka_unit_test(the_class_of_most_failures_is_named),
+        cmocka_unit_test(a_run_that_only_fails_has_none),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
