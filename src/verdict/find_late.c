@@ -8,11 +8,12 @@
 
 enum {
     SPREADS_MIN = 20,
-    SPREAD_MIN_MS = 100,   /* less nobody notices */
-    SPREAD_LONG_MS = 1000, /* at whatever rate events come */
-    SPREAD_GAP_PCT = 50,   /* of the time between two events */
-    PAUSE_PCT = 80,        /* of the spread */
-    GATHERED_PCT = 2,      /* of the events */
+    SPREAD_MIN_MS = 100,    /* less nobody notices */
+    SPREAD_LONG_MS = 1000,  /* at whatever rate events come */
+    SPREAD_GAP_PCT = 50,    /* of the time between two events */
+    SPREAD_USUAL_SHARE = 4, /* half of the events take a quarter as long, or it is now and then */
+    PAUSE_PCT = 80,         /* of the spread */
+    GATHERED_PCT = 2,       /* of the events */
     RATES_MIN = 20,
     STARVED_MIN = 3,    /* samples */
     STARVED_SHARE = 4,  /* one in so many of what half of the streams get */
@@ -68,6 +69,16 @@ static bool have_pauses(const struct run *run, const struct hist *gap, double sp
     return pause_ms * 100.0 >= spread_ms * PAUSE_PCT && gathered * 100.0 >= events * GATHERED_PCT;
 }
 
+/* Do some events come late on their stream, and those behind them in time? The gap before one is
+ * then longer, and that behind it shorter, by half of the spread or more. */
+static bool have_late_events(const struct hist *gap, double spread_ms)
+{
+    double usual_ms = find_percentile(gap, 50);
+
+    return fmin(find_percentile(gap, 98) - usual_ms, usual_ms - find_percentile(gap, 2)) * 2 >=
+           spread_ms;
+}
+
 bool find_slow_fanout(const struct run *run, struct finding *finding)
 {
     const struct hist *spread = stat_get_trend(run->total, METRIC_SSE_FANOUT_SPREAD, NULL);
@@ -76,8 +87,10 @@ bool find_slow_fanout(const struct run *run, struct finding *finding)
     char p50[UNITS_TEXT_BYTES], p95[UNITS_TEXT_BYTES], between[UNITS_TEXT_BYTES];
 
     if (!spread || !gap || hist_count(spread) < SPREADS_MIN ||
-        !is_wide(p95_ms, find_percentile(gap, 50)) || p95_ms <= 2 * find_lag_ms(run) ||
-        findings_reads_late(run) || find_is_held_back(run) || have_pauses(run, gap, p95_ms))
+        !is_wide(p95_ms, find_percentile(gap, 50)) ||
+        find_percentile(spread, 50) * SPREAD_USUAL_SHARE < p95_ms ||
+        p95_ms <= 2 * find_lag_ms(run) || findings_reads_late(run) || find_is_held_back(run) ||
+        have_pauses(run, gap, p95_ms) || have_late_events(gap, p95_ms))
         return false;
     finding->confidence = CONFIDENCE_LIKELY;
     finding->title = x_asprintf("The same event reaches the last of its streams %s after the first",

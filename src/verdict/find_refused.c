@@ -133,13 +133,19 @@ static const char *gateway_advice(bool is_all, uint64_t named, uint64_t unavaila
            "which";
 }
 
+/* So few 503s may be of a limit on streams as well, which shows only where more are turned away. */
+static bool is_doubtful(bool is_all, uint64_t count, uint64_t named)
+{
+    return !is_all && named == 0 && count < PLATEAU_FAILS_MIN;
+}
+
 bool find_gateway_errors(const struct run *run, struct finding *finding)
 {
     static const int codes[] = {502, 504, 503};
     int claimed = claimed_code(run);
     struct refusals refusals;
     uint64_t named = 0; /* by a status that only gateways have */
-    bool is_found, is_all;
+    bool is_found, is_all, is_few;
 
     refusals_init(&refusals, run);
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
@@ -150,11 +156,16 @@ bool find_gateway_errors(const struct run *run, struct finding *finding)
     }
     is_found = is_share(refusals.count, refusals.all);
     is_all = refusals.count == refusals.all;
+    is_few = is_doubtful(is_all, refusals.count, named);
     if (is_found) {
-        finding->confidence = named * 2 >= refusals.count ? CONFIDENCE_CERTAIN : CONFIDENCE_LIKELY;
+        finding->confidence = named * 2 >= refusals.count ? CONFIDENCE_CERTAIN
+                              : is_few                    ? CONFIDENCE_SUSPECTED
+                                                          : CONFIDENCE_LIKELY;
         finding->title = x_strdup(gateway_title(is_all, named));
         finding->evidence = describe(&refusals);
-        finding->advice = x_strdup(gateway_advice(is_all, named, refusals.count - named));
+        finding->advice =
+            x_asprintf("%s%s", gateway_advice(is_all, named, refusals.count - named),
+                       is_few ? ". A run that would tell: the same with more users (-u)" : "");
     }
     refusals_fini(&refusals);
     return is_found;

@@ -21,6 +21,9 @@ struct figures {
     enum clock_source clock;
     /* slow-fanout: each event reaches the last of its streams so much later */
     uint64_t shared, spread_ms, gap_ms;
+    uint64_t prompt; /* events beside these that reached the last at half_ms */
+    uint64_t half_ms;
+    uint64_t uneven_ms;          /* of one gap more than usual and one less */
     uint64_t pause_ms, gathered; /* one gap; events in bursts, of the 3,000 there are */
     /* starved-streams: samples of 10 s, of which `few` show `few_per_1000_s` */
     uint64_t samples, few, per_1000_s, few_per_1000_s;
@@ -45,6 +48,12 @@ static void fill(struct stat_set *set, const struct figures *figures)
     for (uint64_t i = 0; i < figures->shared; i++) {
         stat_time(set, METRIC_SSE_FANOUT_SPREAD, NULL, figures->spread_ms * MS);
         stat_time(set, METRIC_SSE_EVENT_GAP, NULL, figures->gap_ms * MS);
+    }
+    for (uint64_t i = 0; i < figures->prompt; i++)
+        stat_time(set, METRIC_SSE_FANOUT_SPREAD, NULL, figures->half_ms * MS);
+    if (figures->uneven_ms > 0) {
+        stat_time(set, METRIC_SSE_EVENT_GAP, NULL, (figures->gap_ms + figures->uneven_ms) * MS);
+        stat_time(set, METRIC_SSE_EVENT_GAP, NULL, (figures->gap_ms - figures->uneven_ms) * MS);
     }
     if (figures->pause_ms > 0)
         stat_time(set, METRIC_SSE_EVENT_GAP, NULL, figures->pause_ms * MS);
@@ -158,6 +167,32 @@ static void a_fan_out_that_others_make_slow_is_not_told(void **state)
     assert_false(is_raised(find_slow_fanout, &figures, ""));
 }
 
+/* An event that came late to one stream, for it was put behind another, is no matter of handing on.
+ */
+static void a_fan_out_that_is_slow_now_and_then_is_not_told(void **state)
+{
+    struct figures figures = {
+        .shared = 20, .spread_ms = 160, .gap_ms = 200, .prompt = 21, .half_ms = 39};
+
+    (void)state;
+    assert_false(is_raised(find_slow_fanout, &figures, ""));
+    figures.half_ms = 40;
+    assert_true(is_raised(find_slow_fanout, &figures, "after the first"));
+    figures.half_ms = 1;
+    figures.prompt = 19;
+    assert_true(is_raised(find_slow_fanout, &figures, "after the first"));
+}
+
+static void events_that_are_late_on_their_stream_are_no_slow_fan_out(void **state)
+{
+    struct figures figures = {.shared = 20, .spread_ms = 150, .gap_ms = 200, .uneven_ms = 76};
+
+    (void)state;
+    assert_false(is_raised(find_slow_fanout, &figures, ""));
+    figures.uneven_ms = 74;
+    assert_true(is_raised(find_slow_fanout, &figures, "150ms after the first"));
+}
+
 static void streams_that_stop_for_a_while_are_no_slow_fan_out(void **state)
 {
     struct figures figures = {
@@ -253,6 +288,8 @@ int main(void)
         cmocka_unit_test(lateness_that_is_not_the_services_is_not_stale),
         cmocka_unit_test(half_the_time_between_events_is_a_slow_fan_out),
         cmocka_unit_test(a_fan_out_that_others_make_slow_is_not_told),
+        cmocka_unit_test(a_fan_out_that_is_slow_now_and_then_is_not_told),
+        cmocka_unit_test(events_that_are_late_on_their_stream_are_no_slow_fan_out),
         cmocka_unit_test(streams_that_stop_for_a_while_are_no_slow_fan_out),
         cmocka_unit_test(streams_that_get_less_than_a_quarter_are_starved),
         cmocka_unit_test(a_few_samples_are_not_enough),

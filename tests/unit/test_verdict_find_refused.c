@@ -57,6 +57,8 @@ static void more_than_one_in_a_hundred_is_told_by_its_status(void **state)
                 "status 502 3 times: 1.5% of 200 attempts at a stream");
     check_share(504, 20, find_gateway_errors, CONFIDENCE_CERTAIN, "proxy_read_timeout");
     check_share(503, 2, NULL, CONFIDENCE_NONE, NULL);
+    check_share(503, 4, find_gateway_errors, CONFIDENCE_SUSPECTED, "more users (-u)");
+    check_share(503, 5, find_gateway_errors, CONFIDENCE_LIKELY, "health checks");
     check_share(503, 20, find_gateway_errors, CONFIDENCE_LIKELY, "health checks");
     check_share(500, 2, NULL, CONFIDENCE_NONE, NULL);
     check_share(500, 3, find_server_errors, CONFIDENCE_CERTAIN, "status 500 3 times");
