@@ -62,7 +62,8 @@ static bool is_ours(const struct run *run)
 
 /* --- latency that grows while nothing else does --- */
 
-/* The first stretch of points, long enough, with as many streams as ever: [*from, *to). */
+/* The first stretch of points, long enough and enough of them, with as many streams as ever:
+ * [*from, *to). */
 static bool find_hold(const struct run_series *series, size_t *from, size_t *to)
 {
     uint32_t most = most_open(series);
@@ -72,7 +73,8 @@ static bool find_hold(const struct run_series *series, size_t *from, size_t *to)
             (*from)++;
         for (*to = *from; *to < series->count && is_near(series->open[*to], most);)
             (*to)++;
-        if (*to > *from && series->t_s[*to - 1] - series->t_s[*from] >= HOLD_MIN_S)
+        if (*to - *from >= (size_t)PARTS * PART_POINTS_MIN &&
+            series->t_s[*to - 1] - series->t_s[*from] >= HOLD_MIN_S)
             return most > 0;
     }
     return false;
@@ -83,6 +85,8 @@ struct part {
     double events_per_s;
 };
 
+/* Of three points and more; events are counted behind the first one, whose length may be another.
+ */
 static struct part read_part(const struct run_series *series, size_t from, size_t to)
 {
     double *values = x_calloc(to - from + 1, sizeof *values);
@@ -90,11 +94,11 @@ static struct part read_part(const struct run_series *series, size_t from, size_
     size_t count = 0;
 
     for (size_t i = from; i < to; i++) {
-        part.events_per_s += (double)series->events[i];
+        part.events_per_s += i > from ? (double)series->events[i] : 0;
         if (!isnan(series->latency_p95_ms[i]))
             values[count++] = series->latency_p95_ms[i];
     }
-    part.events_per_s /= series->t_s[to - 1] - (from > 0 ? series->t_s[from - 1] : 0);
+    part.events_per_s /= series->t_s[to - 1] - series->t_s[from];
     if (count >= PART_POINTS_MIN)
         part.p95_ms = median(values, count);
     free(values);

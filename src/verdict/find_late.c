@@ -120,31 +120,31 @@ static bool are_alike(const struct stat_set *set)
     return passes > 0 && (double)alone * 100.0 <= (double)passes * (100 - ALIKE_PCT);
 }
 
-/* Events a second and stream over the points from `*from` on, which moves behind them. */
+/* Events a second and stream over the points from `*from` on, which is not the first one and moves
+ * behind them: one at least, however long it is. */
 static double rate_over(const struct run_series *series, size_t *from)
 {
-    double began_s = *from > 0 ? series->t_s[*from - 1] : 0, stream_s = 0, events = 0;
+    double began_s = series->t_s[*from - 1], stream_s = 0, events = 0;
     bool is_short; /* the rest of the run */
 
-    while (*from < series->count && series->t_s[*from] < began_s + STEADY_SPAN_S + 0.5) {
-        double length_s = series->t_s[*from] - (*from > 0 ? series->t_s[*from - 1] : 0);
-        double open = *from > 0 ? series->open[*from - 1] : 0;
+    do {
+        double length_s = series->t_s[*from] - series->t_s[*from - 1];
 
-        stream_s += length_s * (open + series->open[*from]) / 2;
+        stream_s += length_s * ((double)series->open[*from - 1] + series->open[*from]) / 2;
         events += (double)series->events[*from];
         (*from)++;
-    }
+    } while (*from < series->count && series->t_s[*from] < began_s + STEADY_SPAN_S + 0.5);
     is_short = *from == series->count && series->t_s[*from - 1] - began_s < STEADY_SPAN_S / 2.0;
     return stream_s > 0 && !is_short ? events / stream_s : (double)NAN;
 }
 
 /* Did a stream get as many events a second at any time? Where a source is quiet for a while, all of
- * them get little. */
+ * them get little. When the first point began is not looked at: behind a warm-up it is not 0. */
 static bool is_steady(const struct run_series *series)
 {
     double low = (double)INFINITY, high = 0;
 
-    for (size_t i = 0; i < series->count;) {
+    for (size_t i = 1; i < series->count;) {
         double rate = rate_over(series, &i);
 
         low = fmin(low, rate); /* NaN is passed over */

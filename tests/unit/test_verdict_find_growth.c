@@ -131,6 +131,23 @@ static void a_short_hold_tells_no_trend(void **state)
     assert_true(has_trend());
 }
 
+static void few_seconds_that_are_long_tell_no_trend(void **state)
+{
+    (void)state;
+    hold(1, 0);
+    elapsed_ns += 60 * CLOCK_NS_PER_S; /* the machine slept */
+    pass(&(struct second){.open = 100, .events = 1000, .latency_ms = 900});
+    assert_false(has_trend());
+}
+
+static void a_trend_may_begin_behind_a_warm_up(void **state)
+{
+    (void)state;
+    elapsed_ns = 60 * CLOCK_NS_PER_S;
+    hold(60, 5);
+    assert_true(is_raised(find_latency_trend, "events a second went from 1000 to 1000"));
+}
+
 static void a_small_growth_is_no_trend(void **state)
 {
     (void)state;
@@ -275,6 +292,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(latency_that_grows_with_time_is_a_trend, begin, end),
         cmocka_unit_test_setup_teardown(a_short_hold_tells_no_trend, begin, end),
+        cmocka_unit_test_setup_teardown(few_seconds_that_are_long_tell_no_trend, begin, end),
+        cmocka_unit_test_setup_teardown(a_trend_may_begin_behind_a_warm_up, begin, end),
         cmocka_unit_test_setup_teardown(a_small_growth_is_no_trend, begin, end),
         cmocka_unit_test_setup_teardown(latency_that_is_high_and_stays_is_no_trend, begin, end),
         cmocka_unit_test_setup_teardown(latency_that_comes_down_again_is_no_trend, begin, end),

@@ -29,6 +29,8 @@ struct figures {
     uint64_t samples, few, per_1000_s, few_per_1000_s;
     uint64_t alone;   /* of 10,000 compared events those that nobody shared */
     uint64_t quiet_s; /* of 30 s, in which the source says nothing */
+    /* Before the first second, a warm-up; and before the sixteenth, in which nobody looked. */
+    uint64_t warm_up_s, blind_s;
     /* of all */
     uint64_t lag_ms;
     uint64_t paused;
@@ -85,7 +87,8 @@ static struct run *run_of(const struct figures *figures)
         }
         run_add_tick(run, 0, &tick, delta);
         stats_free(delta);
-        run_close_second(run, (second + 1) * CLOCK_NS_PER_S);
+        run_close_second(run, (figures->warm_up_s + second + 1 + (second > 14) * figures->blind_s) *
+                                  CLOCK_NS_PER_S);
     }
     return run;
 }
@@ -261,6 +264,21 @@ static void a_source_that_is_quiet_for_a_while_starves_nobody(void **state)
     assert_false(is_starved(&figures));
 }
 
+/* Points of the series may be any length apart, and the first one at any time. */
+static void a_source_is_steady_behind_a_warm_up(void **state)
+{
+    struct figures figures = starved;
+
+    (void)state;
+    figures.warm_up_s = 60;
+    assert_true(is_starved(&figures));
+    figures.quiet_s = 10;
+    assert_false(is_starved(&figures));
+    figures.quiet_s = 0;
+    figures.blind_s = 60; /* without events: as one of a quiet source */
+    assert_false(is_starved(&figures));
+}
+
 static void streams_for_events_of_their_own_cannot_be_compared(void **state)
 {
     struct figures figures = starved;
@@ -295,6 +313,7 @@ int main(void)
         cmocka_unit_test(a_few_samples_are_not_enough),
         cmocka_unit_test(a_slow_source_says_too_little_to_compare),
         cmocka_unit_test(a_source_that_is_quiet_for_a_while_starves_nobody),
+        cmocka_unit_test(a_source_is_steady_behind_a_warm_up),
         cmocka_unit_test(streams_for_events_of_their_own_cannot_be_compared),
         cmocka_unit_test(a_late_worker_starves_streams_itself),
     };
