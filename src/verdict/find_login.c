@@ -16,7 +16,7 @@ bool find_slow_auth(const struct run *run, struct finding *finding)
     double login_ms, stream_ms;
     char *opening;
 
-    if (!logins.took || hist_count(logins.took) < LOGINS_MIN || findings_has_late_worker(run))
+    if (!logins.took || hist_count(logins.took) < LOGINS_MIN || findings_reads_late(run))
         return false;
     login_ms = (double)hist_percentile(logins.took, 95) / 1000;
     stream_ms = connecting ? (double)hist_percentile(connecting, 50) / 1000 : 0;

@@ -73,15 +73,6 @@ bool find_unanswered(const struct run *run, struct finding *finding)
     return true;
 }
 
-static bool is_any_saturated(const struct run *run)
-{
-    for (size_t i = 0; i < run->worker_count; i++) {
-        if (findings_is_saturated(&run->workers[i]))
-            return true;
-    }
-    return false;
-}
-
 /* What is looked at: one endpoint whose streams should all get the same events. */
 struct listeners {
     const struct stat_set *set;
@@ -151,7 +142,7 @@ bool find_silent_streams(const struct run *run, struct finding *finding)
 {
     struct listeners listeners;
 
-    if (is_any_saturated(run))
+    if (findings_reads_late(run))
         return false;
     for (size_t i = 0; i < stats_endpoint_count(run->stats); i++) {
         if (read_listeners(run, i, &listeners) && fill_silent(&listeners, finding))
@@ -189,7 +180,7 @@ bool find_dead_streams(const struct run *run, struct finding *finding)
 {
     struct listeners listeners;
 
-    if (is_any_saturated(run))
+    if (findings_reads_late(run))
         return false;
     for (size_t i = 0; i < stats_endpoint_count(run->stats); i++) {
         if (read_listeners(run, i, &listeners) && fill_dead(&listeners, finding))
@@ -203,7 +194,7 @@ bool find_no_heartbeat(const struct run *run, struct finding *finding)
     uint64_t missed = stat_get_count(run->total, METRIC_SSE_MISSED_HEARTBEATS, NULL);
     uint64_t bytes = stat_get_count(run->total, METRIC_SSE_BYTES, NULL), connected, failed;
 
-    if (missed == 0 || bytes == 0 || is_any_saturated(run))
+    if (missed == 0 || bytes == 0 || findings_reads_late(run))
         return false;
     stat_get_rate(run->total, METRIC_SSE_CONNECT_SUCCESS, NULL, &connected, &failed);
     finding->confidence = CONFIDENCE_CERTAIN;

@@ -76,15 +76,6 @@ struct finding *findings_collect(const struct run *run, size_t *result_count)
     return findings;
 }
 
-bool findings_has_late_worker(const struct run *run)
-{
-    for (size_t i = 0; i < run->worker_count; i++) {
-        if (findings_is_saturated(&run->workers[i]))
-            return true;
-    }
-    return false;
-}
-
 void findings_free(struct finding *findings, size_t count)
 {
     for (size_t i = 0; i < count; i++) {

@@ -24,13 +24,11 @@ void findings_free(struct finding *findings, size_t count);
  * times that it measured contain its own delay.
  */
 bool findings_is_saturated(const struct run_worker *worker);
-/* One of the workers: what rests on times then says nothing of the service. */
-bool findings_has_late_worker(const struct run *run);
 /* Streams are open or asked for, and not one event ever came. */
 bool findings_has_silent_streams(const struct run *run);
 /* The 99th percentile of the worker's lag in ms, 0 without samples. */
 double findings_lag_p99_ms(const struct run_worker *worker);
-/* Was cicada itself so late, in any worker, that lateness is not the service's? */
+/* Was one of the workers? Then what rests on times says nothing of the service. */
 bool findings_reads_late(const struct run *run);
 
 #endif

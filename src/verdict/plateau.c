@@ -303,7 +303,7 @@ static enum plateau_kind kind_of(const struct view *view, const struct run *run,
 {
     if (may_be_limit(plateau->code, plateau->error_class) && is_turned_away(view, run))
         return PLATEAU_TURNED_AWAY;
-    if (findings_has_late_worker(run))
+    if (findings_reads_late(run))
         return PLATEAU_NONE;
     if (is_unanswered(view, run))
         return PLATEAU_UNANSWERED;
