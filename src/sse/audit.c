@@ -104,7 +104,8 @@ static void end_run(struct audit *audit, const struct audit_sink *sink)
 }
 
 /* The run, which `number` continues, is a new sequence. */
-static void reset_to_run(struct audit *audit, const struct audit_sink *sink, uint64_t number)
+static void reset_to_run(struct audit *audit, const struct audit_sink *sink, uint64_t number,
+                         uint32_t content)
 {
     struct audit_numbers *numbers = &audit->numbers;
     uint64_t span = number - numbers->run_first + 1;
@@ -116,16 +117,28 @@ static void reset_to_run(struct audit *audit, const struct audit_sink *sink, uin
         .highest = number,
         .seen = span >= WINDOW_SPAN ? UINT64_MAX : ((uint64_t)1 << span) - 1,
     };
+    numbers->content = content;
+}
+
+/* The last number before has come again, with another event than the stream had. */
+static bool is_other_event(const struct audit *audit, const struct audit_sink *sink,
+                           uint64_t number, uint32_t content)
+{
+    const struct audit_numbers *numbers = &audit->numbers;
+
+    return number == numbers->window.highest && numbers->content != 0 &&
+           content != numbers->content && sink->order->kind != ORDER_DECLARED;
 }
 
 static void add_to_run(struct audit *audit, const struct audit_sink *sink, uint64_t number,
-                       bool is_settled)
+                       uint32_t content, bool is_settled)
 {
     struct audit_numbers *numbers = &audit->numbers;
-    bool may_be_replay = audit->is_behind_seam && !is_settled;
+    bool may_be_replay =
+        audit->is_behind_seam && !is_settled && !is_other_event(audit, sink, number, content);
 
     if (numbers->run_count > 0 && !may_be_replay && number == numbers->run_last + 1) {
-        reset_to_run(audit, sink, number);
+        reset_to_run(audit, sink, number, content);
         return;
     }
     if (!audit->is_behind_seam)
@@ -205,7 +218,10 @@ static void take_repeated(struct audit *audit, const struct audit_sink *sink, ui
     struct audit_numbers *numbers = &audit->numbers;
 
     if (audit->is_behind_seam) {
-        add_to_run(audit, sink, number, is_settled);
+        if (numbers->run_count == 0 && is_other_event(audit, sink, number, content))
+            numbers->content = content; /* no repeat of the event that the stream had */
+        else
+            add_to_run(audit, sink, number, content, is_settled);
         return;
     }
     end_run(audit, sink);
@@ -248,6 +264,10 @@ static void add_number(struct audit *audit, const struct audit_sink *sink,
         numbers->content = content;
         break;
     case WINDOW_LATE:
+        if (audit->is_behind_seam && id->number < numbers->window.first) {
+            add_to_run(audit, sink, id->number, content, is_settled); /* of before the stream */
+            break;
+        }
         if (!audit->is_behind_seam)
             end_run(audit, sink);
         take_late(audit, sink, id->number);
@@ -258,7 +278,7 @@ static void add_number(struct audit *audit, const struct audit_sink *sink,
     case WINDOW_BEHIND:
         if (!audit->is_behind_seam)
             add_step(audit, sink, id->number, false, true);
-        add_to_run(audit, sink, id->number, is_settled);
+        add_to_run(audit, sink, id->number, content, is_settled);
         break;
     case WINDOW_JUMP:
         add_step(audit, sink, id->number, false, false);
@@ -483,6 +503,7 @@ void audit_move(struct audit *audit, const struct audit_sink *sink, const uint8_
     close_numbers(audit, sink);
     audit->shape = (uint8_t)id.shape;
     numbers->group = id.group;
+    numbers->content = 0;
     (void)window_add(&numbers->window, id.number, NULL, NULL);
 }
 

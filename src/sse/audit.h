@@ -62,7 +62,8 @@ struct audit_numbers {
     uint64_t seam_before, seam_behind; /* last number before a resume, first new one behind it */
     struct order_evidence evidence;
     uint32_t run_count; /* 0: no such run is on */
-    uint32_t content;   /* of the latest event with the highest number: a part of its hash */
+    uint32_t content;   /* of the latest event with the highest number: a part of its hash; 0: it
+                           had none */
 };
 
 struct audit_recent {

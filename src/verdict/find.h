@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct end_group;
 
@@ -104,5 +105,14 @@ bool find_server_restart(const struct run *run, struct finding *finding);
 bool find_thundering_herd(const struct run *run, struct finding *finding);
 /* Streams that ended unasked at this moment did so in a restart. */
 bool find_is_restart_at(const struct run *run, double unix_ms);
+/*
+ * All restarts of a run, and the events that came again where streams came back from them: to
+ * streams, ids that began anew look like a replay of old events, or like late ones.
+ */
+struct find_restarts {
+    size_t count;
+    uint64_t repeats;
+};
+struct find_restarts find_restarts(const struct run *run);
 
 #endif

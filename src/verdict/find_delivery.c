@@ -375,28 +375,35 @@ bool find_event_duplicates(const struct run *run, struct finding *finding)
     return true;
 }
 
-/* The event of Last-Event-ID itself, sent again by an inclusive replay, is apart. */
-static uint64_t repeated_beyond(const struct stat_set *set)
+/* The event of Last-Event-ID itself, sent again by an inclusive replay, is apart: gives how many of
+ * these there were. What restarts explain is left out. */
+static uint64_t add_replays(struct repeats *repeats, const struct run *run)
 {
-    uint64_t repeated = count_of(set, METRIC_SSE_DUPLICATES, RESUME);
-    uint64_t inclusive = count_of(set, METRIC_SSE_INCLUSIVE_REPLAYS, NULL);
+    uint64_t explained = find_restarts(run).repeats, all_inclusive = 0;
 
-    return repeated > inclusive ? repeated - inclusive : 0;
+    for (size_t i = 0; i < stats_endpoint_count(run->stats); i++) {
+        const struct stat_set *set = stats_endpoint_set(run->stats, i);
+        uint64_t repeated = count_of(set, METRIC_SSE_DUPLICATES, RESUME);
+        uint64_t inclusive = count_of(set, METRIC_SSE_INCLUSIVE_REPLAYS, NULL);
+        uint64_t left_out = explained < repeated ? explained : repeated;
+
+        explained -= left_out;
+        repeated -= left_out;
+        inclusive = inclusive < repeated ? inclusive : repeated;
+        all_inclusive += inclusive;
+        add_repeats(repeats, i, set, repeated - inclusive);
+    }
+    return all_inclusive;
 }
 
 bool find_replay_duplicates(const struct run *run, struct finding *finding)
 {
     struct repeats repeats = {.published =
                                   count_of(run->total, METRIC_SSE_PUBLISH_DUPLICATES, RESUME)};
-    uint64_t inclusive = count_of(run->total, METRIC_SSE_INCLUSIVE_REPLAYS, NULL);
+    uint64_t inclusive = add_replays(&repeats, run);
     uint64_t resumes = count_of(run->total, METRIC_SSE_RESUMES, NULL);
     struct buf text = {0};
 
-    for (size_t i = 0; i < stats_endpoint_count(run->stats); i++) {
-        const struct stat_set *set = stats_endpoint_set(run->stats, i);
-
-        add_repeats(&repeats, i, set, repeated_beyond(set));
-    }
     /* To publishing the event of Last-Event-ID is a repeat as any other. */
     if (repeats.count == 0 && repeats.published <= inclusive)
         repeats.published = 0;
@@ -428,29 +435,31 @@ bool find_replay_duplicates(const struct run *run, struct finding *finding)
 
 /* --- order --- */
 
-/* Where numbers began anew behind a reconnect, as those of a service that was restarted may, they
- * are lower than before until that shows. */
-static bool has_begun_anew(const struct stat_set *set)
+/* What came behind later events, and of it what did so across reconnects. Where numbers may have
+ * begun anew behind one, they are lower than before until that shows. */
+static uint64_t count_reordered(const struct stat_set *set, bool has_restarted, uint64_t *resumed)
 {
-    return count_of(set, METRIC_SSE_SEQUENCE_RESETS, NULL) > 0;
+    uint64_t all = count_of(set, METRIC_SSE_REORDERED, NULL);
+
+    *resumed = count_of(set, METRIC_SSE_REORDERED, RESUME);
+    if (!has_restarted && count_of(set, METRIC_SSE_SEQUENCE_RESETS, NULL) == 0)
+        return all;
+    all -= *resumed < all ? *resumed : all;
+    *resumed = 0;
+    return all;
 }
 
 bool find_event_reordered(const struct run *run, struct finding *finding)
 {
     uint64_t count = 0, received = 0, worst_count = 0, all_resumed = 0;
-    bool is_dense = false;
+    bool is_dense = false, has_restarted = find_restarts(run).count > 0;
     size_t worst = 0;
     struct buf text = {0};
 
     for (size_t i = 0; i < stats_endpoint_count(run->stats); i++) {
         const struct stat_set *set = stats_endpoint_set(run->stats, i);
-        uint64_t reordered = count_of(set, METRIC_SSE_REORDERED, NULL);
-        uint64_t resumed = count_of(set, METRIC_SSE_REORDERED, RESUME);
+        uint64_t resumed, reordered = count_reordered(set, has_restarted, &resumed);
 
-        if (has_begun_anew(set)) {
-            reordered -= resumed < reordered ? resumed : reordered;
-            resumed = 0;
-        }
         all_resumed += resumed;
         count += reordered;
         received += count_of(set, METRIC_SSE_SEQUENCED, NULL);

@@ -1,5 +1,6 @@
 #include "verdict/find.h"
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "verdict/end_groups.h"
 #include "verdict/wave.h"
@@ -73,6 +74,21 @@ bool find_is_restart_at(const struct run *run, double unix_ms)
     return result;
 }
 
+struct find_restarts find_restarts(const struct run *run)
+{
+    struct wave_list list = wave_list_of(run);
+    struct find_restarts restarts = {0};
+
+    for (size_t i = 0; i < list.count; i++) {
+        if (!is_restart(run, &list.items[i]))
+            continue;
+        restarts.count++;
+        restarts.repeats += list.items[i].sum.duplicates;
+    }
+    wave_list_fini(&list);
+    return restarts;
+}
+
 /* The largest of those for which `is_so` holds; NULL: none. Borrowed from the list. */
 static const struct wave_seen *find_largest(const struct run *run, const struct wave_list *list,
                                             bool (*is_so)(const struct run *run,
@@ -109,14 +125,31 @@ static char *describe_ages(const struct run *run, const struct wave *wave)
                       group.age_ms.p90 / 1000);
 }
 
+/* What came of it to the events, behind the other figures. The caller frees it. */
+static char *describe_events(const struct wave *wave)
+{
+    struct buf text = {0};
+    char *result;
+
+    if (wave->missed > 0) /* numbers that begin anew show none */
+        (void)buf_appendf(&text, ", %" PRIu64 " events were missed", wave->missed);
+    if (wave->duplicates > 0)
+        (void)buf_appendf(&text,
+                          ", %" PRIu64 " events had ids that had come before: ids that began anew, "
+                          "or a replay that repeats",
+                          wave->duplicates);
+    result = x_strdup(buf_text(&text));
+    buf_fini(&text);
+    return result;
+}
+
 static void fill_restart(const struct run *run, const struct wave_seen *seen,
                          struct finding *finding)
 {
     const struct wave *wave = &seen->sum;
     double span_s = (wave->last_unix_ms - wave->first_unix_ms) / 1000;
     char *ages = describe_ages(run, wave), *back = describe_back(wave);
-    char *missed = wave->missed > 0 ? x_asprintf(", %" PRIu64 " events were missed", wave->missed)
-                                    : x_strdup(""); /* numbers that begin anew show none */
+    char *events = describe_events(wave);
 
     finding->confidence = judge_restart(run, wave);
     finding->title = x_asprintf("A server was restarted or went away %.1f s after the start: "
@@ -124,14 +157,14 @@ static void fill_restart(const struct run *run, const struct wave_seen *seen,
                                 seen->at_s, wave->lost, wave->open);
     finding->evidence = x_asprintf("They ended within %.2f s, %s%" PRIu64 " attempts to come back "
                                    "were refused, %s%s",
-                                   span_s, ages, refused_of(wave), back, missed);
+                                   span_s, ages, refused_of(wave), back, events);
     finding->advice =
         x_strdup("Where it was planned: let streams go a few at a time before the process ends, "
                  "with a retry time of its own for each, start the new one first, and keep events "
                  "for as long as that takes. Else look for crashes in the logs of that moment");
     free(ages);
     free(back);
-    free(missed);
+    free(events);
 }
 
 bool find_server_restart(const struct run *run, struct finding *finding)

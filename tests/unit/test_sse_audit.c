@@ -329,6 +329,56 @@ static void a_replay_that_fills_gaps_is_reordered_there(void **state)
     assert_string_equal(probe_end(&probe), "duplicates 0+2 reordered 0+1 resumes 1");
 }
 
+/* Events of before the stream was opened cannot have come too late on it. */
+static void a_replay_from_the_beginning_is_not_reordered(void **state)
+{
+    (void)state;
+    probe_init(&probe, ORDER_DENSE);
+    probe_numbers(&probe, "#", 10, 30);
+    probe_reconnect(&probe, true);
+    probe_numbers(&probe, "#", 1, 40);
+    assert_string_equal(probe_end(&probe), "duplicates 0+30 resumes 1");
+}
+
+static void another_event_with_the_last_number_is_no_replay(void **state)
+{
+    static const enum order_kind kinds[] = {ORDER_DENSE, ORDER_DECLARED};
+    static const char *const wanted[] = {"resets 1", "duplicates 0+30 resumes 1"};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        probe_init(&probe, kinds[i]);
+        probe.content = 1;
+        probe_numbers(&probe, "#", 10, 30);
+        probe_reconnect(&probe, true);
+        probe.content = 2;
+        probe_numbers(&probe, "#", 1, 40);
+        assert_string_equal(probe_end(&probe), wanted[i]);
+    }
+    probe_init(&probe, ORDER_DENSE); /* the same event */
+    probe.content = 1;
+    probe_numbers(&probe, "#", 10, 30);
+    probe_reconnect(&probe, true);
+    probe_numbers(&probe, "#", 1, 40);
+    assert_string_equal(probe_end(&probe), "duplicates 0+30 resumes 1");
+    probe_init(&probe, ORDER_DENSE); /* that number alone: no repeat, and the stream goes on */
+    probe.content = 1;
+    probe_numbers(&probe, "#", 10, 30);
+    probe_reconnect(&probe, true);
+    probe.content = 2;
+    probe_id(&probe, "30");
+    probe_numbers(&probe, "#", 33, 40);
+    assert_string_equal(probe_end(&probe), "missed 0+2 resumes 1");
+    probe_init(&probe, ORDER_DENSE); /* an id without an event: nothing to compare with */
+    probe.content = 1;
+    probe_numbers(&probe, "#", 10, 29);
+    audit_move(&probe.audit, &probe.sink, (const uint8_t *)"30", 2);
+    probe_reconnect(&probe, true);
+    probe.content = 2;
+    probe_numbers(&probe, "#", 28, 40);
+    assert_string_equal(probe_end(&probe), "duplicates 0+3 resumes 1");
+}
+
 static void a_service_that_was_restarted_counts_anew(void **state)
 {
     (void)state;
@@ -494,6 +544,8 @@ int main(void)
         cmocka_unit_test(other_repeats_at_a_resume_are_no_inclusive_replay),
         cmocka_unit_test(a_full_replay_is_duplicates),
         cmocka_unit_test(a_replay_that_fills_gaps_is_reordered_there),
+        cmocka_unit_test(a_replay_from_the_beginning_is_not_reordered),
+        cmocka_unit_test(another_event_with_the_last_number_is_no_replay),
         cmocka_unit_test(a_service_that_was_restarted_counts_anew),
         cmocka_unit_test(sparse_ids_are_judged_by_order_and_repeats),
         cmocka_unit_test(times_are_judged_by_order_before_it_is_known),

@@ -298,7 +298,7 @@ static void lose(const struct story *story)
     wave->retry_after_seen = story->retry_after;
 }
 
-static void tell(const struct story *story)
+static void begin(const struct story *story)
 {
     probe_init(&probe);
     probe.run->info.started_unix_ms = SECOND * 1000.0;
@@ -308,6 +308,11 @@ static void tell(const struct story *story)
     if (story->gap_ms > 0)
         probe_times(&probe, METRIC_SSE_EVENT_GAP, 5000, story->gap_ms);
     lose(story);
+}
+
+static void tell(const struct story *story)
+{
+    begin(story);
     probe_close(&probe, 60);
 }
 
@@ -350,6 +355,47 @@ static void the_figures_stand_in_the_finding(void **state)
     probe_fini(&probe);
 }
 
+static void count(enum metric metric, const char *tag, uint64_t number)
+{
+    stat_count(probe.set, metric, NULL, number);
+    stat_count(probe.set, metric, tag, number);
+}
+
+/* `repeated` events at resumes, three of them by inclusive replays; 90 behind the restart. */
+static void tell_of_repeats(uint64_t repeated)
+{
+    begin(&stories[1]);
+    waves_find(stats_waves(probe.delta), SECOND + RESTART_S)->duplicates = 90;
+    count(METRIC_SSE_SEQUENCED, "order:dense", 1000);
+    count(METRIC_SSE_DUPLICATES, "where:resume", repeated);
+    count(METRIC_SSE_REORDERED, "where:resume", 7);
+    stat_count(probe.set, METRIC_SSE_INCLUSIVE_REPLAYS, NULL, 3);
+}
+
+static void ids_that_began_anew_are_the_restarts(void **state)
+{
+    (void)state;
+    tell_of_repeats(90);
+    probe_close(&probe, 60);
+    probe_expect(&probe, find_server_restart, CONFIDENCE_CERTAIN,
+                 "90 events had ids that had come before");
+    probe_expect_none(&probe, find_replay_duplicates);
+    probe_expect_none(&probe, find_event_reordered);
+    probe_fini(&probe);
+}
+
+static void what_came_again_elsewhere_is_not(void **state)
+{
+    (void)state;
+    tell_of_repeats(95);
+    stat_count(probe.set, METRIC_SSE_REORDERED, NULL, 4); /* on streams that were open */
+    probe_close(&probe, 60);
+    probe_expect(&probe, find_server_restart, CONFIDENCE_CERTAIN, "90 events had ids");
+    probe_expect(&probe, find_replay_duplicates, CONFIDENCE_CERTAIN, "2 of 1,000");
+    probe_expect(&probe, find_event_reordered, CONFIDENCE_CERTAIN, "4 of 1,000");
+    probe_fini(&probe);
+}
+
 static void what_is_a_restart_is_not_broken_off_too(void **state)
 {
     (void)state;
@@ -387,6 +433,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_wave_shows_what_caused_it),
         cmocka_unit_test(the_figures_stand_in_the_finding),
+        cmocka_unit_test(ids_that_began_anew_are_the_restarts),
+        cmocka_unit_test(what_came_again_elsewhere_is_not),
         cmocka_unit_test(what_is_a_restart_is_not_broken_off_too),
         cmocka_unit_test(a_storm_that_was_ordered_is_neither),
     };
