@@ -4,9 +4,12 @@
 #include "base/mem.h"
 #include "base/units.h"
 #include "stats/run.h"
+#include "stats/waves.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum { STORM_RETURN_AT_ONCE = 1 /* its place among the choices */ };
 
 const char *const storm_return_choices[] = {"retry", "at-once", NULL};
 
@@ -67,6 +70,19 @@ int storm_option_parse(const struct option *option, const char *text, void *fiel
     return option_parse_list(option, text, field, err);
 }
 
+static int check_all(const struct storm_settings *settings, struct err *err)
+{
+    if (settings->storms.count > WAVES_STORM_LIMIT) {
+        err_set(err, ERR_USAGE, "more than %d storms", WAVES_STORM_LIMIT);
+        return -1;
+    }
+    if (settings->storms.count == 0 && settings->storm_return == STORM_RETURN_AT_ONCE) {
+        err_set(err, ERR_USAGE, "without one there is nothing for --storm-return to say");
+        return -1;
+    }
+    return 0;
+}
+
 static int compare(const void *left, const void *right)
 {
     const struct run_storm *a = left, *b = right;
@@ -80,10 +96,12 @@ struct run_storm *storm_settings_make(const struct storm_settings *settings, uin
     size_t count = settings->storms.count;
     struct run_storm *storms = x_calloc(count + 1, sizeof *storms);
 
+    if (check_all(settings, err) < 0)
+        goto fail;
     for (size_t i = 0; i < count; i++) {
         if (parse_storm(settings->storms.items[i], &storms[i], err) < 0)
             goto fail;
-        storms[i].is_at_once = settings->storm_return == 1;
+        storms[i].is_at_once = settings->storm_return == STORM_RETURN_AT_ONCE;
         if (storms[i].at_ns < warm_up_ns || storms[i].at_ns >= run_time_ns) {
             err_set(err, ERR_USAGE, "a storm at '%.100s' would come %s", settings->storms.items[i],
                     storms[i].at_ns < warm_up_ns ? "before the end of --warm-up"

@@ -29,7 +29,7 @@ uint32_t storm_cut(const struct frame_storm *storm, struct user *const *users, s
             continue;
         cut.away_ns = storm->down_ns;
         if (storm->is_at_once)
-            cut.away_ns += cut_count * STORM_RETURN_STEP_NS;
+            cut.away_ns = clock_add_ns(storm->down_ns, cut_count * STORM_RETURN_STEP_NS);
         cut_count += stream_cut(&users[i]->stream, &cut, now_ns);
     }
     return cut_count;

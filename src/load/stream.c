@@ -7,6 +7,7 @@
 #include "load/read_rate.h"
 #include "load/stream_end.h"
 #include "load/stream_stats.h"
+#include "load/wave_stats.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -27,7 +28,7 @@ static void refuse(struct stream *stream, enum error_class error_class, const ch
     stream_fail_attempt(stream, error_class, message, may_retry, asked_ns, now_ns);
 }
 
-static void end_by_us(struct stream *stream, uint64_t now_ns)
+void stream_end_by_us(struct stream *stream, uint64_t now_ns)
 {
     const struct stream_observer *observer = stream->target->engine->config.observer;
 
@@ -53,7 +54,7 @@ static void on_open_due(struct timer *timer, uint64_t now_ns)
     }
     if (leaves_early(stream))
         stat_count(stream->target->place.set, METRIC_SSE_ABORTED, NULL, 1);
-    end_by_us(stream, now_ns);
+    stream_end_by_us(stream, now_ns);
 }
 
 static void open_stream(struct stream *stream, uint64_t now_ns)
@@ -239,7 +240,7 @@ static void on_body(struct fetch *fetch, const uint8_t *bytes, size_t len, uint6
         fetch_cancel(fetch, true);
         stream_disconnect(stream, CLASS_CLOSED_EARLY, stream->failure, now_ns);
     } else if (stream->cut == CUT_BY_US) {
-        end_by_us(stream, now_ns);
+        stream_end_by_us(stream, now_ns);
     } else if (status == SSE_TOO_LARGE) {
         fetch_cancel(fetch, true);
         stream_disconnect(stream, CLASS_TOO_LARGE, "a line or an event over the limit", now_ns);
@@ -510,6 +511,8 @@ void stream_close(struct stream *stream, bool is_run_end, uint64_t now_ns)
     case STREAM_STATE_COUNT:
         break;
     }
+    if (!is_run_end)
+        wave_stats_leave(&stream->target->place, &stream->record);
     /* At the end as any client leaves; before it by RST, which spares both ends a TIME_WAIT. */
     stop_asking(stream, !is_run_end);
     sse_parser_reset(&stream->parser);

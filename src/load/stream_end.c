@@ -49,7 +49,11 @@ static void on_retry_due(struct timer *timer, uint64_t now_ns)
 {
     struct stream *stream = CONTAINER_OF(timer, struct stream, timer);
 
-    (void)now_ns;
+    /* Its time has gone by while it was away. */
+    if (stream->closes_ns > 0 && now_ns >= stream->closes_ns) {
+        stream_end_by_us(stream, now_ns);
+        return;
+    }
     /* Many may be due at once. What a start takes is not to count as the next one's time. */
     stream_begin_attempt(stream, loop_refresh_ns(stream->target->engine->config.loop));
 }

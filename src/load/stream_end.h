@@ -27,6 +27,8 @@ struct stream_engine {
 void stream_enter(struct stream *stream, enum stream_state state);
 /* In stream.c: the retry time is over. */
 void stream_begin_attempt(struct stream *stream, uint64_t now_ns);
+/* In stream.c: it has had all its events, or its time. */
+void stream_end_by_us(struct stream *stream, uint64_t now_ns);
 
 /* Idle from now on, and the observer hears of it. */
 void stream_finish(struct stream *stream, enum stream_ending ending, uint64_t now_ns);

@@ -420,8 +420,9 @@ void stream_stats_closed_by_us(const struct stat_place *place, struct stream_rec
 {
     struct stat_set *set = place->set;
     bool is_success = record->event_count > 0 && is_met(place, record);
-    /* A stream that the run's end cut short had no time to show whether it works. */
-    bool is_finished = is_success || !is_run_end ||
+    bool has_shown = record->event_count > 0 && !is_run_end;
+    /* A stream that we cut short had no time to show whether it works. */
+    bool is_finished = is_success || has_shown ||
                        now_ns - record->opened_ns > STREAM_STATS_PATIENCE_MS * CLOCK_NS_PER_MS;
 
     stat_count(set, METRIC_SSE_CLOSED_BY_US, NULL, 1);

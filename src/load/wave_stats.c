@@ -30,6 +30,7 @@ void wave_stats_lose(const struct stat_place *place, struct stream_record *recor
 
 void wave_stats_cut(const struct stat_place *place, struct stream_record *record, uint32_t storm)
 {
+    wave_stats_leave(place, record);
     lose(place, record, storm, CLASS_NONE, clock_unix_ms());
 }
 
@@ -73,6 +74,15 @@ void wave_stats_give_up(const struct stat_place *place, const struct stream_reco
 
     if (wave)
         wave->gave_up++;
+}
+
+void wave_stats_leave(const struct stat_place *place, struct stream_record *record)
+{
+    struct wave *wave = wave_of(place, record);
+
+    if (wave)
+        wave->left++;
+    delivery_come_back(record->delivery);
 }
 
 void wave_stats_come_back(const struct stat_place *place, struct stream_record *record,

@@ -29,6 +29,8 @@ void wave_stats_fail(const struct stat_place *place, const struct stream_record 
 void wave_stats_retry_after(const struct stat_place *place, const struct stream_record *record,
                             bool is_honoured);
 void wave_stats_give_up(const struct stat_place *place, const struct stream_record *record);
+/* Our plan ends it, or cuts it once more, before an event has come. */
+void wave_stats_leave(const struct stat_place *place, struct stream_record *record);
 /* An event has come. */
 void wave_stats_come_back(const struct stat_place *place, struct stream_record *record,
                           uint64_t now_ns);

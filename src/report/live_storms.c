@@ -6,12 +6,11 @@
 static void append(struct buf *out, const struct wave_seen *seen)
 {
     const struct wave *wave = &seen->sum;
-    uint64_t back = wave_back_count(wave);
     char cut[UNITS_TEXT_BYTES], share[UNITS_TEXT_BYTES], missed[UNITS_TEXT_BYTES];
 
     (void)buf_appendf(out, "at %.1f s %s %s streams, %s back", seen->at_s,
                       seen->storm ? "cut" : "the service lost", units_format_count(wave->lost, cut),
-                      figures_share(back, wave->lost > back ? wave->lost - back : 0, share));
+                      figures_share(wave_back_count(wave), wave_away_count(wave), share));
     if (wave->missed > 0)
         (void)buf_appendf(out, ", %s events missed", units_format_count(wave->missed, missed));
 }
@@ -25,7 +24,7 @@ bool live_storms_append(struct buf *out, const struct run *run, bool *result_is_
         const struct wave_seen *latest = &list.items[list.count - 1];
 
         append(out, latest);
-        *result_is_over = wave_back_count(&latest->sum) >= latest->sum.lost;
+        *result_is_over = wave_away_count(&latest->sum) == 0;
     }
     wave_list_fini(&list);
     return has_any;

@@ -101,15 +101,15 @@ static void put_found(struct json *json, const char *key, uint64_t count, bool i
 static void put_storm(struct json *json, const struct run *run, const struct wave_seen *seen)
 {
     const struct wave *wave = &seen->sum;
-    uint64_t back = wave_back_count(wave);
 
     json_begin_object(json);
     put_order(json, seen);
     put_count(json, "open", wave->open);
     put_count(json, "cut", wave->lost);
     put_classes(json, "causes", wave->causes);
-    put_count(json, "back", back);
-    put_count(json, "never_back", wave->lost > back ? wave->lost - back : 0);
+    put_count(json, "back", wave_back_count(wave));
+    put_count(json, "left", wave->left);
+    put_count(json, "never_back", wave_away_count(wave));
     put_count(json, "gave_up", wave->gave_up);
     put_back(json, wave);
     put_count(json, "attempts", wave->attempts);

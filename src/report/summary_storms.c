@@ -73,13 +73,13 @@ static void put_classes(struct buf *note, const uint64_t counts[CLASS_COUNT])
 /* Only what is out of the ordinary: answers but 200, failures, those who are not back. */
 static void put_notes(struct buf *out, const struct wave *wave)
 {
-    uint64_t back = wave_back_count(wave);
     struct buf note = {0};
 
     put_classes(&note, wave->causes);
     put_line(out, "ended as", &note);
     buf_clear(&note);
-    put_part(&note, "not back", wave->lost > back ? wave->lost - back : 0);
+    put_part(&note, "left by the plan", wave->left);
+    put_part(&note, "not back", wave_away_count(wave));
     put_part(&note, "gave up", wave->gave_up);
     put_classes(&note, wave->failures);
     put_part(&note, "told to wait (Retry-After)", wave->retry_after_seen);

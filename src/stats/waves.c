@@ -144,6 +144,7 @@ void wave_merge(struct wave *wave, const struct wave *from, int64_t shift_us)
     wave->lost += from->lost;
     wave->attempts += from->attempts;
     wave->gave_up += from->gave_up;
+    wave->left += from->left;
     wave->retry_after_seen += from->retry_after_seen;
     wave->retry_after_honoured += from->retry_after_honoured;
     wave->missed += from->missed;
@@ -169,6 +170,18 @@ void wave_fini(struct wave *wave)
 uint64_t wave_back_count(const struct wave *wave)
 {
     return wave->back_after ? hist_count(wave->back_after) : 0;
+}
+
+uint64_t wave_due_count(const struct wave *wave)
+{
+    return wave->lost > wave->left ? wave->lost - wave->left : 0;
+}
+
+uint64_t wave_away_count(const struct wave *wave)
+{
+    uint64_t due = wave_due_count(wave), back = wave_back_count(wave);
+
+    return due > back ? due - back : 0;
 }
 
 uint64_t wave_status_count(const struct wave *wave, uint32_t status)

@@ -19,10 +19,10 @@
 #include <stdint.h>
 
 enum {
-    WAVES_LIMIT = 512,        /* what is over it is not counted */
-    WAVES_STORM_LIMIT = 1000, /* keys up to it are numbers of storms, from 1 */
-    WAVES_STATUS_LIMIT = 16,  /* different ones; the rest are not told apart */
-    WAVES_BIN_LIMIT = 480,    /* two minutes; attempts after that have no bin */
+    WAVES_LIMIT = 512,       /* what is over it is not counted */
+    WAVES_STORM_LIMIT = 256, /* keys up to it are numbers of storms, from 1 */
+    WAVES_STATUS_LIMIT = 16, /* different ones; the rest are not told apart */
+    WAVES_BIN_LIMIT = 480,   /* two minutes; attempts after that have no bin */
     WAVES_BIN_MS = 250
 };
 
@@ -49,6 +49,7 @@ struct wave {
     uint64_t attempts;                  /* to come back */
     uint64_t failures[CLASS_COUNT];     /* of these */
     uint64_t gave_up;                   /* streams nobody will ask for again */
+    uint64_t left; /* streams that our plan ended, or cut, before they were back */
     uint64_t retry_after_seen, retry_after_honoured; /* answers that asked to wait */
     uint64_t missed, duplicates;                     /* events, at the seams of its streams */
     struct wave_status statuses[WAVES_STATUS_LIMIT]; /* of answers to the attempts */
@@ -79,6 +80,10 @@ void wave_merge(struct wave *wave, const struct wave *from, int64_t shift_us);
 void wave_fini(struct wave *wave);
 /* Streams that are back. */
 uint64_t wave_back_count(const struct wave *wave);
+/* Streams that were to come back: all but those that left. */
+uint64_t wave_due_count(const struct wave *wave);
+/* Those of them that are not back. */
+uint64_t wave_away_count(const struct wave *wave);
 /* Attempts that were answered so. */
 uint64_t wave_status_count(const struct wave *wave, uint32_t status);
 /* The most attempts within one second. */

@@ -110,7 +110,7 @@ static char *describe_back(const struct wave *wave)
 {
     uint64_t back = wave_back_count(wave);
 
-    if (back >= wave->lost)
+    if (wave_away_count(wave) == 0)
         return x_asprintf("all were back %.1f s after the first end", wave_back_s(wave, 1));
     return x_asprintf("%" PRIu64 " of them were back by the end of the run", back);
 }

@@ -184,9 +184,10 @@ bool wave_repeats_are_known(const struct run *run)
 
 double wave_back_s(const struct wave *wave, double share)
 {
-    double wanted = ceil(share * (double)wave->lost), back = (double)wave_back_count(wave);
+    double due = (double)wave_due_count(wave), back = (double)wave_back_count(wave);
+    double wanted = ceil(share * due);
 
-    if (wave->lost == 0 || back < wanted)
+    if (due == 0 || back < wanted)
         return (double)NAN;
     return (double)hist_percentile(wave->back_after, 100 * wanted / back) / 1e6;
 }

@@ -40,7 +40,8 @@ bool wave_list_has(const struct wave_list *list, double unix_ms);
  * figures of its waves say nothing of them. */
 bool wave_misses_are_known(const struct run *run);
 bool wave_repeats_are_known(const struct run *run);
-/* Seconds until this share (0 to 1) of the lost streams were back; NaN: they never were. */
+/* Seconds until this share (0 to 1) of the streams that were to come back had; NaN: they never did.
+ */
 double wave_back_s(const struct wave *wave, double share);
 /* Forgets seconds that are no part of a wave once nothing more is to come of them, so that a long
  * run does not keep them all. To be called now and then. */

@@ -1,6 +1,7 @@
 #include "wire/frame.h"
 
 #include "base/mem.h"
+#include "stats/waves.h"
 #include "wire/pack.h"
 #include "wire/pack_peers.h"
 #include "wire/pack_stats.h"
@@ -304,7 +305,8 @@ int frame_get_storm(const struct frame *frame, struct frame_storm *storm, struct
     result.ratio = unpack_double(&unpack);
     result.down_ns = unpack_uint(&unpack);
     result.is_at_once = unpack_bool(&unpack);
-    if (!unpack_finished(&unpack) || !(result.ratio > 0 && result.ratio <= 1))
+    if (!unpack_finished(&unpack) || !wave_is_storm(result.index) ||
+        !(result.ratio > 0 && result.ratio <= 1))
         return unsound(frame, err);
     *storm = result;
     return 0;

@@ -2,7 +2,7 @@
 
 #include "wire/pack_trend.h"
 
-enum { WAVE_FIELDS = 15, STATUS_MAX = 999 };
+enum { WAVE_FIELDS = 16, STATUS_MAX = 999 };
 
 /* Far behind any true time, and far enough from where doubles are not whole. */
 static const double UNIX_MS_MAX = 1e15;
@@ -52,6 +52,7 @@ static void pack_wave(struct buf *out, const struct wave *wave)
     pack_double(out, wave->last_unix_ms);
     pack_uint(out, wave->attempts);
     pack_uint(out, wave->gave_up);
+    pack_uint(out, wave->left);
     pack_uint(out, wave->retry_after_seen);
     pack_uint(out, wave->retry_after_honoured);
     pack_uint(out, wave->missed);
@@ -171,6 +172,7 @@ static void unpack_wave(struct unpack *unpack, struct waves *waves)
     expect(unpack, wave->first_unix_ms <= wave->last_unix_ms);
     wave->attempts = unpack_uint(unpack);
     wave->gave_up = unpack_uint(unpack);
+    wave->left = unpack_uint(unpack);
     wave->retry_after_seen = unpack_uint(unpack);
     wave->retry_after_honoured = unpack_uint(unpack);
     wave->missed = unpack_uint(unpack);

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "stats/run.h"
+#include "stats/waves.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -74,12 +75,37 @@ static void a_storm_that_would_not_count_is_refused(void **state)
     text_list_clear(&settings.storms);
 }
 
+static void more_storms_than_are_told_apart_are_refused(void **state)
+{
+    struct storm_settings settings = {0};
+    struct err err = {0};
+
+    (void)state;
+    for (int i = 0; i <= WAVES_STORM_LIMIT; i++)
+        assert_int_equal(storm_option_parse(&storm_option, "3s", &settings.storms, &err), 0);
+    assert_null(storm_settings_make(&settings, 0, 30 * CLOCK_NS_PER_S, &err));
+    assert_string_equal(err.text, "option '--storm': more than 256 storms");
+    text_list_clear(&settings.storms);
+}
+
+static void a_way_back_without_a_storm_is_refused(void **state)
+{
+    struct storm_settings settings = {.storm_return = 1};
+    struct err err = {0};
+
+    (void)state;
+    assert_null(storm_settings_make(&settings, 0, 30 * CLOCK_NS_PER_S, &err));
+    assert_non_null(strstr(err.text, "--storm-return"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(storms_stand_in_the_order_of_their_times),
         cmocka_unit_test(what_is_no_storm_is_told),
         cmocka_unit_test(a_storm_that_would_not_count_is_refused),
+        cmocka_unit_test(more_storms_than_are_told_apart_are_refused),
+        cmocka_unit_test(a_way_back_without_a_storm_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

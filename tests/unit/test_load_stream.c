@@ -367,6 +367,24 @@ static void a_cut_stream_waits_for_its_retry_time(void **state)
     assert_true(stream.timer.deadline_ns == now_ns + 25 * CLOCK_NS_PER_S);
 }
 
+static void a_stream_whose_time_is_over_while_it_is_away_asks_no_more(void **state)
+{
+    static const struct step steps[] = {{.text = CHUNKED "f\r\nid: 1\ndata: a\n\n\r\n"}};
+
+    (void)state;
+    SCRIPT(steps);
+    plan->stream_time_ns = 200 * CLOCK_NS_PER_MS;
+    make_engine();
+    make_target(0, "", server.port);
+    start(0);
+    wait_for_events(1);
+    assert_true(cut(250 * CLOCK_NS_PER_MS, true));
+    wait_for_ends(1);
+    assert_int_equal(ending, STREAM_ENDED_BY_US);
+    assert_int_equal(counted(METRIC_SSE_ATTEMPTS), 1);
+    assert_int_equal(counted(METRIC_SSE_CLOSED_BY_US), 1);
+}
+
 /* --- end marks --- */
 
 static void open_marked(const struct step *steps, size_t count)
@@ -457,6 +475,7 @@ int main(void)
         WITH_STREAM(a_cut_stream_comes_back_behind_its_last_event),
         WITH_STREAM(a_stream_that_is_not_open_is_not_cut),
         WITH_STREAM(a_cut_stream_waits_for_its_retry_time),
+        WITH_STREAM(a_stream_whose_time_is_over_while_it_is_away_asks_no_more),
         WITH_STREAM(behind_an_end_mark_the_connection_is_used_again),
         WITH_STREAM(a_response_that_goes_on_behind_its_end_mark_is_left),
         WITH_STREAM(a_stream_closed_behind_its_end_mark_is_counted_once),

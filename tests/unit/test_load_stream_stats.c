@@ -1,4 +1,5 @@
 #include "load/stream_stats.h"
+#include "load/wave_stats.h"
 
 #include "base/clock.h"
 #include "load/plan.h"
@@ -125,6 +126,48 @@ static void ends_that_were_chosen_are_not_told(void **state)
     assert_int_equal(ends_count(stats_ends(stats)), 0);
 }
 
+static void count_success(uint64_t *passes, uint64_t *fails)
+{
+    stat_get_rate(place.set, METRIC_SSE_STREAM_SUCCESS, NULL, passes, fails);
+}
+
+static void who_was_cut_short_without_an_event_says_nothing(void **state)
+{
+    uint64_t passes, fails;
+
+    (void)state;
+    connect_at(10 * S);
+    stream_stats_closed_by_us(&place, &record, false, 10 * S + S / 2);
+    count_success(&passes, &fails);
+    assert_true(passes == 0 && fails == 0);
+    connect_at(20 * S);
+    stream_stats_closed_by_us(&place, &record, false, 22 * S);
+    count_success(&passes, &fails);
+    assert_true(passes == 0 && fails == 1);
+    connect_at(30 * S);
+    give_event(30 * S + S / 4);
+    stream_stats_closed_by_us(&place, &record, false, 30 * S + S / 2);
+    count_success(&passes, &fails);
+    assert_true(passes == 1 && fails == 1);
+}
+
+static void who_leaves_a_wave_is_not_awaited(void **state)
+{
+    struct waves *waves = stats_waves(stats);
+
+    (void)state;
+    connect_at(10 * S);
+    stream_stats_cut(&place, &record, 1, 11 * S);
+    stream_stats_attempt(&place, &record, 12 * S);
+    connect_at(12 * S);
+    stream_stats_cut(&place, &record, 2, 13 * S); /* before an event has come */
+    assert_true(waves_find(waves, 1)->left == 1 && wave_away_count(waves_find(waves, 1)) == 0);
+    assert_true(waves_find(waves, 2)->left == 0 && wave_away_count(waves_find(waves, 2)) == 1);
+    wave_stats_leave(&place, &record);
+    wave_stats_leave(&place, &record);
+    assert_true(waves_find(waves, 2)->left == 1 && wave_due_count(waves_find(waves, 2)) == 0);
+}
+
 static void nothing_is_told_where_streams_are_not_judged(void **state)
 {
     (void)state;
@@ -191,6 +234,8 @@ int main(void)
         WITH_STREAM(a_resumed_stream_is_told_of_by_itself),
         WITH_STREAM(a_slow_reader_is_told_of_too),
         WITH_STREAM(ends_that_were_chosen_are_not_told),
+        WITH_STREAM(who_was_cut_short_without_an_event_says_nothing),
+        WITH_STREAM(who_leaves_a_wave_is_not_awaited),
         WITH_STREAM(nothing_is_told_where_streams_are_not_judged),
         WITH_STREAM(failed_attempts_are_told_by_cause_and_status),
         WITH_STREAM(attempts_behind_a_failure_of_the_same_second_are_told_apart),

@@ -118,7 +118,7 @@ static void the_result_has_each_with_its_figures(void **state)
     write_json(&out);
     CHECK_TEXT(&out,
                "{\"kind\":\"ordered\",\"at_s\":3,\"ratio\":0.5,\"down_s\":1,\"return\":\"at-once\","
-               "\"open\":2000,\"cut\":1000,\"causes\":{},\"back\":999,\"never_back\":1,"
+               "\"open\":2000,\"cut\":1000,\"causes\":{},\"back\":999,\"left\":0,\"never_back\":1,"
                "\"gave_up\":1,\"back_s\":{\"p50\":0.5,\"p95\":0.95,\"p99\":0.99,\"p100\":null},"
                "\"attempts\":1000,\"peak_per_s\":1000,\"statuses\":{\"503\":10,\"200\":990},"
                "\"failures\":{\"status_5xx\":10},\"retry_after\":{\"seen\":10,\"honoured\":9},"
