@@ -152,6 +152,6 @@ uint32_t stages_users_at(const struct stages *stages, uint64_t at_ns)
     begin_ns = stages_begin_ns(stages, index);
     moved =
         (to - from) * (double)(at_ns - begin_ns) / (double)(stages->items[index].end_ns - begin_ns);
-    /* Whole users: one has come, or gone, once its time is over. */
-    return to > from ? (uint32_t)from + (uint32_t)moved : (uint32_t)from - (uint32_t)-moved;
+    /* The nearest whole number: nobody comes, or goes, at the very end. */
+    return (uint32_t)(from + moved + 0.5);
 }

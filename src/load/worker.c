@@ -107,8 +107,8 @@ static void on_pace(struct timer *timer, uint64_t now_ns)
         double share = (double)spent_ns / (double)pace->over_ns;
         double moved = share * ((double)pace->to - (double)pace->from);
 
-        /* Whole users: one has come, or gone, once its time is over. */
-        want = moved >= 0 ? pace->from + (uint32_t)moved : pace->from - (uint32_t)-moved;
+        /* The nearest whole number: nobody comes, or goes, at the very end. */
+        want = (uint32_t)((double)pace->from + moved + 0.5);
     }
     crowd_go_to(&worker->crowd, want);
     if (want != pace->to)

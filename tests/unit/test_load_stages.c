@@ -46,9 +46,9 @@ static void users_go_straight_from_target_to_target(void **state)
         uint64_t at_ms;
         uint32_t users;
     } rows[] = {
-        {0, 0},      {999, 0},    {1000, 1},   {5000, 5},   {9999, 9},   {10000, 10},
-        {15000, 10}, {20000, 10}, {20100, 10}, {20999, 10}, {21000, 9},  {29999, 1},
-        {30000, 30}, {30001, 30}, {34999, 39}, {35000, 40}, {36000, 40}, {1000000, 40},
+        {0, 0},     {499, 0},    {500, 1},    {1499, 1},   {5000, 5},   {9499, 9},
+        {9500, 10}, {15000, 10}, {20000, 10}, {20500, 10}, {20501, 9},  {29500, 1},
+        {29501, 0}, {30000, 30}, {30001, 30}, {34749, 39}, {34750, 40}, {1000000, 40},
     };
     struct stages stages = read_stages("10s:10,10s:10,10s:0,0s:30,5s:40");
 
@@ -67,7 +67,8 @@ static void the_largest_plan_is_good_to_a_millisecond(void **state)
 
     (void)state;
     assert_int_equal(stages_users_at(&stages, 182 * 86400 * S + MS), 5000000);
-    assert_int_equal(stages_users_at(&stages, 364 * 86400 * S - MS), 9999999);
+    assert_int_equal(stages_users_at(&stages, 364 * 86400 * S - 2000 * MS), 9999999);
+    assert_int_equal(stages_users_at(&stages, 364 * 86400 * S - MS), 10000000);
     assert_int_equal(stages_users_at(&stages, 364 * 86400 * S), 10000000);
     assert_int_equal(stages_users_at(&stages, 365 * 86400 * S), 0);
     stages_fini(&stages);
