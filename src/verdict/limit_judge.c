@@ -9,8 +9,10 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const char *const own_rules[] = {"sse_connect_success: rate>0.99",
-                                        "sse_stream_success: rate>0.99"};
+enum { OWN_RULES = 2 };
+
+static const char *const own_rules[OWN_RULES] = {"sse_connect_success: rate>0.99",
+                                                 "sse_stream_success: rate>0.99"};
 
 static const enum metric time_metrics[LIMIT_TIME_COUNT] = {
     [LIMIT_CONNECTING] = METRIC_SSE_CONNECTING,
@@ -55,30 +57,48 @@ static void note_times(struct limit_rules *rules, enum metric metric)
         rules->has_bound[LIMIT_LATENCY] = true;
 }
 
+static int add_rule(struct limit_rules *rules, const char *text, struct err *err)
+{
+    struct threshold_spec *spec = &rules->specs[rules->count];
+
+    if (threshold_parse(text, spec, err) < 0)
+        return -1;
+    rules->texts[rules->count++] = x_asprintf("%s: %s", spec->name, spec->expression);
+    note_times(rules, spec->metric);
+    return check_spec(spec, err);
+}
+
+static int add_rules(struct limit_rules *rules, const char *const *texts, size_t count,
+                     struct err *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (add_rule(rules, texts[i], err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Does one of them say how many may fail? */
+static bool are_about_success(const struct limit_rules *rules)
+{
+    for (size_t i = 0; i < rules->count; i++) {
+        if (rules->specs[i].metric == METRIC_SSE_CONNECT_SUCCESS ||
+            rules->specs[i].metric == METRIC_SSE_STREAM_SUCCESS)
+            return true;
+    }
+    return false;
+}
+
 struct limit_rules *limit_rules_new(const char *const *texts, size_t count, struct err *err)
 {
     struct limit_rules *rules = x_calloc(1, sizeof *rules);
 
-    if (count == 0) {
-        texts = own_rules;
-        count = sizeof own_rules / sizeof own_rules[0];
-    }
-    rules->specs = x_calloc(count, sizeof *rules->specs);
-    rules->texts = x_calloc(count, sizeof *rules->texts);
-    for (size_t i = 0; i < count; i++) {
-        struct threshold_spec *spec = &rules->specs[i];
-
-        if (threshold_parse(texts[i], spec, err) < 0) {
-            limit_rules_free(rules);
-            return NULL;
-        }
-        rules->count++;
-        rules->texts[i] = x_asprintf("%s: %s", spec->name, spec->expression);
-        if (check_spec(spec, err) < 0) {
-            limit_rules_free(rules);
-            return NULL;
-        }
-        note_times(rules, spec->metric);
+    rules->specs = x_calloc(count + OWN_RULES, sizeof *rules->specs);
+    rules->texts = x_calloc(count + OWN_RULES, sizeof *rules->texts);
+    if (add_rules(rules, texts, count, err) < 0 ||
+        (!are_about_success(rules) && add_rules(rules, own_rules, OWN_RULES, err) < 0)) {
+        limit_rules_free(rules);
+        return NULL;
     }
     return rules;
 }

@@ -31,8 +31,9 @@ enum {
 struct limit_rules;
 
 /*
- * Thresholds as they were given; without any sse_connect_success and sse_stream_success must be
- * above 99 %. NULL with a sentence for one that says more than a step can be judged by: a window, a
+ * Thresholds as they were given; unless one of them is about sse_connect_success or
+ * sse_stream_success, both must be above 99 % too: users who are turned away break no bound of a
+ * time. NULL with a sentence for one that says more than a step can be judged by: a window, a
  * time, the end of the run, a stage, an endpoint. The caller owns the result.
  */
 struct limit_rules *limit_rules_new(const char *const *texts, size_t count, struct err *err);

@@ -156,9 +156,9 @@ static void a_step_is_lost_when_no_success_can_save_it(void **state)
     record(&scene, 0, 1, 20);
     assert_true(limit_is_lost(scene.rules, &scene.figures));
     end(&scene);
-    begin(&scene, "sse_ttfe: p(95)<500");
-    record(&scene, 0, 25, 20);
-    assert_false(limit_is_lost(scene.rules, &scene.figures)); /* is not asked for answers */
+    begin(&scene, "sse_stream_success: rate>0");
+    record(&scene, 5, 20, 20);
+    assert_false(limit_is_lost(scene.rules, &scene.figures)); /* is content with that */
     end(&scene);
 }
 
@@ -180,24 +180,41 @@ static void streams_that_end_unasked_count_against_those_that_are_open(void **st
     expect(&scene, NULL);
 }
 
-static void thresholds_of_ones_own_take_the_place_of_the_default(void **state)
+static void thresholds_of_ones_own_judge_too(void **state)
 {
     struct scene scene;
 
     (void)state;
     begin(&scene, "sse_ttfe: p(95)<500");
-    record(&scene, 20, 5, 730);
+    record(&scene, 25, 0, 730);
     expect(&scene, "sse_ttfe: p(95)<500 is 730 ms");
     begin(&scene, "sse_ttfe: p(95) < 1s");
-    record(&scene, 20, 5, 730);
+    record(&scene, 25, 0, 730);
     expect(&scene, NULL);
     begin(&scene, "sse_open: value>=100");
+    record(&scene, 25, 0, 20);
     expect(&scene, NULL);
     begin(&scene, "sse_disconnects: count==0");
     stat_count(scene.set, METRIC_SSE_DISCONNECTS, NULL, 3);
     expect(&scene, "sse_disconnects: count==0 is 3");
     begin(&scene, "sse_event_latency: p(95)<500");
     expect(&scene, "sse_event_latency: p(95)<500 is not measured");
+}
+
+static void who_is_turned_away_is_judged_unless_a_threshold_does(void **state)
+{
+    struct scene scene;
+
+    (void)state;
+    begin(&scene, "sse_ttfe: p(95)<500");
+    record(&scene, 20, 5, 20);
+    expect(&scene, "sse_connect_success: rate>0.99 is 0.8");
+    begin(&scene, "sse_connect_success: rate>0.5");
+    record(&scene, 20, 5, 20);
+    expect(&scene, NULL);
+    begin(&scene, "sse_stream_success: rate>0.5");
+    record(&scene, 20, 5, 20);
+    expect(&scene, NULL);
 }
 
 static void who_waits_for_a_first_event_is_no_better_than_who_got_it_late(void **state)
@@ -379,7 +396,8 @@ int main(void)
         cmocka_unit_test(nobody_has_waited_in_a_step_that_is_cut_short),
         cmocka_unit_test(a_step_is_lost_when_no_success_can_save_it),
         cmocka_unit_test(streams_that_end_unasked_count_against_those_that_are_open),
-        cmocka_unit_test(thresholds_of_ones_own_take_the_place_of_the_default),
+        cmocka_unit_test(thresholds_of_ones_own_judge_too),
+        cmocka_unit_test(who_is_turned_away_is_judged_unless_a_threshold_does),
         cmocka_unit_test(who_waits_for_a_first_event_is_no_better_than_who_got_it_late),
         cmocka_unit_test(times_far_above_those_of_few_users_are_a_knee),
         cmocka_unit_test(a_first_event_as_late_as_the_next_one_is_no_knee),
