@@ -121,8 +121,11 @@ void controller_on_closed(void *ctx, const char *reason)
         peer_merge_lose(controller->peers, member->index);
         if (controller->config->script)
             script_tell_lost(member);
+        /* What the others alone can hold is not what a search asks. */
         log_error("worker %zu was lost: %s; its streams are counted as lost, the run %s",
-                  member->index, how, controller_has_any_left(controller) ? "goes on" : "ends");
+                  member->index, how,
+                  controller_has_any_left(controller) && !controller->config->limit ? "goes on"
+                                                                                    : "ends");
     }
     controller_stop_when_all_ended(controller);
 }
