@@ -18,22 +18,28 @@ static const char *name_phase(enum limit_phase phase)
     return "";
 }
 
-static const char *format_users(uint32_t users, char text[static UNITS_TEXT_BYTES])
+static void append_users(struct buf *out, uint32_t users, const char *what)
 {
-    return users > 0 ? units_format_count(users, text) : "-";
+    char text[UNITS_TEXT_BYTES];
+
+    if (users > 0)
+        (void)buf_appendf(out, ", %s %s", units_format_count(users, text), what);
 }
 
-/* "step 5: holding 2,500 users; 1,250 hold, 5,000 do not". */
+/* "step 5: holding 2,500 users, 1,250 hold, 5,000 do not". */
 static void append(struct buf *out, const struct limit *limit)
 {
-    char users[UNITS_TEXT_BYTES], holds[UNITS_TEXT_BYTES], fails[UNITS_TEXT_BYTES];
+    char users[UNITS_TEXT_BYTES];
     struct limit_task task;
 
     if (limit_next(limit, &task))
-        (void)buf_appendf(out, "step %zu: %s %s users; ", limit_step_count(limit) + 1,
-                          name_phase(limit_phase(limit)), units_format_count(task.users, users));
-    (void)buf_appendf(out, "%s hold, %s do not", format_users(limit_holds(limit), holds),
-                      format_users(limit_fails(limit), fails));
+        (void)buf_appendf(out, "step %zu: %s %s user%s", limit_step_count(limit) + 1,
+                          name_phase(limit_phase(limit)), units_format_count(task.users, users),
+                          task.users == 1 ? "" : "s");
+    else
+        (void)buf_append_text(out, "done");
+    append_users(out, limit_holds(limit), limit_holds(limit) == 1 ? "holds" : "hold");
+    append_users(out, limit_fails(limit), limit_fails(limit) == 1 ? "does not" : "do not");
 }
 
 void live_limit_render(struct buf *out, const struct live_view *view)
