@@ -20,6 +20,7 @@ uint32_t storm_cut(const struct frame_storm *storm, struct user *const *users, s
     if (!shared)
         return 0;
     waves_begin_storm(stats_waves(stream_engine_stats(shared->engine)), storm->index,
+                      stream_engine_open_count(shared->engine),
                       clock_add_ns(now_ns, storm->down_ns));
     for (size_t i = 0; i < count; i++) {
         uint64_t place =

@@ -49,13 +49,21 @@ static void on_retry_due(struct timer *timer, uint64_t now_ns)
 {
     struct stream *stream = CONTAINER_OF(timer, struct stream, timer);
 
-    /* Its time has gone by while it was away. */
     if (stream->closes_ns > 0 && now_ns >= stream->closes_ns) {
         stream_end_by_us(stream, now_ns);
         return;
     }
     /* Many may be due at once. What a start takes is not to count as the next one's time. */
     stream_begin_attempt(stream, loop_refresh_ns(stream->target->engine->config.loop));
+}
+
+/* Until its next attempt, or until the time it has in all is over. */
+static void wait_until(struct stream *stream, uint64_t due_ns)
+{
+    if (stream->closes_ns > 0 && stream->closes_ns < due_ns)
+        due_ns = stream->closes_ns;
+    stream_enter(stream, STREAM_WAITING);
+    loop_set_timer(stream->target->engine->config.loop, &stream->timer, due_ns, on_retry_due);
 }
 
 void stream_finish(struct stream *stream, enum stream_ending ending, uint64_t now_ns)
@@ -103,9 +111,7 @@ void stream_wait_for_retry(struct stream *stream, enum error_class error_class, 
 
     if (asked_ns > 0)
         wave_stats_retry_after(&stream->target->place, &stream->record, wait_ns >= asked_ns);
-    stream_enter(stream, STREAM_WAITING);
-    loop_set_timer(stream->target->engine->config.loop, &stream->timer,
-                   clock_add_ns(now_ns, wait_ns), on_retry_due);
+    wait_until(stream, clock_add_ns(now_ns, wait_ns));
     stream_tell_failure(stream, error_class, message, wait_ns, now_ns); /* may close the stream */
 }
 
@@ -159,9 +165,7 @@ bool stream_cut(struct stream *stream, const struct stream_storm *storm, uint64_
     fetch_cancel(&stream->fetch, true);
     sse_parser_reset(&stream->parser);
     wait_ns = storm->returns_at_once ? 0 : retry_wait_ns(stream, 0);
-    stream_enter(stream, STREAM_WAITING);
-    loop_set_timer(stream->target->engine->config.loop, &stream->timer,
-                   clock_add_ns(clock_add_ns(now_ns, storm->away_ns), wait_ns), on_retry_due);
+    wait_until(stream, clock_add_ns(clock_add_ns(now_ns, storm->away_ns), wait_ns));
     return true;
 }
 

@@ -356,7 +356,7 @@ void exchange_host_cut(struct exchange_host *host, const struct frame_storm *sto
     struct exchange **chosen = x_calloc(host->open_count + 1, sizeof *chosen);
     size_t count = 0;
 
-    waves_begin_storm(stats_waves(host->stats), storm->index, now_ns);
+    waves_begin_storm(stats_waves(host->stats), storm->index, host->open_count, now_ns);
     for (struct list *at = host->open_streams.next; at != &host->open_streams; at = at->next) {
         if (rng_unit(&host->rng) < storm->ratio)
             chosen[count++] = CONTAINER_OF(at, struct exchange_stream, node)->exchange;

@@ -391,8 +391,8 @@ static void note_stage(struct run *run, uint32_t number, uint32_t users, uint32_
     stat_gauge(stage->set, METRIC_SSE_OPEN, NULL, open);
 }
 
-/* How many streams were open when those of a wave were lost. Workers tell of it one by one, each at
- * the end of a tick in which it lost some. */
+/* How many streams were open when those of a wave were lost that nobody ordered. Workers tell of it
+ * one by one, each at the end of a tick in which it lost some. */
 static void note_open_before(struct run *run, const struct waves *delta)
 {
     uint64_t open = 0;
@@ -401,7 +401,8 @@ static void note_open_before(struct run *run, const struct waves *delta)
         open += run->workers[i].open_peak;
     for (size_t i = 0; i < waves_count(delta); i++) {
         const struct wave *told = waves_at(delta, i);
-        struct wave *wave = told->lost > 0 ? waves_find(stats_waves(run->stats), told->key) : NULL;
+        bool is_asked = told->lost > 0 && !wave_is_storm(told->key);
+        struct wave *wave = is_asked ? waves_find(stats_waves(run->stats), told->key) : NULL;
 
         if (wave && open > wave->open)
             wave->open = (uint32_t)open;

@@ -281,15 +281,23 @@ void waves_drop(struct waves *waves, size_t index)
 void waves_merge(struct waves *to, const struct waves *delta)
 {
     for (size_t i = 0; i < delta->count; i++) {
-        struct wave *wave = waves_find(to, delta->waves[i].key);
+        const struct wave *from = &delta->waves[i];
+        struct wave *wave = waves_find(to, from->key);
+        uint32_t open;
 
-        if (wave)
-            wave_merge(wave, &delta->waves[i], 0);
+        if (!wave)
+            continue;
+        /* Each process has said once how many it had. */
+        open = wave_is_storm(from->key) ? wave->open + from->open : wave->open;
+        wave_merge(wave, from, 0);
+        wave->open = open;
     }
 }
 
-void waves_begin_storm(struct waves *waves, uint32_t storm, uint64_t return_ns)
+void waves_begin_storm(struct waves *waves, uint32_t storm, uint32_t open, uint64_t return_ns)
 {
+    struct wave *wave = waves_find(waves, storm);
+
     assert(wave_is_storm(storm));
     if (storm > waves->storm_count) {
         waves->return_ns = x_realloc(waves->return_ns, storm * sizeof *waves->return_ns);
@@ -297,6 +305,8 @@ void waves_begin_storm(struct waves *waves, uint32_t storm, uint64_t return_ns)
             waves->return_ns[waves->storm_count++] = 0;
     }
     waves->return_ns[storm - 1] = return_ns;
+    if (wave)
+        wave->open = open;
 }
 
 uint64_t waves_after_ns(const struct waves *waves, uint32_t key, uint64_t now_ns, double unix_ms)

@@ -42,7 +42,7 @@ struct wave_bin {
 /* Owners of one read it; the functions below write it. */
 struct wave {
     uint32_t key;                       /* number of a storm, else a second since 1970 */
-    uint32_t open;                      /* set by the run: streams open before */
+    uint32_t open;                      /* streams open before; of a second as the run sees it */
     uint64_t lost;                      /* streams */
     double first_unix_ms, last_unix_ms; /* of their ends; 0 while `lost` is */
     uint64_t causes[CLASS_COUNT];       /* of ends nobody asked for */
@@ -105,8 +105,9 @@ void waves_merge(struct waves *to, const struct waves *delta);
 /* No waves; the times below stay. */
 void waves_clear(struct waves *waves);
 
-/* The streams that a storm cut in this process may return from then on. */
-void waves_begin_storm(struct waves *waves, uint32_t storm, uint64_t return_ns);
+/* `open` streams of this process are about to be cut by a storm, some of them or all; they may
+ * return from then on. */
+void waves_begin_storm(struct waves *waves, uint32_t storm, uint32_t open, uint64_t return_ns);
 /* What wave_come_back wants of a stream of the wave `key`, by either clock. */
 uint64_t waves_after_ns(const struct waves *waves, uint32_t key, uint64_t now_ns, double unix_ms);
 

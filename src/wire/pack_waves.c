@@ -2,7 +2,7 @@
 
 #include "wire/pack_trend.h"
 
-enum { WAVE_FIELDS = 16, STATUS_MAX = 999 };
+enum { WAVE_FIELDS = 17, STATUS_MAX = 999 };
 
 /* Far behind any true time, and far enough from where doubles are not whole. */
 static const double UNIX_MS_MAX = 1e15;
@@ -47,6 +47,7 @@ static void pack_wave(struct buf *out, const struct wave *wave)
 {
     pack_array(out, WAVE_FIELDS);
     pack_uint(out, wave->key);
+    pack_uint(out, wave->open);
     pack_uint(out, wave->lost);
     pack_double(out, wave->first_unix_ms);
     pack_double(out, wave->last_unix_ms);
@@ -166,6 +167,7 @@ static void unpack_wave(struct unpack *unpack, struct waves *waves)
     expect(unpack, fields == WAVE_FIELDS && wave && waves_count(waves) > count);
     if (unpack->failed)
         return;
+    wave->open = (uint32_t)unpack_uint_max(unpack, UINT32_MAX);
     wave->lost = unpack_uint(unpack);
     wave->first_unix_ms = unpack_time(unpack, wave->lost > 0);
     wave->last_unix_ms = unpack_time(unpack, wave->lost > 0);

@@ -37,15 +37,15 @@ static void tick(struct run *run, size_t worker, uint32_t users, uint64_t events
     tick_of_stage(run, worker, 0, users, events);
 }
 
-/* At its end `open` streams are left; `lost` left in a storm, and `back` of them are open again. */
-static void tick_of_storm(struct run *run, size_t worker, uint32_t open, int lost, int back)
+/* At its end `open` streams are left; `lost` ended unasked, and `back` of them are open again. */
+static void tick_of_wave(struct run *run, size_t worker, uint32_t open, int lost, int back)
 {
     struct run_tick head = {.interval_ns = S, .users = 100, .open = open};
     struct stats *delta = stats_new();
-    struct wave *wave = waves_find(stats_waves(delta), 1);
+    struct wave *wave = waves_find(stats_waves(delta), 1700000000);
 
     for (int i = 0; i < lost; i++)
-        wave_lose(wave, CLASS_NONE, 1e12);
+        wave_lose(wave, CLASS_RESET, 1.7e12);
     for (int i = 0; i < back; i++)
         wave_answer(wave, 200);
     run_add_tick(run, worker, &head, delta);
@@ -67,13 +67,32 @@ static void a_wave_knows_how_many_were_open_before(void **state)
         for (size_t worker = 0; worker < 2 && cases[i].has_ticked; worker++)
             tick(run, worker, 100, 0);
         for (size_t worker = 0; worker < 2; worker++)
-            tick_of_storm(run, worker, left, cases[i].lost, cases[i].back);
+            tick_of_wave(run, worker, left, cases[i].lost, cases[i].back);
         assert_int_equal(waves_at(stats_waves(run->stats), 0)->open, 200);
-        tick_of_storm(run, 0, 100, 0, cases[i].lost - cases[i].back);
-        tick_of_storm(run, 1, 100, 0, cases[i].lost - cases[i].back);
+        tick_of_wave(run, 0, 100, 0, cases[i].lost - cases[i].back);
+        tick_of_wave(run, 1, 100, 0, cases[i].lost - cases[i].back);
         assert_int_equal(waves_at(stats_waves(run->stats), 0)->open, 200);
         run_free(run);
     }
+}
+
+static void a_storm_knows_what_each_worker_had_open(void **state)
+{
+    static const uint32_t open[] = {60, 40};
+    struct run *run = run_new(2);
+
+    (void)state;
+    for (size_t worker = 0; worker < 2; worker++) {
+        struct run_tick head = {.interval_ns = S, .users = 100, .open = 100};
+        struct stats *delta = stats_new();
+
+        waves_begin_storm(stats_waves(delta), 3, open[worker], S);
+        wave_lose(waves_find(stats_waves(delta), 3), CLASS_NONE, 1e12);
+        run_add_tick(run, worker, &head, delta);
+        stats_free(delta);
+    }
+    assert_int_equal(waves_find(stats_waves(run->stats), 3)->open, 100);
+    run_free(run);
 }
 
 static double gauge_value(const struct stat_set *set, enum metric metric)
@@ -415,6 +434,7 @@ int main(void)
         cmocka_unit_test(a_reset_forgets_the_rows_of_its_worker_alone),
         cmocka_unit_test(a_fresh_run_is_empty),
         cmocka_unit_test(a_wave_knows_how_many_were_open_before),
+        cmocka_unit_test(a_storm_knows_what_each_worker_had_open),
         cmocka_unit_test(seconds_add_up_to_the_total),
         cmocka_unit_test(the_window_holds_the_last_ten_seconds),
         cmocka_unit_test(stages_stand_apart_and_in_the_whole),

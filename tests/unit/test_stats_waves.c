@@ -170,7 +170,7 @@ static void a_way_back_begins_where_it_could(void **state)
     struct waves *waves = waves_new();
 
     (void)state;
-    waves_begin_storm(waves, 2, 7000);
+    waves_begin_storm(waves, 2, 30, 7000);
     waves_clear(waves);
     assert_int_equal(waves_after_ns(waves, 2, 7500, 0), 500);
     assert_int_equal(waves_after_ns(waves, 2, 6999, 0), 0);

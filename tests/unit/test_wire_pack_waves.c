@@ -43,6 +43,7 @@ static struct waves *sample(void)
     wave->failures[CLASS_CONNECT_REFUSED] = 7;
     wave->gave_up = 1;
     wave->left = 3;
+    wave->open = 60;
     wave->retry_after_seen = 9;
     wave->retry_after_honoured = 8;
     wave->missed = 70;
@@ -66,7 +67,7 @@ static void waves_come_back_whole(void **state)
     wave = waves_find(came, SECOND);
     assert_true(wave->lost == 2 && wave->first_unix_ms == SECOND * 1000.0 + 250.5);
     assert_true(wave->missed == 70 && wave->duplicates == 5 && wave->gave_up == 1 &&
-                wave->left == 3);
+                wave->left == 3 && wave->open == 60);
     assert_true(wave->retry_after_seen == 9 && wave->retry_after_honoured == 8);
     assert_int_equal(wave_back_count(wave), 50);
     pack_waves(&again, came);
@@ -116,8 +117,9 @@ struct claim {
 
 static void pack_claim(struct buf *out, const struct claim *claim)
 {
-    pack_array(out, 16);
+    pack_array(out, 17);
     pack_uint(out, claim->key);
+    pack_uint(out, 1);
     pack_uint(out, claim->lost);
     pack_double(out, claim->first_ms);
     pack_double(out, claim->last_ms);
