@@ -364,6 +364,15 @@ static const char *mistake_advice(int code)
            "(--header, --data) with `cicada tap`, which shows what the answer says";
 }
 
+static const char *mistake_title(const struct run *run, const struct mistakes *mistakes)
+{
+    bool is_alone = run_count_connected(run) == mistakes->passes;
+
+    if (mistakes->passes > 0)
+        return is_alone ? "Few streams" : "Few streams of one endpoint";
+    return is_alone ? "No stream" : "No stream of one endpoint";
+}
+
 bool find_client_errors(const struct run *run, struct finding *finding)
 {
     const char *method, *name;
@@ -375,7 +384,7 @@ bool find_client_errors(const struct run *run, struct finding *finding)
     name = stats_endpoint_name(run->stats, mistakes.endpoint);
     finding->confidence = CONFIDENCE_CERTAIN;
     finding->title = x_asprintf("%s could be opened: the service answers status %d to the request",
-                                mistakes.passes > 0 ? "Few streams" : "No stream", mistakes.code);
+                                mistake_title(run, &mistakes), mistakes.code);
     finding->evidence = x_asprintf(
         "%s %s: %" PRIu64 " of %" PRIu64 " attempts were answered 4xx, status %d %" PRIu64 " times",
         method, name, mistakes.count, mistakes.all, mistakes.code, mistakes.most);

@@ -32,6 +32,11 @@ static bool find_second(const struct run_series *series, size_t *at)
     return false;
 }
 
+static uint64_t fails_by(const struct run *run, const char *tag)
+{
+    return stat_get_count(run->total, METRIC_SSE_CONNECT_FAILS, tag);
+}
+
 static enum error_class find_class(const struct run *run)
 {
     enum error_class top = CLASS_NONE;
@@ -42,7 +47,7 @@ static enum error_class find_class(const struct run *run)
         uint64_t count;
 
         (void)snprintf(tag, sizeof tag, "cause:%s", error_class_name((enum error_class)cause));
-        count = stat_get_count(run->total, METRIC_SSE_CONNECT_FAILS, tag);
+        count = fails_by(run, tag);
         if (count > most) {
             most = count;
             top = (enum error_class)cause;
@@ -51,19 +56,30 @@ static enum error_class find_class(const struct run *run)
     return top;
 }
 
+/* A wrong request, or one that nobody allows, fails at any number of streams. */
+static bool is_of_load(const struct run *run, enum error_class what)
+{
+    return what != CLASS_STATUS_4XX ||
+           2 * fails_by(run, "code:429") >= fails_by(run, "cause:status_4xx");
+}
+
 bool onset_find(const struct run *run, struct onset *onset)
 {
     const struct run_series *series = &run->series;
+    enum error_class what;
     uint32_t before;
     size_t at;
 
     if (run_count_connected(run) == 0 || !find_second(series, &at))
         return false;
+    what = find_class(run);
+    if (!is_of_load(run, what))
+        return false;
     before = at > 0 ? series->open[at - 1] : 0;
     *onset = (struct onset){.at_s = series->t_s[at],
                             .users = series->users[at],
                             .open = before > series->open[at] ? before : series->open[at],
-                            .what = find_class(run)};
+                            .what = what};
     return true;
 }
 

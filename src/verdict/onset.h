@@ -26,7 +26,8 @@ struct onset {
 
 /*
  * The first moment from which attempts to open a stream fail: within 3 to 10 s at least 5, and more
- * than 1 % of those made. False: the run has no such moment, or no attempt ever succeeded.
+ * than 1 % of those made. False: the run has no such moment, no attempt ever succeeded, or most
+ * failed by a 4xx other than 429, which is not of their number.
  */
 bool onset_find(const struct run *run, struct onset *onset);
 /* "status_5xx", or "unanswered". */

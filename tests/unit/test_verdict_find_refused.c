@@ -119,6 +119,7 @@ static void one_wrong_endpoint_is_named(void **state)
     stat_count(other, METRIC_SSE_CONNECT_FAILS, "code:404", 10);
     course_add(&course, &(struct course_second){90, 0, 0, 0, 0});
     check_alone(&course, find_client_errors, CONFIDENCE_CERTAIN, "GET /wrong: 10 of 10 attempts");
+    check_alone(&course, find_client_errors, CONFIDENCE_CERTAIN, "No stream of one endpoint could");
     course_end(&course);
 }
 

@@ -158,6 +158,26 @@ static void a_run_that_only_fails_has_none(void **state)
     end(&course);
 }
 
+static void a_wrong_request_is_not_of_a_number(void **state)
+{
+    struct course course;
+    struct onset onset;
+
+    (void)state;
+    begin(&course);
+    add_fails(&course, "cause:status_4xx", 50);
+    add_fails(&course, "code:404", 26);
+    add_fails(&course, "code:429", 24);
+    for (int i = 0; i < 3; i++)
+        second(&course, 50, 50, 20);
+    assert_false(onset_find(course.run, &onset));
+    add_fails(&course, "code:429", 1);
+    second(&course, 50, 0, 0);
+    assert_true(onset_find(course.run, &onset));
+    assert_int_equal(onset.what, CLASS_STATUS_4XX);
+    end(&course);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +187,7 @@ int main(void)
         cmocka_unit_test(few_failures_are_none),
         cmocka_unit_test(the_class_of_most_failures_is_named),
         cmocka_unit_test(a_run_that_only_fails_has_none),
+        cmocka_unit_test(a_wrong_request_is_not_of_a_number),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
