@@ -215,9 +215,23 @@ static char *describe_rate(const struct run_series *series)
                       series->t_s[first], series->attempts[first], most);
 }
 
-bool find_rate_limited(const struct run *run, struct finding *finding)
+/* Of streams: which share, since when, and whether answers said when to come again; what logins
+ * were told is not known. The caller frees it. */
+static char *describe_limited(const struct run *run, struct refusals *refusals)
 {
     uint64_t hints = stat_get_count(run->total, METRIC_SSE_CONNECT_FAILS, "retry:given");
+    char *share = describe(refusals), *rate = describe_rate(&run->series);
+    char *hint = hints > 0 ? x_asprintf("%" PRIu64 " refusals", hints) : x_strdup("none");
+    char *text = x_asprintf("%s%s; %s said how long to wait (Retry-After)", share, rate, hint);
+
+    free(share);
+    free(rate);
+    free(hint);
+    return text;
+}
+
+bool find_rate_limited(const struct run *run, struct finding *finding)
+{
     struct login_rows logins = login_rows_read(run);
     struct refusals refusals;
     struct plateau plateau;
@@ -229,17 +243,14 @@ bool find_rate_limited(const struct run *run, struct finding *finding)
     is_found = is_stream || is_share(logins.limited, logins.answered);
     if (is_found) {
         bool is_still = plateau_find(run, &plateau) && plateau.code == 429;
-        char *rate = describe_rate(&run->series);
-        char *what = is_stream ? describe(&refusals)
-                               : x_asprintf("status 429 for %" PRIu64 " of %" PRIu64 " logins",
-                                            logins.limited, logins.answered);
 
         finding->confidence = CONFIDENCE_CERTAIN;
         finding->title = x_strdup(is_stream ? "The service limits how many streams may be asked for"
                                             : "The service limits logins");
-        finding->evidence = x_asprintf("%s%s%s", what, is_stream ? rate : "",
-                                       hints > 0 ? "; they said how long to wait (Retry-After)"
-                                                 : "; none said how long to wait (Retry-After)");
+        finding->evidence = is_stream
+                                ? describe_limited(run, &refusals)
+                                : x_asprintf("status 429 for %" PRIu64 " of %" PRIu64 " logins",
+                                             logins.limited, logins.answered);
         finding->advice =
             is_still ? x_asprintf("%" PRIu32 " streams were open then and no more: the limit may "
                                   "be one of open streams a client instead of new ones a second. "
@@ -248,8 +259,6 @@ bool find_rate_limited(const struct run *run, struct finding *finding)
                      : x_strdup("Ramp more slowly (-r), or raise the limit for this client, who "
                                 "comes from one address. Clients in a browser do not come back "
                                 "after a 429 by themselves");
-        free(rate);
-        free(what);
     }
     refusals_fini(&refusals);
     return is_found;

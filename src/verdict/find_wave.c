@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "verdict/end_groups.h"
+#include "verdict/findings.h"
 #include "verdict/wave.h"
 
 #include <inttypes.h>
@@ -15,6 +16,7 @@ enum {
     REFUSALS_SHARE = 50, /* a service that does not cope with those who come back */
     LATE_TIMES = 5,      /* by so much longer than the wait before the first attempt */
     LATE_MIN_S = 1,
+    LATE_GAPS = 2, /* nor is the first event of a source that speaks seldom late */
     US_PER_MS = 1000
 };
 
@@ -25,15 +27,21 @@ static uint64_t refused_of(const struct wave *wave)
     return wave->failures[CLASS_CONNECT_REFUSED];
 }
 
+/* The longest usual time between two events; 0: nobody got two. */
+static double usual_gap_ms(const struct run *run)
+{
+    const struct hist *gaps = stat_get_trend(run->total, METRIC_SSE_EVENT_GAP, NULL);
+
+    return gaps ? (double)hist_percentile(gaps, 99) / US_PER_MS : 0;
+}
+
 /* The silence before the end is the same for all, and longer than those that streams lived
  * through. */
 static bool was_idle(const struct run *run, const struct end_group *group)
 {
-    const struct hist *gaps = stat_get_trend(run->total, METRIC_SSE_EVENT_GAP, NULL);
-    double usual_ms = gaps ? (double)hist_percentile(gaps, 99) / US_PER_MS : 0;
-
     return end_spread_is_one(&group->silence_ms) &&
-           group->silence_ms.p50 >= END_GROUP_SHORTEST_MS && group->silence_ms.p50 > usual_ms;
+           group->silence_ms.p50 >= END_GROUP_SHORTEST_MS &&
+           group->silence_ms.p50 > usual_gap_ms(run);
 }
 
 static bool has_many_ages(const struct run *run, const struct wave *wave, struct end_group *group)
@@ -200,12 +208,15 @@ static double first_attempt_s(const struct wave *wave)
     return first_ms > wave->first_unix_ms ? (first_ms - wave->first_unix_ms) / 1000 : 0;
 }
 
-/* Late although the service let everybody connect. */
-static bool is_late(const struct wave *wave)
+/* Late although the service let everybody connect, and later than a source that speaks seldom has
+ * its next event. */
+static bool is_late(const struct run *run, const struct wave *wave)
 {
-    double late_s = fmax(first_attempt_s(wave), LATE_MIN_S) * LATE_TIMES;
+    double first_s = first_attempt_s(wave), gap_s = usual_gap_ms(run) / 1000;
+    double late_s = fmax(fmax(first_s, LATE_MIN_S) * LATE_TIMES, first_s + LATE_GAPS * gap_s);
 
-    return refused_of(wave) == 0 && wave->failures[CLASS_CONNECT_TIMEOUT] == 0 &&
+    return gap_s > 0 && !findings_reads_late(run) && refused_of(wave) == 0 &&
+           wave->failures[CLASS_CONNECT_TIMEOUT] == 0 &&
            wave_status_count(wave, 502) + wave_status_count(wave, 503) +
                    wave_status_count(wave, 504) ==
                0 &&
@@ -217,10 +228,10 @@ static bool is_herd(const struct run *run, const struct wave_seen *seen)
     const struct wave *wave = &seen->sum;
     uint64_t refusals = count_refusals(wave);
 
-    (void)run;
     if (seen->storm || 2 * wave_peak_per_s(wave) <= wave->lost)
         return false;
-    return (refusals >= REFUSALS_MIN && refusals * REFUSALS_SHARE >= wave->lost) || is_late(wave);
+    return (refusals >= REFUSALS_MIN && refusals * REFUSALS_SHARE >= wave->lost) ||
+           is_late(run, wave);
 }
 
 bool find_thundering_herd(const struct run *run, struct finding *finding)

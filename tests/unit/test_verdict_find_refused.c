@@ -153,7 +153,8 @@ static void a_429_at_a_number_that_stands_may_be_either(void **state)
     course_repeat(&course, &(struct course_second){40, 20, 0, 20, 0}, 2);
     check_alone(&course, find_rate_limited, CONFIDENCE_CERTAIN,
                 "40 streams were open then and no more");
-    check_alone(&course, find_rate_limited, CONFIDENCE_CERTAIN, "they said how long to wait");
+    check_alone(&course, find_rate_limited, CONFIDENCE_CERTAIN,
+                "40 refusals said how long to wait");
     course_end(&course);
 }
 

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -252,6 +253,19 @@ static const struct story stories[] = {
      500,
      CONFIDENCE_LIKELY,
      true},
+    {"long, as the source seldom says anything",
+     {2000, 19000},
+     {10, 900},
+     7500,
+     CLASS_RESET,
+     0,
+     200,
+     OPEN,
+     0,
+     17000,
+     500,
+     CONFIDENCE_LIKELY,
+     false},
     {"long, as the service was down for long",
      {2000, 19000},
      {10, 900},
@@ -407,6 +421,26 @@ static void what_is_a_restart_is_not_broken_off_too(void **state)
     probe_fini(&probe);
 }
 
+static const struct story *story_of(const char *what)
+{
+    for (size_t i = 0; i < sizeof stories / sizeof stories[0]; i++) {
+        if (strcmp(stories[i].what, what) == 0)
+            return &stories[i];
+    }
+    fail_msg("no story of %s", what);
+    return NULL;
+}
+
+static void our_own_lag_makes_no_herd(void **state)
+{
+    (void)state;
+    tell(story_of("all are let in and wait long for their events"));
+    probe_expect(&probe, find_thundering_herd, CONFIDENCE_LIKELY, "400 attempts within one second");
+    probe.run->workers[0].cpu_max_ratio = 0.95;
+    probe_expect_none(&probe, find_thundering_herd);
+    probe_fini(&probe);
+}
+
 static void a_storm_that_was_ordered_is_neither(void **state)
 {
     struct run_storm storm = {.at_ns = RESTART_S * CLOCK_NS_PER_S, .ratio = 1};
@@ -436,6 +470,7 @@ int main(void)
         cmocka_unit_test(ids_that_began_anew_are_the_restarts),
         cmocka_unit_test(what_came_again_elsewhere_is_not),
         cmocka_unit_test(what_is_a_restart_is_not_broken_off_too),
+        cmocka_unit_test(our_own_lag_makes_no_herd),
         cmocka_unit_test(a_storm_that_was_ordered_is_neither),
     };
 
