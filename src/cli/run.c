@@ -194,7 +194,7 @@ static void announce_arrivals(const struct run_settings *settings)
     if (!settings->is_quiet)
         (void)fprintf(stderr,
                       "cicada: %g new user%s a second, each for one stream, at most %s at once\n",
-                      settings->pace.arrivals_per_s, settings->pace.arrivals_per_s > 1 ? "s" : "",
+                      settings->pace.arrivals_per_s, settings->pace.arrivals_per_s == 1 ? "" : "s",
                       units_format_count(settings->users, users));
 }
 

@@ -132,31 +132,27 @@ static void begin_stages(struct controller *controller, uint64_t spent_ns)
     }
 }
 
-/* Its users start when they are told to, not over a time. */
-static void order_script(struct controller *controller, uint64_t spent_ns)
-{
-    const struct stages *stages = controller->config->stages;
-    uint32_t users = stages_users_at(stages, spent_ns);
-
-    (void)script_order(controller, users, users == stages->items[controller->stage - 1].users);
-}
-
 static void step_stages(struct controller *controller, uint64_t now_ns)
 {
     const struct stages *stages = controller->config->stages;
     uint64_t spent_ns = now_ns - controller->started_ns;
-    uint64_t next_ns = next_step_ns(controller, spent_ns), end_ns;
+    uint64_t next_ns = next_step_ns(controller, spent_ns);
+    const struct stage *stage;
+    uint32_t users;
 
     begin_stages(controller, spent_ns);
-    end_ns = stages->items[controller->stage - 1].end_ns;
-    if (next_ns > end_ns)
-        next_ns = end_ns;
+    stage = &stages->items[controller->stage - 1];
+    if (next_ns > stage->end_ns)
+        next_ns = stage->end_ns;
     if (next_ns <= spent_ns)
         return; /* the last one is over, and so is the run */
+    /* At its end it is at its target, also where the next one jumps from there. */
+    users = next_ns < stage->end_ns ? stages_users_at(stages, next_ns) : stage->users;
+    /* Users of a script start when they are told to, not over a time. */
     if (controller->config->script)
-        order_script(controller, spent_ns);
+        (void)script_order(controller, users, users == stage->users);
     else
-        pace_order(controller, stages_users_at(stages, next_ns), whole_ms(next_ns - spent_ns));
+        pace_order(controller, users, whole_ms(next_ns - spent_ns));
     loop_set_timer(controller->loop, &controller->pace_timer, controller->started_ns + next_ns,
                    pace_on_step);
 }

@@ -71,15 +71,17 @@ static void put_classes(struct buf *note, const uint64_t counts[CLASS_COUNT])
 }
 
 /* Only what is out of the ordinary: answers but 200, failures, those who are not back. */
-static void put_notes(struct buf *out, const struct wave *wave)
+static void put_notes(struct buf *out, const struct run *run, const struct wave *wave)
 {
+    /* A script may have come back without a sign of it. */
+    const char *away = run->info.is_script ? "not resumed" : "not back";
     struct buf note = {0};
 
     put_classes(&note, wave->causes);
     put_line(out, "ended as", &note);
     buf_clear(&note);
     put_part(&note, "left by the plan", wave->left);
-    put_part(&note, "not back", wave_away_count(wave));
+    put_part(&note, away, wave_away_count(wave));
     put_part(&note, "gave up", wave->gave_up);
     put_classes(&note, wave->failures);
     put_part(&note, "told to wait (Retry-After)", wave->retry_after_seen);
@@ -100,7 +102,7 @@ void summary_storms(struct buf *out, const struct run *run, bool has_colour)
     }
     for (size_t i = 0; i < list.count && i < SUMMARY_ROWS_MAX; i++) {
         put_row(out, run, &list.items[i]);
-        put_notes(out, &list.items[i].sum);
+        put_notes(out, run, &list.items[i].sum);
     }
     if (list.count > 0)
         summary_more(out, list.count);
