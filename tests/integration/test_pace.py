@@ -48,8 +48,8 @@ def stages_go_up_hold_and_down_as_planned(t):
 @test
 def a_ramp_is_complete_before_a_jump_begins(t):
     _, result = load(t, Service(t), "--stages", "1s:40,0:5,1s:0,0:20,1s:20")
-    same(sum(count_of(stage, "sse_attempts") for stage in result.json["stages"][:2]), 40, "the ramp")
-    same(sum(count_of(stage, "sse_attempts") for stage in result.json["stages"][3:]), 20, "the jump")
+    attempts = [count_of(stage, "sse_attempts") for stage in result.json["stages"]]
+    same((sum(attempts[:2]), sum(attempts[3:])), (40, 20), "streams of the ramp, of the jump")
     same(result.json["run"]["users_max"], 40, "users at once")
 
 
