@@ -17,10 +17,14 @@ bool find_no_events(const struct run *run, struct finding *finding)
     uint64_t bytes = stat_get_count(run->total, METRIC_SSE_BYTES, NULL);
     uint64_t comments = stat_get_count(run->total, METRIC_SSE_COMMENTS, NULL);
 
-    if (connected == 0 || stat_get_count(run->total, METRIC_SSE_EVENTS, NULL) > 0)
+    if (connected == 0 || run_measured_ns(run) == 0 ||
+        stat_get_count(run->total, METRIC_SSE_EVENTS, NULL) > 0)
         return false;
     finding->confidence = CONFIDENCE_CERTAIN;
-    finding->title = x_strdup("Streams were open, but not one event arrived on any of them");
+    finding->title =
+        x_strdup(run->warm_up && stat_get_count(run->warm_up, METRIC_SSE_EVENTS, NULL) > 0
+                     ? "Streams were open, but not one event arrived after the warm-up"
+                     : "Streams were open, but not one event arrived on any of them");
     finding->evidence = x_asprintf("%" PRIu64 " streams connected; %" PRIu64 " bytes, %" PRIu64
                                    " comments and 0 events came within %.1f s",
                                    connected, bytes, comments, (double)run_measured_ns(run) / 1e9);
@@ -47,11 +51,8 @@ static uint64_t count_unanswered(const struct run *run)
 
 bool findings_has_silent_streams(const struct run *run)
 {
-    uint64_t connected, failed;
-
-    stat_get_rate(run->total, METRIC_SSE_CONNECT_SUCCESS, NULL, &connected, &failed);
-    return stat_get_count(run->total, METRIC_SSE_EVENTS, NULL) == 0 &&
-           (connected > 0 || count_unanswered(run) > 0);
+    return stat_get_count(run->total, METRIC_SSE_EVENTS, NULL) == 0 && run_measured_ns(run) > 0 &&
+           (run_count_connected(run) > 0 || count_unanswered(run) > 0);
 }
 
 /* Of a Locust file: its own table shows nothing of a request without an answer. */
@@ -126,7 +127,8 @@ static bool fill_silent(const struct listeners *listeners, struct finding *findi
     if (silent == 0 || connected < hist_count(ages) + silent)
         return false;
     finding->confidence = CONFIDENCE_LIKELY;
-    finding->title = x_asprintf("%" PRIu64 " streams never got an event, while others did", silent);
+    finding->title = x_asprintf("%" PRIu64 " stream%s never got an event, while others did", silent,
+                                silent == 1 ? "" : "s");
     finding->evidence =
         x_asprintf("%s %s: %" PRIu64 " of %" PRIu64 " streams were open for more than %.0f s, and "
                    "for up to %.1f s, without an event; on the others one came each %.0f ms (p50)",
@@ -162,7 +164,8 @@ static bool fill_dead(const struct listeners *listeners, struct finding *finding
         count_above(silences, patience_ms / 2) > dead)
         return false;
     finding->confidence = CONFIDENCE_LIKELY;
-    finding->title = x_asprintf("%" PRIu64 " open streams get nothing any more", dead);
+    finding->title = dead == 1 ? x_strdup("1 open stream gets nothing any more")
+                               : x_asprintf("%" PRIu64 " open streams get nothing any more", dead);
     finding->evidence = x_asprintf(
         "%s %s: %" PRIu64 " of %" PRIu64 " streams open at the end had been silent for "
         "more than %.0f s, and for up to %.1f s, having got events before; the others "
@@ -192,16 +195,15 @@ bool find_dead_streams(const struct run *run, struct finding *finding)
 bool find_no_heartbeat(const struct run *run, struct finding *finding)
 {
     uint64_t missed = stat_get_count(run->total, METRIC_SSE_MISSED_HEARTBEATS, NULL);
-    uint64_t bytes = stat_get_count(run->total, METRIC_SSE_BYTES, NULL), connected, failed;
+    uint64_t bytes = stat_get_count(run->total, METRIC_SSE_BYTES, NULL);
 
     if (missed == 0 || bytes == 0 || findings_reads_late(run))
         return false;
-    stat_get_rate(run->total, METRIC_SSE_CONNECT_SUCCESS, NULL, &connected, &failed);
     finding->confidence = CONFIDENCE_CERTAIN;
     finding->title = x_strdup("Streams were silent for longer than --heartbeat allows");
     finding->evidence =
         x_asprintf("%" PRIu64 " silences on %" PRIu64 " streams; %" PRIu64 " comments came", missed,
-                   connected, stat_get_count(run->total, METRIC_SSE_COMMENTS, NULL));
+                   run_count_connected(run), stat_get_count(run->total, METRIC_SSE_COMMENTS, NULL));
     finding->advice =
         x_strdup("Have the service send a comment line whenever a stream was silent for a while, "
                  "from a timer that does not wait behind other work; where it does, look for what "

@@ -147,7 +147,8 @@ static void add_script_failures(struct buf *reason, const struct run *run)
     if (exceptions > 0)
         add_clause(reason, "%zu exception%s in user code", exceptions, plural(exceptions));
     if (findings_has_silent_streams(run))
-        add_clause(reason, "no event arrived on any stream");
+        add_clause(reason, "no event arrived on any stream%s",
+                   run->warm_up ? " after the warm-up" : "");
     row_free(total);
     add_unmet(reason, run);
     add_unpublished(reason, run);

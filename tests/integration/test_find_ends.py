@@ -208,13 +208,13 @@ def judge(t, make, code, *words):
 @test
 def a_stream_that_never_gets_an_event_is_told(t):
     finding = judge(t, lambda: Shared(t, "silent").server.url(), "silent-streams", "-t", "14s")
-    contains(finding["title"], "^1 streams never got an event", "title")
+    contains(finding["title"], "^1 stream never got an event", "title")
 
 
 @test
 def a_stream_that_gets_nothing_any_more_is_told(t):
     finding = judge(t, lambda: Shared(t, "dead").server.url(), "dead-streams", "-t", "15s")
-    contains(finding["title"], "^1 open streams get nothing any more", "title")
+    contains(finding["title"], "^1 open stream gets nothing any more", "title")
 
 
 @test

@@ -1,6 +1,7 @@
 #include "verdict_probe.h"
 
 #include "base/clock.h"
+#include "verdict/findings.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -155,6 +156,43 @@ static void a_missed_heartbeat_is_told(void **state)
     probe_expect(&probe, find_no_heartbeat, CONFIDENCE_CERTAIN, "1 silences on 100 streams");
 }
 
+/* A hundred streams open in a warm-up, with so many events; nothing comes of them behind it but
+ * what is filled then. */
+static void warm_up(uint64_t event_count)
+{
+    (void)close_all(NULL);
+    probe_init(&probe);
+    probe_connected(&probe, 100);
+    stat_count(probe.set, METRIC_SSE_EVENTS, NULL, event_count);
+    probe.tick.stage = RUN_STAGE_WARM_UP;
+    run_add_tick(probe.run, 0, &probe.tick, probe.delta);
+    probe.tick.stage = 0;
+    stats_clear(probe.delta);
+    run_end_warm_up(probe.run, 5 * CLOCK_NS_PER_S);
+}
+
+static void streams_of_a_warm_up_may_be_silent_too(void **state)
+{
+    (void)state;
+    warm_up(0);
+    probe_close(&probe, 10);
+    assert_true(findings_has_silent_streams(probe.run));
+    probe_expect(&probe, find_no_events, CONFIDENCE_CERTAIN, "arrived on any of them");
+    warm_up(100);
+    probe_close(&probe, 10);
+    assert_true(findings_has_silent_streams(probe.run));
+    probe_expect(&probe, find_no_events, CONFIDENCE_CERTAIN, "arrived after the warm-up");
+    warm_up(100);
+    run_finish(probe.run, 5 * CLOCK_NS_PER_S); /* ended within it: nothing was measured */
+    assert_false(findings_has_silent_streams(probe.run));
+    probe_expect_none(&probe, find_no_events);
+    warm_up(100);
+    stat_count(probe.set, METRIC_SSE_BYTES, NULL, 100);
+    stat_count(probe.set, METRIC_SSE_MISSED_HEARTBEATS, NULL, 2);
+    probe_close(&probe, 10);
+    probe_expect(&probe, find_no_heartbeat, CONFIDENCE_CERTAIN, "2 silences on 100 streams");
+}
+
 static void a_run_shorter_than_its_ramp_is_told(void **state)
 {
     (void)state;
@@ -227,6 +265,7 @@ int main(void)
         WITH_RUN(silences_of_all_lengths_are_not_dead),
         WITH_RUN(a_source_that_fell_silent_has_no_dead_streams),
         WITH_RUN(a_missed_heartbeat_is_told),
+        WITH_RUN(streams_of_a_warm_up_may_be_silent_too),
         WITH_RUN(a_run_shorter_than_its_ramp_is_told),
         WITH_RUN(a_ramp_that_just_ended_is_enough),
         WITH_RUN(one_event_a_stream_is_too_few),
