@@ -11,13 +11,24 @@ enum {
     GAPS_MIN = 20            /* fewer say nothing about what is usual */
 };
 
+/* Did streams open, or were there any left that had opened in a warm-up? */
+static bool had_streams(const struct run *run)
+{
+    uint64_t connected, failed;
+    double open = 0;
+
+    stat_get_rate(run->total, METRIC_SSE_CONNECT_SUCCESS, NULL, &connected, &failed);
+    (void)stat_get_gauge(run->total, METRIC_SSE_OPEN, NULL, NULL, NULL, &open);
+    return connected > 0 || (open > 0 && run_count_connected(run) > 0);
+}
+
 bool find_no_events(const struct run *run, struct finding *finding)
 {
     uint64_t connected = run_count_connected(run);
     uint64_t bytes = stat_get_count(run->total, METRIC_SSE_BYTES, NULL);
     uint64_t comments = stat_get_count(run->total, METRIC_SSE_COMMENTS, NULL);
 
-    if (connected == 0 || run_measured_ns(run) == 0 ||
+    if (!had_streams(run) || run_measured_ns(run) == 0 ||
         stat_get_count(run->total, METRIC_SSE_EVENTS, NULL) > 0)
         return false;
     finding->confidence = CONFIDENCE_CERTAIN;
@@ -52,7 +63,7 @@ static uint64_t count_unanswered(const struct run *run)
 bool findings_has_silent_streams(const struct run *run)
 {
     return stat_get_count(run->total, METRIC_SSE_EVENTS, NULL) == 0 && run_measured_ns(run) > 0 &&
-           (run_count_connected(run) > 0 || count_unanswered(run) > 0);
+           (had_streams(run) || count_unanswered(run) > 0);
 }
 
 /* Of a Locust file: its own table shows nothing of a request without an answer. */

@@ -183,6 +183,11 @@ static void streams_of_a_warm_up_may_be_silent_too(void **state)
     assert_true(findings_has_silent_streams(probe.run));
     probe_expect(&probe, find_no_events, CONFIDENCE_CERTAIN, "arrived after the warm-up");
     warm_up(100);
+    probe.tick.open = 0; /* they had ended before */
+    probe_close(&probe, 10);
+    assert_false(findings_has_silent_streams(probe.run));
+    probe_expect_none(&probe, find_no_events);
+    warm_up(100);
     run_finish(probe.run, 5 * CLOCK_NS_PER_S); /* ended within it: nothing was measured */
     assert_false(findings_has_silent_streams(probe.run));
     probe_expect_none(&probe, find_no_events);
