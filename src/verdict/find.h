@@ -68,7 +68,8 @@ bool find_silent_streams(const struct run *run, struct finding *finding);
 bool find_dead_streams(const struct run *run, struct finding *finding);
 /* With --heartbeat. */
 bool find_no_heartbeat(const struct run *run, struct finding *finding);
-/* Of a Locust file: its own table shows nothing of a request without an answer. */
+/* No stream was ever answered, for as long as others are given; of a Locust file also where some
+ * were and none had an event. */
 bool find_unanswered(const struct run *run, struct finding *finding);
 
 /* --- find_buffering.c: events that are held back on their way --- */

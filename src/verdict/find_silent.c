@@ -1,5 +1,6 @@
 #include "verdict/find.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "verdict/findings.h"
 
@@ -51,37 +52,81 @@ bool find_no_events(const struct run *run, struct finding *finding)
     return true;
 }
 
-/* Attempts at a stream that nobody has answered yet. */
-static uint64_t count_unanswered(const struct run *run)
-{
-    uint64_t attempts = stat_get_count(run->total, METRIC_SSE_ATTEMPTS, NULL), passes, fails;
+/* Attempts at a stream, in the warm-up too, whose answers may come behind it. */
+struct asked {
+    uint64_t all;
+    uint64_t unanswered; /* so far */
+    uint64_t timed_out;  /* given up for want of an answer */
+};
 
-    stat_get_rate(run->total, METRIC_SSE_CONNECT_SUCCESS, NULL, &passes, &fails);
-    return attempts > passes + fails ? attempts - passes - fails : 0;
+static void add_asked(struct asked *asked, const struct stat_set *set, uint64_t *settled)
+{
+    uint64_t passes, fails;
+
+    stat_get_rate(set, METRIC_SSE_CONNECT_SUCCESS, NULL, &passes, &fails);
+    *settled += passes + fails;
+    asked->all += stat_get_count(set, METRIC_SSE_ATTEMPTS, NULL);
+    asked->timed_out += stat_get_count(set, METRIC_SSE_CONNECT_FAILS, "cause:timeout_headers");
+}
+
+static struct asked read_asked(const struct run *run)
+{
+    struct asked asked = {0};
+    uint64_t settled = 0;
+
+    add_asked(&asked, run->total, &settled);
+    if (run->warm_up)
+        add_asked(&asked, run->warm_up, &settled);
+    asked.unanswered = asked.all > settled ? asked.all - settled : 0;
+    return asked;
 }
 
 bool findings_has_silent_streams(const struct run *run)
 {
     return stat_get_count(run->total, METRIC_SSE_EVENTS, NULL) == 0 && run_measured_ns(run) > 0 &&
-           (had_streams(run) || count_unanswered(run) > 0);
+           (had_streams(run) || read_asked(run).unanswered > 0);
 }
 
-/* Of a Locust file: its own table shows nothing of a request without an answer. */
+/* No stream ever opened, and most attempts heard nothing for long enough. */
+static bool is_mute(const struct run *run, const struct asked *asked)
+{
+    return run_count_connected(run) == 0 &&
+           2 * (asked->unanswered + asked->timed_out) > asked->all &&
+           (asked->timed_out > 0 || run->info.duration_ns >= PATIENCE_MIN_MS * CLOCK_NS_PER_MS);
+}
+
+/* The caller frees it. */
+static char *describe_asked(const struct run *run, const struct asked *asked)
+{
+    if (!run->info.is_script && asked->timed_out > 0)
+        return x_asprintf("Of %" PRIu64 " requests for a stream %" PRIu64 " had no answer within "
+                          "--headers-timeout, and %" PRIu64 " none when the run ended",
+                          asked->all, asked->timed_out, asked->unanswered);
+    return x_asprintf("%" PRIu64 " of %" PRIu64 " requests for a stream had no answer at the end, "
+                      "after at most %.1f s%s",
+                      asked->unanswered, asked->all, (double)run->info.duration_ns / 1e9,
+                      run->info.is_script ? "; the script counts none of them" : "");
+}
+
+/* The table of a Locust file shows nothing of a request that still waits, nor do the errors. */
 bool find_unanswered(const struct run *run, struct finding *finding)
 {
-    uint64_t count = count_unanswered(run);
+    struct asked asked = read_asked(run);
+    bool is_script = run->info.is_script;
 
-    if (!run->info.is_script || count == 0 || !findings_has_silent_streams(run))
+    if (is_script ? asked.unanswered == 0 || !findings_has_silent_streams(run)
+                  : !is_mute(run, &asked))
         return false;
     finding->confidence = CONFIDENCE_CERTAIN;
     finding->title = x_strdup("Streams were asked for, but the service never answered");
-    finding->evidence = x_asprintf("%" PRIu64 " of %" PRIu64 " requests for a stream had no answer "
-                                   "at the end, after at most %.1f s; the script counts none of "
-                                   "them",
-                                   count, stat_get_count(run->total, METRIC_SSE_ATTEMPTS, NULL),
-                                   (double)run->info.duration_ns / 1e9);
-    finding->advice = x_strdup("Look with `cicada tap` whether the service answers at all; give "
-                               "requests a timeout, so that the script counts them as failures");
+    finding->evidence = describe_asked(run, &asked);
+    finding->advice = x_strdup(
+        is_script ? "Look with `cicada tap` whether the service answers at all; give requests a "
+                    "timeout, so that the script counts them as failures"
+                  : "Look with `cicada tap` whether the service answers at all. The connections "
+                    "are made, maybe by the system alone: look for a process that hangs, or whose "
+                    "workers are all busy, and for a proxy or a port that leads nowhere; headers "
+                    "of a stream are to be sent at once, not with its first event");
     return true;
 }
 

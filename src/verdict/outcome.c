@@ -79,14 +79,16 @@ static void add_unpublished(struct buf *reason, const struct run *run)
 
 static void add_no_event(struct buf *reason, const struct run *run)
 {
-    uint64_t attempts = stat_get_count(run->total, METRIC_SSE_ATTEMPTS, NULL);
+    uint64_t attempts = stat_get_count(run->total, METRIC_SSE_ATTEMPTS, NULL), passes, fails;
 
+    stat_get_rate(run->total, METRIC_SSE_CONNECT_SUCCESS, NULL, &passes, &fails);
     if (run_measured_ns(run) == 0)
         add_clause(reason, "the run ended within its warm-up: nothing was measured");
     else if (attempts == 0)
         add_clause(reason, "no event arrived after the warm-up");
     else
-        add_clause(reason, "no event arrived in %" PRIu64 " attempt%s", attempts, plural(attempts));
+        add_clause(reason, "no event arrived in %" PRIu64 " attempt%s%s", attempts,
+                   plural(attempts), passes + fails == 0 ? ", which nobody answered" : "");
 }
 
 /* What INTERFACE calls a failure in URL mode. A disconnect that recovers is none. */

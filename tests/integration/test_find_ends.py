@@ -218,6 +218,15 @@ def a_stream_that_gets_nothing_any_more_is_told(t):
 
 
 @test
+def a_service_that_accepts_and_never_answers_is_told(t):
+    server = serve(t, lambda peer, _: peer.hold())
+    outcome, result = t.load(server.url(), "-u", 10, "-r", 10, "-t", "11s", limit_s=60)
+    contains(only(result, "silent-streams")["evidence"], "^10 of 10 requests", "evidence")
+    contains(outcome.stdout, r"no event arrived in 10 attempts,\s+which nobody answered", "reason")
+    same(outcome.status, 1, "exit status")
+
+
+@test
 def streams_that_all_get_their_events_are_well(t):
     result = t.load(Shared(t, None).server.url(), "-u", 8, "-r", 8, "-t", "12s", limit_s=60)[1]
     same(findings_of(result), {}, "findings")

@@ -198,6 +198,44 @@ static void streams_of_a_warm_up_may_be_silent_too(void **state)
     probe_expect(&probe, find_no_heartbeat, CONFIDENCE_CERTAIN, "2 silences on 100 streams");
 }
 
+/* Attempts without an answer yet, others that waited too long, and some that were refused. */
+static void ask(uint64_t unanswered, uint64_t timed_out, uint64_t refused, uint64_t duration_ms)
+{
+    (void)close_all(NULL);
+    probe_init(&probe);
+    stat_count(probe.set, METRIC_SSE_ATTEMPTS, NULL, unanswered + timed_out + refused);
+    stat_count(probe.set, METRIC_SSE_CONNECT_FAILS, "cause:timeout_headers", timed_out);
+    stat_passes(probe.set, METRIC_SSE_CONNECT_SUCCESS, NULL, 0, timed_out + refused);
+    probe.run->info.duration_ns = duration_ms * CLOCK_NS_PER_MS;
+}
+
+static void a_service_that_answers_nobody_is_told(void **state)
+{
+    (void)state;
+    ask(26, 0, 25, 10000);
+    probe_close(&probe, 10);
+    probe_expect(&probe, find_unanswered, CONFIDENCE_CERTAIN, "26 of 51 requests");
+    ask(10, 16, 25, 3000);
+    probe_close(&probe, 3);
+    probe_expect(&probe, find_unanswered, CONFIDENCE_CERTAIN,
+                 "16 had no answer within --headers-timeout, and 10 none");
+}
+
+static void a_service_that_may_still_answer_or_refuses_is_not_mute(void **state)
+{
+    (void)state;
+    ask(50, 0, 0, 9900);
+    probe_close(&probe, 9);
+    probe_expect_none(&probe, find_unanswered);
+    ask(25, 0, 25, 15000);
+    probe_close(&probe, 15);
+    probe_expect_none(&probe, find_unanswered);
+    ask(50, 0, 0, 15000);
+    probe_connected(&probe, 1);
+    probe_close(&probe, 15);
+    probe_expect_none(&probe, find_unanswered);
+}
+
 static void a_run_shorter_than_its_ramp_is_told(void **state)
 {
     (void)state;
@@ -271,6 +309,8 @@ int main(void)
         WITH_RUN(a_source_that_fell_silent_has_no_dead_streams),
         WITH_RUN(a_missed_heartbeat_is_told),
         WITH_RUN(streams_of_a_warm_up_may_be_silent_too),
+        WITH_RUN(a_service_that_answers_nobody_is_told),
+        WITH_RUN(a_service_that_may_still_answer_or_refuses_is_not_mute),
         WITH_RUN(a_run_shorter_than_its_ramp_is_told),
         WITH_RUN(a_ramp_that_just_ended_is_enough),
         WITH_RUN(one_event_a_stream_is_too_few),
