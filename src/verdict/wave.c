@@ -159,18 +159,6 @@ void wave_list_fini(struct wave_list *list)
     *list = (struct wave_list){0};
 }
 
-bool wave_list_has(const struct wave_list *list, double unix_ms)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        const struct wave *wave = &list->items[i].sum;
-
-        if (!list->items[i].storm && unix_ms >= wave->first_unix_ms &&
-            unix_ms <= wave->last_unix_ms)
-            return true;
-    }
-    return false;
-}
-
 bool wave_misses_are_known(const struct run *run)
 {
     return stat_get_count(run->total, METRIC_SSE_SEQUENCED, "order:dense") > 0 ||
@@ -205,7 +193,7 @@ void waves_forget(struct waves *waves, double now_unix_ms)
 {
     struct seconds seconds = seconds_of(waves);
     uint32_t *kept = x_calloc(seconds.count + 1, sizeof *kept);
-    double limit_s = now_unix_ms / 1000 - WAVE_KEPT_S;
+    double now_s = now_unix_ms / 1000;
     size_t kept_count = 0, count;
 
     for (size_t at = 0; at<seconds.count; at += count> 0 ? count : 1) {
@@ -216,7 +204,8 @@ void waves_forget(struct waves *waves, double now_unix_ms)
     for (size_t i = waves_count(waves); i-- > 0;) {
         uint32_t key = waves_at(waves, i)->key;
 
-        if (!wave_is_storm(key) && key < limit_s && !has_key(kept, kept_count, key))
+        if (!wave_is_storm(key) && fabs(key - now_s) > WAVE_KEPT_S &&
+            !has_key(kept, kept_count, key))
             waves_drop(waves, i);
     }
     free(kept);

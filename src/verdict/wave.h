@@ -34,8 +34,6 @@ struct wave_list {
 /* All of a run, in the order of their times; wave_list_fini frees. `run` outlives it. */
 struct wave_list wave_list_of(const struct run *run);
 void wave_list_fini(struct wave_list *list);
-/* Did a stream that ended unasked at this time leave in a wave? */
-bool wave_list_has(const struct wave_list *list, double unix_ms);
 /* Can events be missed, as far as the ids of the run show; are repeated ones looked for? Else the
  * figures of its waves say nothing of them. */
 bool wave_misses_are_known(const struct run *run);
@@ -43,8 +41,9 @@ bool wave_repeats_are_known(const struct run *run);
 /* Seconds until this share (0 to 1) of the streams that were to come back had; NaN: they never did.
  */
 double wave_back_s(const struct wave *wave, double share);
-/* Forgets seconds that are no part of a wave once nothing more is to come of them, so that a long
- * run does not keep them all. To be called now and then. */
+/* Forgets seconds that are no part of a wave once nothing more is to come of them, and those that
+ * no clock can have reached, so that a long run does not keep them all. To be called now and then.
+ */
 void waves_forget(struct waves *waves, double now_unix_ms);
 
 #endif

@@ -145,9 +145,6 @@ static void the_seconds_of_a_wave_are_one(void **state)
     assert_true(sum->causes[CLASS_RESET] == 100 && sum->causes[CLASS_CLOSED] == 100);
     assert_true(fabs((double)hist_min(sum->back_after) / 1e6 - 3.0) < 0.01);
     assert_true(fabs((double)hist_max(sum->back_after) / 1e6 - 4.0) < 0.01);
-    assert_true(wave_list_has(&list, SECOND * 1000.0 + 5150));
-    assert_false(wave_list_has(&list, SECOND * 1000.0 + 5050));
-    assert_false(wave_list_has(&list, SECOND * 1000.0 + 7050));
     wave_list_fini(&list);
 }
 
@@ -170,7 +167,6 @@ static void storms_stand_among_them_by_time(void **state)
     assert_null(list.items[1].storm);
     assert_true(list.items[2].storm == &run->storms[1] && list.items[2].sum.lost == 0);
     assert_true(isnan(wave_back_s(&list.items[2].sum, 0.5)));
-    assert_false(wave_list_has(&list, (SECOND + 4) * 1000.0));
     wave_list_fini(&list);
 }
 
@@ -206,6 +202,7 @@ static void old_seconds_that_are_no_wave_are_forgotten(void **state)
     (void)lose(200, 3, CLASS_RESET);
     waves_forget(waves, (SECOND + 100) * 1000.0);
     assert_int_equal(waves_count(waves), 6);
+    (void)lose(500, 3, CLASS_RESET); /* by a clock that is wrong */
     waves_forget(waves, (SECOND + 200) * 1000.0);
     assert_int_equal(waves_count(waves), 4); /* storm, both seconds of the wave, and the new one */
     assert_int_equal(count_waves(), 2);
