@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/units.h"
 #include "stats/recent.h"
+#include "verdict/threshold_basis.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -197,37 +198,49 @@ static bool has_endpoint(const struct stats *stats, const char *wanted)
     return false;
 }
 
-/* Of the stage so far; NaN before it begins. */
-static double stage_value(const struct threshold_spec *spec, const struct run *run)
-{
-    const struct run_stage *stage;
+/* What it is judged on over the whole run, or the whole stage so far. */
+struct whole {
+    const struct stat_set *set; /* NULL: it was never seen, or has not begun */
+    const char *tag;
+    uint64_t length_ns;
+    struct stat_set *sum; /* owned: of one endpoint that is asked with several methods, perhaps */
+};
 
-    if (spec->stage > run->stage_count)
-        return (double)NAN;
-    stage = &run->stages[spec->stage - 1];
-    return value_of(spec, stage->set, NULL, run_stage_measured_ns(run, stage));
+static struct stat_set *sum_endpoint(const struct stats *stats, const char *wanted)
+{
+    struct stat_set *sum = stat_set_new();
+
+    for (size_t i = 0; i < stats_endpoint_count(stats); i++) {
+        if (is_endpoint(stats, i, wanted))
+            stat_set_merge(sum, stats_endpoint_set(stats, i));
+    }
+    return sum;
 }
 
-/* Over the whole run: that of one endpoint is asked for with several methods, perhaps. */
-static double whole_value(const struct threshold_spec *spec, const struct run *run)
+/* The caller ends it with whole_fini. */
+static struct whole whole_of(const struct threshold_spec *spec, const struct run *run)
 {
-    struct stat_set *sum;
-    double value;
+    struct whole whole = {.length_ns = run_measured_ns(run)};
 
-    if (spec->stage > 0)
-        return stage_value(spec, run);
-    if (!spec->endpoint)
-        return value_of(spec, run->total, spec->tag, run_measured_ns(run));
-    if (!has_endpoint(run->stats, spec->endpoint))
-        return (double)NAN;
-    sum = stat_set_new();
-    for (size_t i = 0; i < stats_endpoint_count(run->stats); i++) {
-        if (is_endpoint(run->stats, i, spec->endpoint))
-            stat_set_merge(sum, stats_endpoint_set(run->stats, i));
+    if (spec->stage > run->stage_count)
+        return whole;
+    if (spec->stage > 0) {
+        const struct run_stage *stage = &run->stages[spec->stage - 1];
+
+        whole.set = stage->set;
+        whole.length_ns = run_stage_measured_ns(run, stage);
+    } else if (!spec->endpoint) {
+        whole.set = run->total;
+        whole.tag = spec->tag;
+    } else if (has_endpoint(run->stats, spec->endpoint)) {
+        whole.set = whole.sum = sum_endpoint(run->stats, spec->endpoint);
     }
-    value = value_of(spec, sum, NULL, run_measured_ns(run));
-    stat_set_free(sum);
-    return value;
+    return whole;
+}
+
+static void whole_fini(struct whole *whole)
+{
+    stat_set_free(whole->sum);
 }
 
 /* --- judgement --- */
@@ -295,9 +308,18 @@ enum threshold_state threshold_judge_set(const struct threshold_spec *spec,
 static void judge_whole(struct threshold *threshold, const struct run *run)
 {
     const struct threshold_spec *spec = &threshold->spec;
+    struct whole whole;
+    double value = (double)NAN;
 
-    if (!threshold->has_ended_run)
-        threshold->state = judge_value(spec, whole_value(spec, run), &threshold->value);
+    if (threshold->has_ended_run)
+        return;
+    whole = whole_of(spec, run);
+    if (whole.set)
+        value = value_of(spec, whole.set, whole.tag, whole.length_ns);
+    threshold->state = judge_value(spec, value, &threshold->value);
+    if (threshold->state == THRESHOLD_HELD && !threshold_basis_is_there(spec->metric, whole.set))
+        threshold->state = THRESHOLD_NOT_MEASURED;
+    whole_fini(&whole);
 }
 
 static void judge_window(struct threshold *threshold, const struct run *run)
@@ -396,8 +418,26 @@ bool thresholds_judge_second(struct thresholds *thresholds, const struct run *ru
     return is_end;
 }
 
+/* Windows in which nothing could be counted held it: that shows at the end. */
+static void doubt_windows(struct threshold *threshold, const struct run *run)
+{
+    struct whole whole = whole_of(&threshold->spec, run);
+
+    if (threshold->state == THRESHOLD_HELD && whole.set &&
+        !threshold_basis_is_there(threshold->spec.metric, whole.set)) {
+        threshold->state = THRESHOLD_NOT_MEASURED;
+        threshold->value = 0;
+    }
+    whole_fini(&whole);
+}
+
 void thresholds_finish(struct thresholds *thresholds, const struct run *run)
 {
-    if (thresholds)
-        (void)judge(thresholds, run);
+    if (!thresholds)
+        return;
+    (void)judge(thresholds, run);
+    for (size_t i = 0; i < thresholds->count; i++) {
+        if (thresholds->items[i].recent)
+            doubt_windows(&thresholds->items[i], run);
+    }
 }

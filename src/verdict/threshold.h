@@ -4,7 +4,8 @@
  *
  * Over the whole run the last judgement counts, but a crossing that ends the run (`abort`) is
  * final. Of windows the worst one counts. What has no samples is not measured, and does not hold; a
- * counter that was never added to is 0 and measured, unless its endpoint was never seen.
+ * counter that was never added to is 0, and that 0 holds nothing where nothing could have counted
+ * (threshold_basis.h): not measured, as one of an endpoint that was never seen.
  *
  * Runs on: the controller.
  */
@@ -35,7 +36,8 @@ struct threshold {
 
 /*
  * Judges one on figures that stand by themselves, of all endpoints together, over `length_ns`; what
- * it says of windows and endpoints is left alone. `value` is 0 where it is not measured.
+ * it says of windows and endpoints is left alone. `value` is 0 where it is not measured; a counter
+ * that was never added to is 0 and measured.
  */
 enum threshold_state threshold_judge_set(const struct threshold_spec *spec,
                                          const struct stat_set *set, uint64_t length_ns,

@@ -78,12 +78,30 @@ static size_t word_len(const char *at)
 
 /* --- the metric --- */
 
+/* "p(95)<500", "rate>0.9": what belongs behind a metric. */
+static bool is_expression(const char *text)
+{
+    static const char *const names[] = {"avg", "count", "max",  "mean", "med",
+                                        "min", "p",     "rate", "value"};
+    size_t len = strspn(text, letters);
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strlen(names[i]) == len && strncmp(names[i], text, len) == 0)
+            return true;
+    }
+    return false;
+}
+
 static int fail_metric(const struct parser *parser, const char *name, size_t len)
 {
     struct near near = {.wanted = name, .wanted_len = len};
 
     if (len == 0)
         return fail(parser, name, "the name of a metric belongs here, such as sse_ttfe");
+    if (is_expression(name))
+        return fail(
+            parser, name,
+            "a threshold begins with a metric and a ':', as in 'sse_connecting: p(95)<500'");
     for (int metric = METRIC_NONE + 1; metric < METRIC_COUNT; metric++)
         near_offer(&near, metric_info((enum metric)metric)->name);
     if (near.best)

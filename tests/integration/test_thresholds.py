@@ -7,7 +7,7 @@ import time
 import harness
 from demo_service import Service
 from harness import between, check, contains, same, test
-from raw_server import serve, unused_port
+from raw_server import CHUNKED_HEAD, chunk, serve, unused_port
 from script_runner import run as run_script
 
 STREAM = "/api/v1/events/stream?interval=50ms"
@@ -64,6 +64,33 @@ def thresholds_alone_decide(t):
     contains(outcome.stdout, "verdict   pass: the threshold held", "summary")
     outcome, result = t.load(*words, "--threshold", "sse_connect_success: rate>0.99")
     same((outcome.status, verdict(result)), (99, "fail"), "with one that does not")
+
+
+def _without_numbers(peer, _request):
+    """Events that say nothing of their order."""
+    peer.send(CHUNKED_HEAD)
+    for i in range(10**6):
+        peer.send(chunk(b"data: %d\n\n" % i))
+        time.sleep(0.02)
+
+
+@test
+def a_zero_that_nothing_could_have_counted_holds_nothing(t):
+    rules = thresholds_of("sse_missed: count==0", "sse_duplicates{where:resume}: count==0",
+                          "sse_publish_missed: count==0", "sse_disconnects: count==0",
+                          "sse_disconnects: count==0 over 1s", "sse_connect_fails: count>0",
+                          "http_status{code:503}: count==0")
+    url = f"http://127.0.0.1:{unused_port()}/"
+    outcome, result = t.load(url, "-u", 2, "-r", 100, "-t", "2s", *rules)
+    same((outcome.status, held(result)), (99, [False] * 5 + [True] * 2), "nobody listens")
+    same([each["value"] for each in result.json["thresholds"]][:5], [None] * 5, "values")
+    contains(outcome.stdout, r"missing sse_missed: count==0 +not measured", "summary")
+    server = serve(t, _without_numbers)
+    outcome, result = t.load(server.url("/"), "-u", 2, "-r", 100, "-t", "2s", *rules[:2],
+                             *rules[6:10])
+    same((outcome.status, held(result)), (99, [False, True, True]), "events without an order")
+    outcome, result = load(t, Service(t), *rules[:2], *rules[6:10])
+    same((outcome.status, held(result)), (0, [True] * 3), "events with one")
 
 
 @test

@@ -328,6 +328,28 @@ static void the_last_second_of_a_run_is_in_a_window_its_rest_is_not(void **state
     end(&course);
 }
 
+static void windows_in_which_nothing_could_be_counted_hold_nothing(void **state)
+{
+    struct course course;
+
+    (void)state;
+    for (int opened = 0; opened <= 1; opened++) {
+        begin(&course, "sse_disconnects: count==0 over 2s");
+        stat_passes(course.set, METRIC_SSE_CONNECT_SUCCESS, NULL, (uint64_t)opened, 1);
+        for (int i = 0; i < 3; i++)
+            (void)step(&course);
+        finish(&course, 3 * S + S / 4);
+        check_state(&course, opened ? THRESHOLD_HELD : THRESHOLD_NOT_MEASURED, 0);
+        end(&course);
+    }
+    begin(&course, "sse_events: count>0 over 2s"); /* a silence is one whatever its reason */
+    for (int i = 0; i < 3; i++)
+        (void)step(&course);
+    finish(&course, 3 * S + S / 4);
+    check_state(&course, THRESHOLD_CROSSED, 0);
+    end(&course);
+}
+
 static void a_gauge_in_a_window_is_not_that_of_the_end(void **state)
 {
     struct course course;
@@ -520,6 +542,7 @@ int main(void)
         cmocka_unit_test(windows_that_begin_before_after_do_not_count),
         cmocka_unit_test(a_window_without_samples_is_passed_over),
         cmocka_unit_test(the_last_second_of_a_run_is_in_a_window_its_rest_is_not),
+        cmocka_unit_test(windows_in_which_nothing_could_be_counted_hold_nothing),
         cmocka_unit_test(a_gauge_in_a_window_is_not_that_of_the_end),
         cmocka_unit_test(a_window_of_an_endpoint_has_only_its_figures),
         cmocka_unit_test(a_lost_worker_is_in_the_window_of_its_second),
