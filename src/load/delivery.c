@@ -209,6 +209,14 @@ void delivery_flush(struct delivery *delivery, bool is_last)
     }
 }
 
+void delivery_forget(struct delivery *delivery)
+{
+    for (size_t i = 0; i < delivery->place_count; i++) {
+        if (delivery->places[i])
+            sequence_forget(&delivery->places[i]->sequence);
+    }
+}
+
 /* Without memory for it the stream is not held to what is published. */
 static void open_marks(struct delivery_place *place, struct delivery_stream *stream,
                        bool is_resumed)

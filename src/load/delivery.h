@@ -58,6 +58,9 @@ struct servers *delivery_servers(const struct delivery_place *place);
 /* Before a tick is made: what has been decided since the last one goes into the metrics. At the
  * last one, with every stream over, so does all that was still open. */
 void delivery_flush(struct delivery *delivery, bool is_last);
+/* Behind a flush, at the end of a warm-up: what is still held back because the order of ids is not
+ * known yet goes into no figure. */
+void delivery_forget(struct delivery *delivery);
 
 /* No other process takes part in the run. Before the first stream. */
 void delivery_set_only(struct delivery *delivery);

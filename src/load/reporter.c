@@ -5,6 +5,7 @@
 #include "load/delivery.h"
 #include "net/loop.h"
 #include "net/tls.h"
+#include "stats/run.h"
 #include "stats/stats.h"
 #include "wire/channel.h"
 
@@ -117,6 +118,8 @@ void reporter_set_stage(struct reporter *reporter, uint32_t stage)
     if (stage == reporter->stage)
         return;
     reporter->config.read(reporter->config.ctx, &gauges, now_ns);
+    if (reporter->stage == RUN_STAGE_WARM_UP)
+        delivery_forget(reporter->config.delivery);
     /* Also behind a tick that has not left: the two parts are not to be mixed. */
     send_tick(reporter, &gauges, false, now_ns);
     reporter->stage = stage;

@@ -259,6 +259,14 @@ void sequence_look(struct delivery_place *place, struct delivery_stream *stream,
 
 /* --- metrics --- */
 
+static void drop_held(struct sequence_place *sequence)
+{
+    free(sequence->held);
+    sequence->held = NULL;
+    sequence->held_count = sequence->held_cap = 0;
+    memset(sequence->unheld, 0, sizeof sequence->unheld);
+}
+
 static void release_held(struct delivery_place *place)
 {
     struct sequence_place *sequence = &place->sequence;
@@ -267,10 +275,7 @@ static void release_held(struct delivery_place *place)
         delivery_hole(place, &sequence->held[i]);
     for (int where = 0; where < AUDIT_WHERE_COUNT && order_is_dense(sequence->order.kind); where++)
         sequence->tally.missed[where] += sequence->unheld[where];
-    free(sequence->held);
-    sequence->held = NULL;
-    sequence->held_count = sequence->held_cap = 0;
-    memset(sequence->unheld, 0, sizeof sequence->unheld);
+    drop_held(sequence);
 }
 
 static void put(struct stat_set *set, enum metric metric, const char *tag, uint64_t count)
@@ -339,4 +344,11 @@ void sequence_flush(struct delivery_place *place, struct stat_set *set, bool is_
     if (order_is_dense(order->kind))
         put_loss(set, sequence);
     *tally = (struct audit_tally){0};
+}
+
+void sequence_forget(struct sequence_place *sequence)
+{
+    drop_held(sequence);
+    sequence->tally = (struct audit_tally){0};
+    sequence->repeated_due = 0;
 }

@@ -75,5 +75,7 @@ void sequence_look(struct delivery_place *place, struct delivery_stream *stream,
 /* What is known since the last flush goes into `set`; at the last one, with every stream over, the
  * order is decided on what there is. */
 void sequence_flush(struct delivery_place *place, struct stat_set *set, bool is_last);
+/* What the flush held back never goes anywhere; what it says of the order stays. */
+void sequence_forget(struct sequence_place *sequence);
 
 #endif

@@ -10,6 +10,9 @@
 
 enum { TAG_BYTES = 96, STREAM_STATS_PATIENCE_MS = 1000, STREAM_STATS_SAMPLE_S = 10 };
 
+/* A stream that we end: it has had its time or its user leaves, a storm cuts it, the run ends. */
+enum end_by_us { END_OF_TIME = 0, END_BY_STORM, END_OF_RUN };
+
 struct stat_place stat_place_of(struct stats *stats, struct delivery *delivery, const char *method,
                                 const char *name)
 {
@@ -415,15 +418,22 @@ void stream_stats_completed(const struct stat_place *place, struct stream_record
     tokens_end(place, record);
 }
 
-void stream_stats_closed_by_us(const struct stat_place *place, struct stream_record *record,
-                               bool is_run_end, uint64_t now_ns)
+/* Has a stream that we ended shown whether it works? What was cut short had no time to. */
+static bool has_shown(const struct stream_record *record, enum end_by_us end, uint64_t now_ns)
+{
+    if (end == END_BY_STORM)
+        return false;
+    return (end == END_OF_TIME && record->event_count > 0) ||
+           now_ns - record->opened_ns > STREAM_STATS_PATIENCE_MS * CLOCK_NS_PER_MS;
+}
+
+static void end_by_us(const struct stat_place *place, struct stream_record *record,
+                      enum end_by_us end, uint64_t now_ns)
 {
     struct stat_set *set = place->set;
+    bool is_run_end = end == END_OF_RUN;
     bool is_success = record->event_count > 0 && is_met(place, record);
-    bool has_shown = record->event_count > 0 && !is_run_end;
-    /* A stream that we cut short had no time to show whether it works. */
-    bool is_finished = is_success || has_shown ||
-                       now_ns - record->opened_ns > STREAM_STATS_PATIENCE_MS * CLOCK_NS_PER_MS;
+    bool is_finished = is_success || has_shown(record, end, now_ns);
 
     stat_count(set, METRIC_SSE_CLOSED_BY_US, NULL, 1);
     stat_time(set, is_run_end ? METRIC_SSE_OPEN_AGE : METRIC_SSE_DURATION, NULL,
@@ -439,10 +449,16 @@ void stream_stats_closed_by_us(const struct stat_place *place, struct stream_rec
     tokens_end(place, record);
 }
 
+void stream_stats_closed_by_us(const struct stat_place *place, struct stream_record *record,
+                               bool is_run_end, uint64_t now_ns)
+{
+    end_by_us(place, record, is_run_end ? END_OF_RUN : END_OF_TIME, now_ns);
+}
+
 void stream_stats_cut(const struct stat_place *place, struct stream_record *record, uint32_t storm,
                       uint64_t now_ns)
 {
-    stream_stats_closed_by_us(place, record, false, now_ns);
+    end_by_us(place, record, END_BY_STORM, now_ns);
     record->ended_ns = now_ns;
     wave_stats_cut(place, record, storm);
 }

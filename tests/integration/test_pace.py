@@ -255,6 +255,15 @@ def a_warm_up_is_in_no_figure(t):
 
 
 @test
+def what_a_warm_up_holds_back_is_not_counted_behind_it(t):
+    """Until some dozens of events have come, nothing is known of the order of their ids."""
+    _, result = load(t, Service(t), "-u", 3, "-r", 100, "-t", "6s", "--warm-up", "2s")
+    sequenced = result.count("sse_sequenced")
+    check(0 < sequenced <= result.count("sse_events"),
+          f"{sequenced} judged of {result.count('sse_events')}")
+
+
+@test
 def errors_of_the_warm_up_are_forgiven(t):
     service = Service(t, "--fault", "status=503:1")
     process = t.start_cicada("run", service.url(STREAM), "-u", 4, "-t", "9s", "--warm-up", "4s",

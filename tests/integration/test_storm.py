@@ -55,6 +55,17 @@ def a_storm_is_no_disconnect_and_all_come_back_at_once(t):
 
 
 @test
+def a_storm_is_no_failure_of_streams_still_waiting_for_an_event(t):
+    service = Service(t)
+    _, result = t.load(service.url("/api/v1/events/stream?interval=1m"), "-u", 20, "-r", 1000,
+                       "-t", "6s", "--storm", "3s", "--storm-return", "at-once")
+    storm, = storms_of(result, "ordered")
+    same((storm["cut"], result.count("sse_events")), (20, 0), "streams, events")
+    success = result.metrics["sse_stream_success"]
+    same((success["passes"], success["fails"]), (0, 20), "those of the end of the run alone")
+
+
+@test
 def who_is_away_for_long_stays_away_so_long(t):
     service = Service(t)
     _, result = t.load(service.url(STREAM), "-u", 20, "-r", 1000, "-t", "6s", "--storm", "1s:1:2s",

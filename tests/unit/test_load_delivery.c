@@ -6,6 +6,7 @@
 #include "load/delivery.h"
 #include "load/plan.h"
 #include "load/sequence.h"
+#include "sse/window.h"
 #include "stats/set.h"
 
 #include <setjmp.h>
@@ -353,6 +354,29 @@ static void numbers_without_order_repeat_nothing(void **state)
     close_all();
 }
 
+/* Too few events came in it to say that their ids are dense; those behind it prove it. */
+static void a_warm_up_leaves_nothing_behind(void **state)
+{
+    struct delivery_stream *stream = NULL;
+
+    (void)state;
+    open_all(NULL, false);
+    connect(&stream, false);
+    receive_numbers(&stream, 1, 5);
+    receive_numbers(&stream, 1005, 1014);
+    receive_numbers(&stream, 1012, 1013);
+    delivery_flush(delivery, false);
+    delivery_forget(delivery);
+    receive_numbers(&stream, 1015, 1100);
+    delivery_end(place, &stream);
+    delivery_flush(delivery, true);
+    assert_int_equal(count(METRIC_SSE_SEQUENCED, "order:dense"), 86);
+    assert_int_equal(count(METRIC_SSE_DUPLICATES, NULL), 0);
+    /* Of 999 those that could still have come late. */
+    assert_true(count(METRIC_SSE_MISSED, NULL) < WINDOW_SPAN);
+    close_all();
+}
+
 /* A replay is found to be one after the tick in which most of it came. */
 static void loss_is_a_share_of_different_events(void **state)
 {
@@ -421,6 +445,7 @@ int main(void)
         cmocka_unit_test(a_replay_behind_the_headers_is_one),
         cmocka_unit_test(nothing_is_missed_where_the_id_moves_on),
         cmocka_unit_test(numbers_without_order_repeat_nothing),
+        cmocka_unit_test(a_warm_up_leaves_nothing_behind),
         cmocka_unit_test(loss_is_a_share_of_different_events),
         cmocka_unit_test(a_stream_can_be_asked),
     };

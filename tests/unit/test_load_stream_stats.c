@@ -151,6 +151,22 @@ static void who_was_cut_short_without_an_event_says_nothing(void **state)
     assert_true(passes == 1 && fails == 1);
 }
 
+static void who_was_cut_by_a_storm_has_passed_or_says_nothing(void **state)
+{
+    uint64_t passes, fails;
+
+    (void)state;
+    connect_at(10 * S);
+    stream_stats_cut(&place, &record, 1, 40 * S);
+    count_success(&passes, &fails);
+    assert_true(passes == 0 && fails == 0);
+    connect_at(50 * S);
+    give_event(51 * S);
+    stream_stats_cut(&place, &record, 2, 52 * S);
+    count_success(&passes, &fails);
+    assert_true(passes == 1 && fails == 0);
+}
+
 static void who_leaves_a_wave_is_not_awaited(void **state)
 {
     struct waves *waves = stats_waves(stats);
@@ -235,6 +251,7 @@ int main(void)
         WITH_STREAM(a_slow_reader_is_told_of_too),
         WITH_STREAM(ends_that_were_chosen_are_not_told),
         WITH_STREAM(who_was_cut_short_without_an_event_says_nothing),
+        WITH_STREAM(who_was_cut_by_a_storm_has_passed_or_says_nothing),
         WITH_STREAM(who_leaves_a_wave_is_not_awaited),
         WITH_STREAM(nothing_is_told_where_streams_are_not_judged),
         WITH_STREAM(failed_attempts_are_told_by_cause_and_status),
