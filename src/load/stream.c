@@ -100,7 +100,8 @@ static void refuse_status(struct stream *stream, const struct http_head *head, u
     char message[STREAM_MESSAGE_BYTES];
 
     (void)snprintf(message, sizeof message, "status %d", status);
-    stream_stats_turned_away(&stream->target->place, status, retry_after_ns);
+    stream_stats_turned_away(&stream->target->place, &stream->record, status, retry_after_ns,
+                             !may_retry);
     refuse(stream, answer_class_of_status(status), message, may_retry, retry_after_ns, now_ns);
 }
 
@@ -315,7 +316,7 @@ static void fail_login(struct stream *stream, const struct login_result *result,
 
     /* After a 401 an attempt is under way, and ends without a stream. */
     if (stream->has_renewed) {
-        stream_stats_turned_away(&stream->target->place, 401, 0);
+        stream_stats_turned_away(&stream->target->place, &stream->record, 401, 0, !may_retry);
         stream_fail_attempt(stream, CLASS_STATUS_4XX, "status 401, and the login failed", may_retry,
                             result->retry_after_ns, now_ns);
     } else if (may_retry) {

@@ -167,12 +167,21 @@ static void count_unanswered(const struct stat_place *place, const struct stream
         exchange_stats_unanswered(place->set);
 }
 
-void stream_stats_turned_away(const struct stat_place *place, int status, uint64_t retry_after_ns)
+/* Who never was on a stream and asked once has given up nothing. */
+static bool has_something_to_give_up(const struct stream_record *record)
+{
+    return record->attempt_count > 1 || record->ended_ns != 0;
+}
+
+void stream_stats_turned_away(const struct stat_place *place, const struct stream_record *record,
+                              int status, uint64_t retry_after_ns, bool is_final)
 {
     char tag[TAG_BYTES];
 
     (void)snprintf(tag, sizeof tag, "code:%d", status);
     stat_count(place->set, METRIC_SSE_CONNECT_FAILS, tag, 1);
+    if (is_final && has_something_to_give_up(record))
+        stat_count(place->set, METRIC_SSE_GAVE_UP, tag, 1);
     if (retry_after_ns > 0)
         stat_count(place->set, METRIC_SSE_CONNECT_FAILS, "retry:given", 1);
 }
@@ -207,6 +216,7 @@ void stream_stats_stopped(const struct stat_place *place, const struct stream_re
 {
     if (record->attempt_count <= 1) {
         stream_stats_refused(place, record, CLASS_NONE, NULL);
+        stat_count(place->set, METRIC_SSE_CONNECT_FAILS, "code:204", 1);
         return;
     }
     count_connect(place, record, false);
@@ -215,8 +225,7 @@ void stream_stats_stopped(const struct stat_place *place, const struct stream_re
 
 void stream_stats_gave_up(const struct stat_place *place, const struct stream_record *record)
 {
-    /* Who never was on a stream and asked once has given up nothing. */
-    if (record->attempt_count > 1 || record->ended_ns != 0)
+    if (has_something_to_give_up(record))
         stat_count(place->set, METRIC_SSE_GAVE_UP, NULL, 1);
     wave_stats_give_up(place, record);
 }

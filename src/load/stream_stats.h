@@ -59,9 +59,11 @@ void stream_stats_answer(const struct stat_place *place, struct stream_record *r
 void stream_stats_connected(const struct stat_place *place, struct stream_record *record,
                             const struct http_exchange *exchange,
                             const struct delivery_opening *opening, uint64_t now_ns);
-/* The answer turns the attempt away: any status but 200 and 204. Before stream_stats_refused.
- * `retry_after_ns` is what it asks to wait; 0: it does not say. */
-void stream_stats_turned_away(const struct stat_place *place, int status, uint64_t retry_after_ns);
+/* The answer turns the attempt away: any status but 200 and 204. Before stream_stats_refused, and
+ * where it `is_final`, stream_stats_gave_up. `retry_after_ns` is what it asks to wait; 0: it does
+ * not say. */
+void stream_stats_turned_away(const struct stat_place *place, const struct stream_record *record,
+                              int status, uint64_t retry_after_ns, bool is_final);
 /* An attempt that did not become a stream. */
 void stream_stats_refused(const struct stat_place *place, const struct stream_record *record,
                           enum error_class error_class, const char *message);

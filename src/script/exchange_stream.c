@@ -286,8 +286,8 @@ void exchange_stream_judge(struct exchange *exchange, const struct http_head *he
         end_stream(exchange, now_ns);
     } else {
         (void)snprintf(message, sizeof message, "status %d", head->status);
-        stream_stats_turned_away(&exchange->order.place, head->status,
-                                 answer_retry_after_ns(head, clock_unix_ms()));
+        stream_stats_turned_away(&exchange->order.place, &exchange->stream->record, head->status,
+                                 answer_retry_after_ns(head, clock_unix_ms()), false);
         refuse_stream(exchange, answer_class_of_status(head->status), message, now_ns);
     }
 }

@@ -58,8 +58,8 @@ enum metric {
     METRIC_SSE_CLOSED_BY_US,
     METRIC_SSE_COMPLETED,
     METRIC_SSE_INCOMPLETE, /* ended for good before their end mark */
-    METRIC_SSE_GAVE_UP,
-    METRIC_SSE_LOST, /* open on a worker when it died */
+    METRIC_SSE_GAVE_UP,    /* tag code */
+    METRIC_SSE_LOST,       /* open on a worker when it died */
     METRIC_SSE_RECONNECTS,
     METRIC_SSE_RECONNECT_SUCCESS,
     METRIC_SSE_RECOVERY,

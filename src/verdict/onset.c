@@ -37,10 +37,11 @@ static uint64_t fails_by(const struct run *run, const char *tag)
     return stat_get_count(run->total, METRIC_SSE_CONNECT_FAILS, tag);
 }
 
-static enum error_class find_class(const struct run *run)
+/* The class of most failures; CLASS_NONE where more, `stopped`, were by a 204, which has none. */
+static enum error_class find_class(const struct run *run, uint64_t stopped)
 {
     enum error_class top = CLASS_NONE;
-    uint64_t most = 0;
+    uint64_t most = stopped;
     char tag[TAG_BYTES];
 
     for (int cause = CLASS_NONE + 1; cause < CLASS_COUNT; cause++) {
@@ -66,24 +67,28 @@ static bool is_of_load(const struct run *run, enum error_class what)
 bool onset_find(const struct run *run, struct onset *onset)
 {
     const struct run_series *series = &run->series;
+    uint64_t stopped = fails_by(run, "code:204");
     enum error_class what;
     uint32_t before;
     size_t at;
 
     if (run_count_connected(run) == 0 || !find_second(series, &at))
         return false;
-    what = find_class(run);
+    what = find_class(run, stopped);
     if (!is_of_load(run, what))
         return false;
     before = at > 0 ? series->open[at - 1] : 0;
     *onset = (struct onset){.at_s = series->t_s[at],
                             .users = series->users[at],
                             .open = before > series->open[at] ? before : series->open[at],
-                            .what = what};
+                            .what = what,
+                            .is_stopped = what == CLASS_NONE && stopped > 0};
     return true;
 }
 
 const char *onset_what(const struct onset *onset)
 {
-    return onset->what == CLASS_NONE ? "unanswered" : error_class_name(onset->what);
+    if (onset->what != CLASS_NONE)
+        return error_class_name(onset->what);
+    return onset->is_stopped ? "status_204" : "unanswered";
 }

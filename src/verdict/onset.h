@@ -21,7 +21,8 @@ enum {
 struct onset {
     double at_s;           /* end of the first second with failures, since the start */
     uint32_t users, open;  /* then; streams before or behind that second, whichever were more */
-    enum error_class what; /* why most attempts failed; CLASS_NONE: they were never answered */
+    enum error_class what; /* why most attempts failed; CLASS_NONE: they were never answered, */
+    bool is_stopped;       /* or by a 204 */
 };
 
 /*
@@ -30,7 +31,7 @@ struct onset {
  * failed by a 4xx other than 429, which is not of their number.
  */
 bool onset_find(const struct run *run, struct onset *onset);
-/* "status_5xx", or "unanswered". */
+/* "status_5xx", "status_204" or "unanswered". */
 const char *onset_what(const struct onset *onset);
 
 #endif

@@ -10,7 +10,10 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
+
+enum { STATUS_MIN = 100, STATUS_MAX = 599, TAG_BYTES = 16 };
 
 /* Adds a clause to the sentence; the clauses are joined by "; ". */
 static void __attribute__((format(printf, 2, 3)))
@@ -91,6 +94,40 @@ static void add_no_event(struct buf *reason, const struct run *run)
                    plural(attempts), passes + fails == 0 ? ", which nobody answered" : "");
 }
 
+/* First attempts that failed. A 204 is no error that would stand with the others. */
+static void add_refused(struct buf *reason, const struct run *run, uint64_t fails, uint64_t all)
+{
+    uint64_t stopped = stat_get_count(run->total, METRIC_SSE_CONNECT_FAILS, "code:204");
+
+    add_clause(reason, "%" PRIu64 " of %" PRIu64 " first attempt%s failed to open a stream", fails,
+               all, plural(all));
+    if (stopped > 0)
+        (void)buf_appendf(reason, ", %" PRIu64 " of them by status 204, which stops a client",
+                          stopped);
+}
+
+/* With the status at which most did: others than 200 are final, but to --reconnect always. */
+static void add_gave_up(struct buf *reason, const struct run *run, uint64_t gave_up)
+{
+    uint64_t most = 0;
+    int top = 0;
+
+    add_clause(reason, "%" PRIu64 " user%s gave up reconnecting", gave_up, plural(gave_up));
+    for (int code = STATUS_MIN; code <= STATUS_MAX; code++) {
+        char tag[TAG_BYTES];
+        uint64_t count;
+
+        (void)snprintf(tag, sizeof tag, "code:%d", code);
+        count = stat_get_count(run->total, METRIC_SSE_GAVE_UP, tag);
+        if (count > most) {
+            most = count;
+            top = code;
+        }
+    }
+    if (most > 0)
+        (void)buf_appendf(reason, ", %" PRIu64 " of them at status %d", most, top);
+}
+
 /* What INTERFACE calls a failure in URL mode. A disconnect that recovers is none. */
 static void add_failures(struct buf *reason, const struct run *run)
 {
@@ -104,10 +141,9 @@ static void add_failures(struct buf *reason, const struct run *run)
                    plural(passes + fails));
     stat_get_rate(run->total, METRIC_SSE_CONNECT_SUCCESS, "phase:first", &passes, &fails);
     if (fails > 0)
-        add_clause(reason, "%" PRIu64 " of %" PRIu64 " first attempt%s failed to open a stream",
-                   fails, passes + fails, plural(passes + fails));
+        add_refused(reason, run, fails, passes + fails);
     if (gave_up > 0)
-        add_clause(reason, "%" PRIu64 " user%s gave up reconnecting", gave_up, plural(gave_up));
+        add_gave_up(reason, run, gave_up);
     if (incomplete > 0)
         add_clause(reason, "%" PRIu64 " stream%s ended before the end mark", incomplete,
                    plural(incomplete));

@@ -93,6 +93,8 @@ def events_and_stream_time_count_over_reconnects(t):
 def a_204_is_an_answer_but_no_stream(t):
     outcome, result = t.load(SseService(t).url("/x?status=204"), "-u", 2, "-t", "5s")
     same(outcome.status, 1, "exit status")
+    same(result.count("sse_connect_fails{code:204}"), 2, "attempts that it stopped")
+    contains(outcome.stdout, r"2\s+of\s+them\s+by\s+status\s+204", "the verdict says so")
     same(result.rate("sse_connect_success"), 0, "share of connects")
     same((result.count("sse_completed"), result.count("sse_gave_up")), (0, 0), "ends")
     same(result.json["errors"], [], "errors")

@@ -196,7 +196,7 @@ static void nothing_is_told_where_streams_are_not_judged(void **state)
 static void refuse(int status, uint64_t retry_after_ns)
 {
     stream_stats_attempt(&place, &record, S);
-    stream_stats_turned_away(&place, status, retry_after_ns);
+    stream_stats_turned_away(&place, &record, status, retry_after_ns, false);
     stream_stats_refused(&place, &record, CLASS_STATUS_5XX, "status");
 }
 
@@ -221,6 +221,36 @@ static void failed_attempts_are_told_by_cause_and_status(void **state)
     assert_int_equal(fails_by("retry:given"), 1);
     assert_int_equal(fails_by("cause:status_5xx"), 3);
     assert_int_equal(fails_by("cause:connect_refused"), 1);
+}
+
+static void a_204_is_told_where_it_stops_a_first_attempt(void **state)
+{
+    (void)state;
+    stream_stats_attempt(&place, &record, S);
+    stream_stats_stopped(&place, &record);
+    assert_int_equal(fails_by("code:204"), 1);
+    stream_stats_attempt(&place, &record, 2 * S);
+    stream_stats_stopped(&place, &record);
+    assert_int_equal(fails_by("code:204"), 1);
+}
+
+static uint64_t gave_up(const char *tag)
+{
+    return stat_get_count(place.set, METRIC_SSE_GAVE_UP, tag);
+}
+
+static void who_gives_up_at_a_status_is_told_by_it(void **state)
+{
+    (void)state;
+    stream_stats_attempt(&place, &record, S);
+    stream_stats_turned_away(&place, &record, 502, 0, true); /* who asked once had nothing */
+    stream_stats_gave_up(&place, &record);
+    assert_int_equal(gave_up(NULL) + gave_up("code:502"), 0);
+    stream_stats_attempt(&place, &record, 2 * S);
+    stream_stats_turned_away(&place, &record, 502, 0, true);
+    stream_stats_gave_up(&place, &record);
+    assert_int_equal(gave_up(NULL), 1);
+    assert_int_equal(gave_up("code:502"), 1);
 }
 
 static void attempts_behind_a_failure_of_the_same_second_are_told_apart(void **state)
@@ -255,6 +285,8 @@ int main(void)
         WITH_STREAM(who_leaves_a_wave_is_not_awaited),
         WITH_STREAM(nothing_is_told_where_streams_are_not_judged),
         WITH_STREAM(failed_attempts_are_told_by_cause_and_status),
+        WITH_STREAM(a_204_is_told_where_it_stops_a_first_attempt),
+        WITH_STREAM(who_gives_up_at_a_status_is_told_by_it),
         WITH_STREAM(attempts_behind_a_failure_of_the_same_second_are_told_apart),
     };
 

@@ -142,6 +142,26 @@ static void the_class_of_most_failures_is_named(void **state)
     end(&course);
 }
 
+static void a_204_is_named_where_most_are_stopped_by_it(void **state)
+{
+    struct course course;
+    struct onset onset;
+
+    (void)state;
+    begin(&course);
+    add_fails(&course, "cause:status_5xx", 5);
+    add_fails(&course, "code:204", 5);
+    for (int i = 0; i < 3; i++)
+        second(&course, 100, 6, 5);
+    assert_true(onset_find(course.run, &onset));
+    assert_string_equal(onset_what(&onset), "status_204");
+    add_fails(&course, "cause:status_5xx", 1);
+    second(&course, 100, 6, 5);
+    assert_true(onset_find(course.run, &onset));
+    assert_string_equal(onset_what(&onset), "status_5xx");
+    end(&course);
+}
+
 /* It began with no number of streams: nothing ever worked. */
 static void a_run_that_only_fails_has_none(void **state)
 {
@@ -186,6 +206,7 @@ int main(void)
         cmocka_unit_test(a_slow_ramp_has_one_too),
         cmocka_unit_test(few_failures_are_none),
         cmocka_unit_test(the_class_of_most_failures_is_named),
+        cmocka_unit_test(a_204_is_named_where_most_are_stopped_by_it),
         cmocka_unit_test(a_run_that_only_fails_has_none),
         cmocka_unit_test(a_wrong_request_is_not_of_a_number),
     };

@@ -143,6 +143,24 @@ static void giving_up_fails_the_run(void **state)
     check_outcome(run_of(fill_with_gave_up), VERDICT_FAIL, 1, "2 users gave up reconnecting");
 }
 
+static void fill_with_statuses(struct stat_set *set)
+{
+    fill_with_failed_connect(set);
+    connect_once(set, "phase:first", false);
+    stat_count(set, METRIC_SSE_CONNECT_FAILS, "code:204", 1);
+    stat_count(set, METRIC_SSE_GAVE_UP, NULL, 6);
+    stat_count(set, METRIC_SSE_GAVE_UP, "code:502", 3);
+    stat_count(set, METRIC_SSE_GAVE_UP, "code:500", 2);
+}
+
+static void a_204_and_the_status_of_giving_up_are_named(void **state)
+{
+    (void)state;
+    check_outcome(run_of(fill_with_statuses), VERDICT_FAIL, 1,
+                  "2 of 3 first attempts failed to open a stream, 1 of them by status 204, which "
+                  "stops a client; 6 users gave up reconnecting, 3 of them at status 502");
+}
+
 static void fill_with_incomplete(struct stat_set *set)
 {
     fill_with_events(set);
@@ -457,6 +475,7 @@ int main(void)
         cmocka_unit_test(an_unmet_expectation_fails_the_run),
         cmocka_unit_test(a_failed_first_attempt_fails_the_run),
         cmocka_unit_test(giving_up_fails_the_run),
+        cmocka_unit_test(a_204_and_the_status_of_giving_up_are_named),
         cmocka_unit_test(streams_that_ended_before_their_end_mark_fail_the_run),
         cmocka_unit_test(a_run_without_any_event_fails_and_says_so),
         cmocka_unit_test(a_lost_worker_fails_the_run),
