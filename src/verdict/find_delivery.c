@@ -488,18 +488,22 @@ bool find_event_reordered(const struct run *run, struct finding *finding)
 
 /* --- what is in them --- */
 
+/* The first one that spoils data; a line that is no field does not. */
 static void put_example(struct buf *out, const struct run *run, uint64_t missing)
 {
     const struct examples *examples = stats_examples(run->stats);
+    const struct example *chosen = NULL;
 
     for (size_t i = 0; i < examples_count(examples); i++) {
         const struct example *example = examples_at(examples, i);
 
         if (example->kind == MALFORMED_MISSING_EVENT && missing == 0)
             continue;
-        (void)buf_appendf(out, "; for one (%s): %s", malformed_name(example->kind), example->text);
-        return;
+        if (!chosen || chosen->kind == MALFORMED_UNKNOWN_FIELD)
+            chosen = example;
     }
+    if (chosen)
+        (void)buf_appendf(out, "; for one (%s): %s", malformed_name(chosen->kind), chosen->text);
 }
 
 bool find_malformed_events(const struct run *run, struct finding *finding)

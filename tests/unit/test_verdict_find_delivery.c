@@ -380,13 +380,14 @@ static void malformed_events_are_told_by_kind(void **state)
     (void)state;
     assert_raised(find_malformed_events, &figures, NULL,
                   &(struct wanted){FINDING_WARNING, CONFIDENCE_CERTAIN,
-                                   "unknown_field 2, json 1; of 1,000 events; for one "
-                                   "(unknown_field): spoiled",
+                                   "unknown_field 2, json 1; of 1,000 events; for one (json): "
+                                   "spoiled",
                                    "UTF-8"});
     figures.malformed[MALFORMED_JSON] = 0;
-    assert_raised(
-        find_malformed_events, &figures, NULL,
-        &(struct wanted){FINDING_INFO, CONFIDENCE_CERTAIN, "unknown_field 2", "neither a field"});
+    assert_raised(find_malformed_events, &figures, NULL,
+                  &(struct wanted){FINDING_INFO, CONFIDENCE_CERTAIN,
+                                   "unknown_field 2; of 1,000 events; for one (unknown_field)",
+                                   "neither a field"});
 }
 
 static void a_stream_that_was_cut_owes_no_event(void **state)
