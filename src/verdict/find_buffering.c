@@ -7,12 +7,13 @@
 #include <math.h>
 
 enum {
-    BURSTS_MIN = 10,        /* fewer say nothing of a habit */
-    MOST_PCT = 50,          /* of the events, and of the streams that are compressed */
-    NEARLY_ALL_PCT = 80,    /* of the bursts */
-    TYPICAL_EVENTS_MIN = 4, /* sent over three gaps and more: less may be the network's jitter */
-    LONG_SPAN_MS = 250,     /* but not where the gaps are as long as this */
-    SAME_SIZE_PCT = 2       /* sizes of a buffer that is always sent when it is full */
+    BURSTS_MIN = 10,         /* fewer say nothing of a habit */
+    MOST_PCT = 50,           /* of the events, and of the streams that are compressed */
+    NEARLY_ALL_PCT = 80,     /* of the bursts */
+    TYPICAL_EVENTS_MIN = 4,  /* sent over three gaps and more: less may be the network's jitter */
+    LONG_SPAN_MS = 250,      /* but not where the gaps are as long as this */
+    CRITICAL_SPAN_MS = 1000, /* so late that what shows events live does not any more */
+    SAME_SIZE_PCT = 2        /* sizes of a buffer that is always sent when it is full */
 };
 
 /* What came at once, on the streams of one endpoint. */
@@ -128,6 +129,13 @@ static bool is_by_size(const struct bursts *bursts)
             have_one_size(bursts));
 }
 
+/* By how long the oldest event of a burst waited for the newest. */
+static enum finding_severity severity_of(const struct bursts *bursts)
+{
+    return are_apart(bursts) && bursts->span_median_ms >= CRITICAL_SPAN_MS ? FINDING_CRITICAL
+                                                                           : FINDING_WARNING;
+}
+
 static char *describe(const struct bursts *bursts, size_t endpoint_count)
 {
     bool by_time = are_apart(bursts);
@@ -183,6 +191,7 @@ bool find_proxy_buffering(const struct run *run, struct finding *finding)
     if (!find_worst(run, false, &bursts, &count))
         return false;
     by_size = is_by_size(&bursts);
+    finding->severity = severity_of(&bursts);
     finding->title = title_of(&bursts, by_size ? "a buffer of fixed size gathers them"
                                                : "something on their way gathers them");
     finding->evidence = describe(&bursts, count);
@@ -214,6 +223,7 @@ bool find_buffered_compression(const struct run *run, struct finding *finding)
     if (!find_worst(run, true, &bursts, &count))
         return false;
     by_time = are_apart(&bursts);
+    finding->severity = severity_of(&bursts);
     finding->confidence = by_time ? CONFIDENCE_LIKELY : CONFIDENCE_SUSPECTED;
     finding->title = title_of(&bursts, "they come compressed, and the compressor waits for more");
     finding->evidence = describe(&bursts, count);

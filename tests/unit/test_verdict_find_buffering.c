@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "stats/run.h"
 #include "verdict/find.h"
+#include "verdict/findings.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -172,6 +173,38 @@ static void short_bursts_may_be_jitter_but_not_over_long_gaps(void **state)
     check_none(&figures); /* too few to be a habit */
 }
 
+static void a_second_of_delay_is_critical(void **state)
+{
+    static const struct {
+        uint64_t span_ms, compressed;
+        bool is_timed;
+        enum finding_severity severity;
+    } rows[] = {{990, 0, true, FINDING_WARNING},
+                {1010, 0, true, FINDING_CRITICAL},
+                {990, 10, true, FINDING_WARNING},
+                {1010, 10, true, FINDING_CRITICAL},
+                {1010, 0, false, FINDING_WARNING}}; /* nobody knows how long */
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct figures figures = by_size;
+        struct run *run;
+        struct finding *findings;
+        size_t count;
+
+        figures.span_ms = rows[i].span_ms;
+        figures.compressed = rows[i].compressed;
+        if (!rows[i].is_timed)
+            figures.live = figures.apart_bursts = 0;
+        run = run_of(&figures);
+        findings = findings_collect(run, &count);
+        assert_int_equal(count, 1);
+        assert_int_equal(findings[0].severity, rows[i].severity);
+        findings_free(findings, count);
+        run_free(run);
+    }
+}
+
 static void a_late_reader_raises_nothing_about_the_service(void **state)
 {
     struct figures figures = by_size;
@@ -268,6 +301,7 @@ int main(void)
         cmocka_unit_test(what_is_gathered_by_time_is_likely),
         cmocka_unit_test(half_of_the_live_events_is_the_bound),
         cmocka_unit_test(short_bursts_may_be_jitter_but_not_over_long_gaps),
+        cmocka_unit_test(a_second_of_delay_is_critical),
         cmocka_unit_test(a_late_reader_raises_nothing_about_the_service),
         cmocka_unit_test(without_times_a_buffer_of_one_size_is_suspected),
         cmocka_unit_test(without_times_bursts_of_many_sizes_are_no_buffer),
