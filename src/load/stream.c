@@ -194,8 +194,11 @@ static void on_comment(struct sse_parser *parser, const uint8_t *text, size_t le
 
 static void on_retry(struct sse_parser *parser, uint32_t retry_ms, uint64_t now_ns)
 {
+    struct stream *stream = CONTAINER_OF(parser, struct stream, parser);
+
     (void)now_ns;
-    CONTAINER_OF(parser, struct stream, parser)->retry_ms = retry_ms;
+    stream->retry_ms = retry_ms;
+    stat_count(stream->target->place.set, METRIC_SSE_RETRY_LINES, NULL, 1);
 }
 
 static void on_id(struct sse_parser *parser, const uint8_t *id, size_t len, uint64_t now_ns)

@@ -46,6 +46,16 @@ static void on_comment(struct sse_parser *parser, const uint8_t *text, size_t le
     stat_count(stream->exchange->order.place.set, METRIC_SSE_COMMENTS, NULL, 1);
 }
 
+/* What it asks for is the script's to heed. */
+static void on_retry(struct sse_parser *parser, uint32_t retry_ms, uint64_t now_ns)
+{
+    const struct exchange_stream *stream = CONTAINER_OF(parser, struct exchange_stream, parser);
+
+    (void)retry_ms;
+    (void)now_ns;
+    stat_count(stream->exchange->order.place.set, METRIC_SSE_RETRY_LINES, NULL, 1);
+}
+
 static void on_id(struct sse_parser *parser, const uint8_t *id, size_t len, uint64_t now_ns)
 {
     struct exchange_stream *stream = CONTAINER_OF(parser, struct exchange_stream, parser);
@@ -63,8 +73,11 @@ static void on_fault(struct sse_parser *parser, enum sse_fault fault, const uint
     stream_stats_fault(&stream->exchange->order.place, fault, text, len);
 }
 
-static const struct sse_handlers parser_handlers = {
-    .on_event = on_event, .on_id = on_id, .on_comment = on_comment, .on_fault = on_fault};
+static const struct sse_handlers parser_handlers = {.on_event = on_event,
+                                                    .on_id = on_id,
+                                                    .on_comment = on_comment,
+                                                    .on_retry = on_retry,
+                                                    .on_fault = on_fault};
 
 static void forget(struct exchange_memory *memory)
 {

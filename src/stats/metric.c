@@ -27,6 +27,8 @@ const struct metric_info METRIC_INFOS[METRIC_COUNT] = {
     [METRIC_SSE_BYTES] = {"sse_bytes", METRIC_COUNTER, METRIC_UNIT_BYTES, "body bytes received"},
     [METRIC_SSE_COMMENTS] = {"sse_comments", METRIC_COUNTER, METRIC_UNIT_COUNT,
                              "comment lines received"},
+    [METRIC_SSE_RETRY_LINES] = {"sse_retry_lines", METRIC_COUNTER, METRIC_UNIT_COUNT,
+                                "valid retry lines received"},
     [METRIC_SSE_EVENTS_PER_STREAM_S] = {"sse_events_per_stream_s", METRIC_TREND, METRIC_UNIT_PER_S,
                                         "events a second of each stream"},
     [METRIC_SSE_EVENT_GAP] = {"sse_event_gap", METRIC_TREND, METRIC_UNIT_NS,

@@ -35,6 +35,7 @@ enum metric {
     METRIC_SSE_EVENTS, /* tag event:NAME */
     METRIC_SSE_BYTES,
     METRIC_SSE_COMMENTS,
+    METRIC_SSE_RETRY_LINES,
     METRIC_SSE_EVENTS_PER_STREAM_S,
     METRIC_SSE_EVENT_GAP,
     METRIC_SSE_BURST_EVENTS, /* tags sent:apart, end:inside */

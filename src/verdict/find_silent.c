@@ -9,6 +9,7 @@
 enum {
     US_PER_MS = 1000,
     PATIENCE_MIN_MS = 10000, /* of shorter silences nothing is said */
+    RETRY_BYTES_MAX = 20,    /* "retry: " with nine digits, and what ends it in CR LF */
     GAPS_MIN = 20            /* fewer say nothing about what is usual */
 };
 
@@ -21,6 +22,15 @@ static bool had_streams(const struct run *run)
     stat_get_rate(run->total, METRIC_SSE_CONNECT_SUCCESS, NULL, &connected, &failed);
     (void)stat_get_gauge(run->total, METRIC_SSE_OPEN, NULL, NULL, NULL, &open);
     return connected > 0 || (open > 0 && run_count_connected(run) > 0);
+}
+
+/* Do the bytes that came hold little but retry lines, each with what ends it? */
+static bool is_retry_alone(const struct run *run)
+{
+    uint64_t bytes = stat_get_count(run->total, METRIC_SSE_BYTES, NULL);
+    uint64_t lines = stat_get_count(run->total, METRIC_SSE_RETRY_LINES, NULL);
+
+    return bytes <= lines * RETRY_BYTES_MAX;
 }
 
 bool find_no_events(const struct run *run, struct finding *finding)
@@ -46,6 +56,9 @@ bool find_no_events(const struct run *run, struct finding *finding)
     else if (comments > 0)
         finding->advice = x_strdup("Only comments came: the service keeps streams alive but "
                                    "publishes nothing; check topics and credentials");
+    else if (is_retry_alone(run))
+        finding->advice = x_strdup("Only `retry:` lines came, which make no event: publish "
+                                   "something during the run, or run longer");
     else
         finding->advice = x_strdup("Bytes came, but no complete event: an event needs a data line "
                                    "and ends with an empty line; look with `cicada tap`");

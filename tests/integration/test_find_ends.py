@@ -243,6 +243,14 @@ def a_stalled_service_misses_heartbeats(t):
 
 
 @test
+def streams_with_retry_lines_alone_are_told_so(t):
+    service = Service(t, "--interval", "30s")
+    result = t.load(service.url(STREAM), "-u", 5, "-r", 50, "-t", "2s")[1]
+    same(result.count("sse_retry_lines"), 5, "retry lines")
+    contains(only(result, "no-events")["advice"], "Only `retry:` lines came", "advice")
+
+
+@test
 def a_run_that_ends_before_its_ramp_is_told(t):
     service = Service(t)
     result = t.load(service.url(STREAM + "?interval=50ms"), "-u", 100, "-r", 10, "-t", "2s")[1]

@@ -296,6 +296,20 @@ static void fill_with_bytes(struct stat_set *set)
     stat_count(set, METRIC_SSE_BYTES, NULL, 30);
 }
 
+/* "retry: 3000", its end and an empty line. */
+static void fill_with_retry(struct stat_set *set)
+{
+    fill_with_silence(set);
+    stat_count(set, METRIC_SSE_BYTES, NULL, 13);
+    stat_count(set, METRIC_SSE_RETRY_LINES, NULL, 1);
+}
+
+static void fill_with_retry_and_more(struct stat_set *set)
+{
+    fill_with_retry(set);
+    stat_count(set, METRIC_SSE_BYTES, NULL, 13);
+}
+
 static void fill_with_refusal(struct stat_set *set)
 {
     connect_once(set, "phase:first", false);
@@ -324,6 +338,8 @@ static void silence_on_open_streams_is_a_finding(void **state)
     check_no_events(fill_with_silence, "Nothing came");
     check_no_events(fill_with_comments, "Only comments");
     check_no_events(fill_with_bytes, "no complete event");
+    check_no_events(fill_with_retry, "Only `retry:` lines");
+    check_no_events(fill_with_retry_and_more, "no complete event");
     check_no_events(fill_with_events, NULL);
     check_no_events(fill_with_refusal, NULL);
 }
