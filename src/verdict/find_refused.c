@@ -47,18 +47,26 @@ static void refusals_init(struct refusals *refusals, const struct run *run)
     refusals->all = refusals->passes + fails;
 }
 
-/*
- * Answers of this status to streams that a wave of the service had ended, and most of which came
- * back: a service that restarts is away for a while.
+/* Most of its streams came back, or none did as each gave up at once, which is said of a restart.
  */
-static uint64_t count_in_waves(const struct wave_list *waves, int code)
+static bool is_explained(const struct run *run, const struct wave *wave)
+{
+    return wave_back_count(wave) * 2 >= wave->lost ||
+           (wave->gave_up * 2 > wave->lost && find_is_restart_at(run, wave->first_unix_ms));
+}
+
+/*
+ * Answers of this status to streams that a wave of the service had ended, and that have nothing
+ * else to explain them: a service that restarts is away for a while.
+ */
+static uint64_t count_in_waves(const struct run *run, const struct wave_list *waves, int code)
 {
     uint64_t count = 0;
 
     for (size_t i = 0; i < waves->count; i++) {
         const struct wave *wave = &waves->items[i].sum;
 
-        if (waves->items[i].storm || wave_back_count(wave) * 2 < wave->lost)
+        if (waves->items[i].storm || !is_explained(run, wave))
             continue;
         for (size_t k = 0; k < wave->status_count; k++) {
             if (wave->statuses[k].code == (uint32_t)code)
@@ -70,7 +78,7 @@ static uint64_t count_in_waves(const struct wave_list *waves, int code)
 
 static void refusals_add(struct refusals *refusals, const struct run *run, int code)
 {
-    uint64_t count, in_waves = count_in_waves(&refusals->waves, code);
+    uint64_t count, in_waves = count_in_waves(run, &refusals->waves, code);
     char tag[TAG_BYTES];
 
     (void)snprintf(tag, sizeof tag, "code:%d", code);
@@ -333,7 +341,7 @@ static struct mistakes read_mistakes(const struct run *run, const struct wave_li
 
         (void)snprintf(tag, sizeof tag, "code:%d", code);
         count = stat_get_count(set, METRIC_SSE_CONNECT_FAILS, tag);
-        in_waves = count > 0 ? count_in_waves(waves, code) : 0;
+        in_waves = count > 0 ? count_in_waves(run, waves, code) : 0;
         if (!is_mistake(code) || count <= in_waves)
             continue;
         mistakes.count += count - in_waves;

@@ -17,7 +17,8 @@ enum {
     LATE_TIMES = 5,      /* by so much longer than the wait before the first attempt */
     LATE_MIN_S = 1,
     LATE_GAPS = 2, /* nor is the first event of a source that speaks seldom late */
-    US_PER_MS = 1000
+    US_PER_MS = 1000,
+    STATUS_ERROR_MIN = 400
 };
 
 /* --- server-restart --- */
@@ -25,6 +26,12 @@ enum {
 static uint64_t refused_of(const struct wave *wave)
 {
     return wave->failures[CLASS_CONNECT_REFUSED];
+}
+
+/* A gateway's word that nobody listens behind it. */
+static uint64_t unreached_of(const struct wave *wave)
+{
+    return wave_status_count(wave, 502) + wave_status_count(wave, 504);
 }
 
 /* The longest usual time between two events; 0: nobody got two. */
@@ -54,7 +61,7 @@ static bool has_many_ages(const struct run *run, const struct wave *wave, struct
  * or the ends are of our own making. */
 static enum finding_confidence judge_restart(const struct run *run, const struct wave *wave)
 {
-    bool was_down = refused_of(wave) * DOWN_SHARE >= wave->lost;
+    bool was_down = (refused_of(wave) + unreached_of(wave)) * DOWN_SHARE >= wave->lost;
     struct end_group group = {0};
     bool is_of_all_ages = has_many_ages(run, wave, &group) && !was_idle(run, &group);
 
@@ -82,6 +89,47 @@ bool find_is_restart_at(const struct run *run, double unix_ms)
     return result;
 }
 
+/* --- what became of those who were lost --- */
+
+enum fate { FATE_NONE = 0, FATE_GAVE_UP, FATE_AWAY };
+
+/* The commonest status of answers that turned attempts away; 0: none was given a status. */
+static uint32_t refusal_of(const struct wave *wave)
+{
+    uint64_t most = 0;
+    uint32_t code = 0;
+
+    for (size_t i = 0; i < wave->status_count; i++) {
+        if (wave->statuses[i].code >= STATUS_ERROR_MIN && wave->statuses[i].count > most) {
+            most = wave->statuses[i].count;
+            code = wave->statuses[i].code;
+        }
+    }
+    return code;
+}
+
+/* Most gave up at an answer; or all have asked again, and most were neither let in nor gave up. */
+static enum fate fate_of(const struct wave *wave)
+{
+    uint64_t due = wave_due_count(wave), code = refusal_of(wave);
+
+    if (code > 0 && 2 * wave->gave_up > due &&
+        2 * wave_status_count(wave, (uint32_t)code) >= wave->gave_up)
+        return FATE_GAVE_UP;
+    return wave->attempts >= due && 2 * wave_back_count(wave) < due &&
+                   2 * (wave_status_count(wave, 200) + wave->gave_up) < due
+               ? FATE_AWAY
+               : FATE_NONE;
+}
+
+/* Of those who were not back, those who still asked. */
+static uint64_t asking_count(const struct wave *wave)
+{
+    uint64_t away = wave_away_count(wave);
+
+    return away > wave->gave_up ? away - wave->gave_up : 0;
+}
+
 struct find_restarts find_restarts(const struct run *run)
 {
     struct wave_list list = wave_list_of(run);
@@ -92,6 +140,8 @@ struct find_restarts find_restarts(const struct run *run)
             continue;
         restarts.count++;
         restarts.repeats += list.items[i].sum.duplicates;
+        if (fate_of(&list.items[i].sum) == FATE_AWAY)
+            restarts.away += asking_count(&list.items[i].sum);
     }
     wave_list_fini(&list);
     return restarts;
@@ -151,25 +201,82 @@ static char *describe_events(const struct wave *wave)
     return result;
 }
 
+/* The caller frees it. */
+static char *restart_title(const struct run *run, const struct wave_seen *seen)
+{
+    const struct wave *wave = &seen->sum;
+    char *lost =
+        x_asprintf("%" PRIu64 " of %" PRIu32 " streams ended at once", wave->lost, wave->open);
+    char *result = NULL;
+
+    switch (fate_of(wave)) {
+    case FATE_NONE:
+        result = x_asprintf("A server was restarted or went away %.1f s after the start: %s",
+                            seen->at_s, lost);
+        break;
+    case FATE_GAVE_UP:
+        result = x_asprintf("A server was restarted or went away %.1f s after the start: %s, and "
+                            "%" PRIu64 " users gave up at status %" PRIu32,
+                            seen->at_s, lost, wave->gave_up, refusal_of(wave));
+        break;
+    case FATE_AWAY:
+        result = x_asprintf("A server went away %.1f s after the start and was not back %.1f s "
+                            "later, when the run ended: %s",
+                            seen->at_s, (double)run->info.duration_ns / 1e9 - seen->at_s, lost);
+        break;
+    }
+    free(lost);
+    return result;
+}
+
+static const char *restart_advice(enum fate fate)
+{
+    switch (fate) {
+    case FATE_GAVE_UP:
+        return "To a browser, and so to --reconnect auto, any status but 200 is final: these users "
+               "get nothing more until their page is loaded anew. Start the new process before "
+               "the old one ends, or have the proxy close such connections without an answer, "
+               "behind which browsers ask again; how clients fare that ask again after a status "
+               "tells --reconnect always";
+    case FATE_AWAY:
+        return "Look for a crash, or a process that was stopped, in the logs of the service and "
+               "its machine at that moment, and for what should have started it again; where it "
+               "runs, for what keeps connections from it. A longer run tells whether it comes "
+               "back";
+    case FATE_NONE:
+        break;
+    }
+    return "Where it was planned: let streams go a few at a time before the process ends, with a "
+           "retry time of its own for each, start the new one first, and keep events for as long "
+           "as that takes. Else look for crashes in the logs of that moment";
+}
+
+/* The caller frees it. */
+static char *describe_refused(const struct wave *wave)
+{
+    if (unreached_of(wave) == 0)
+        return x_asprintf("%" PRIu64 " attempts to come back were refused", refused_of(wave));
+    return x_asprintf("%" PRIu64 " attempts to come back were refused, and %" PRIu64
+                      " answered 502 or 504",
+                      refused_of(wave), unreached_of(wave));
+}
+
 static void fill_restart(const struct run *run, const struct wave_seen *seen,
                          struct finding *finding)
 {
     const struct wave *wave = &seen->sum;
+    enum fate fate = fate_of(wave);
     double span_s = (wave->last_unix_ms - wave->first_unix_ms) / 1000;
     char *ages = describe_ages(run, wave), *back = describe_back(wave);
-    char *events = describe_events(wave);
+    char *events = describe_events(wave), *refused = describe_refused(wave);
 
+    finding->severity = fate == FATE_NONE ? FINDING_WARNING : FINDING_CRITICAL;
     finding->confidence = judge_restart(run, wave);
-    finding->title = x_asprintf("A server was restarted or went away %.1f s after the start: "
-                                "%" PRIu64 " of %" PRIu32 " streams ended at once",
-                                seen->at_s, wave->lost, wave->open);
-    finding->evidence = x_asprintf("They ended within %.2f s, %s%" PRIu64 " attempts to come back "
-                                   "were refused, %s%s",
-                                   span_s, ages, refused_of(wave), back, events);
-    finding->advice =
-        x_strdup("Where it was planned: let streams go a few at a time before the process ends, "
-                 "with a retry time of its own for each, start the new one first, and keep events "
-                 "for as long as that takes. Else look for crashes in the logs of that moment");
+    finding->title = restart_title(run, seen);
+    finding->evidence =
+        x_asprintf("They ended within %.2f s, %s%s, %s%s", span_s, ages, refused, back, events);
+    finding->advice = x_strdup(restart_advice(fate));
+    free(refused);
     free(ages);
     free(back);
     free(events);
@@ -217,9 +324,7 @@ static bool is_late(const struct run *run, const struct wave *wave)
 
     return gap_s > 0 && !findings_reads_late(run) && refused_of(wave) == 0 &&
            wave->failures[CLASS_CONNECT_TIMEOUT] == 0 &&
-           wave_status_count(wave, 502) + wave_status_count(wave, 503) +
-                   wave_status_count(wave, 504) ==
-               0 &&
+           unreached_of(wave) + wave_status_count(wave, 503) == 0 &&
            wave_back_s(wave, 0.95) > late_s;
 }
 

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/units.h"
+#include "verdict/find.h"
 #include "verdict/findings.h"
 #include "verdict/limit.h"
 #include "verdict/threshold.h"
@@ -133,7 +134,7 @@ static void add_failures(struct buf *reason, const struct run *run)
 {
     uint64_t gave_up = stat_get_count(run->total, METRIC_SSE_GAVE_UP, NULL);
     uint64_t incomplete = stat_get_count(run->total, METRIC_SSE_INCOMPLETE, NULL);
-    uint64_t passes, fails;
+    uint64_t away = find_restarts(run).away, passes, fails;
 
     stat_get_rate(run->total, METRIC_LOGIN_SUCCESS, "cause:first", &passes, &fails);
     if (fails > 0)
@@ -144,6 +145,11 @@ static void add_failures(struct buf *reason, const struct run *run)
         add_refused(reason, run, fails, passes + fails);
     if (gave_up > 0)
         add_gave_up(reason, run, gave_up);
+    if (away > 0)
+        add_clause(reason,
+                   "%" PRIu64 " user%s had not come back when the run ended, from a "
+                   "server that went away",
+                   away, plural(away));
     if (incomplete > 0)
         add_clause(reason, "%" PRIu64 " stream%s ended before the end mark", incomplete,
                    plural(incomplete));

@@ -9,6 +9,7 @@ import harness
 from audit_run import AuditRun
 from demo_service import Service
 from harness import between, check, contains, same, test, wait_until
+from nginx_server import Nginx
 from raw_server import OK_HEAD, head_with, serve
 from script_runner import run as run_script
 
@@ -154,6 +155,48 @@ def a_service_that_is_restarted_under_load_is_found(t):
     found = result.json["findings"][codes(result).index("server-restart")]
     same(found["confidence"], "certain", "how sure it is")
     contains(found["title"], "100 of 100 streams ended at once", "its title")
+
+
+def run_until_killed(t, service, url, *options):
+    """A run of 20 users whose service dies once events came on all streams."""
+    path = t.path("result.json")
+    run = t.start_cicada("run", url, "-u", 20, "-r", 10, *options, "--json", path)
+    wait_until(lambda: service.metrics()["streams_open"] == 20, "all streams are open")
+    wait_until(lambda: service.metrics()["events_sent_total"] > 300, "events came on them")
+    service.process.kill()
+    return run, path
+
+
+def the_restart(result):
+    found = {each["code"]: each for each in result.json["findings"]}
+    found.pop("generator-saturated", None)
+    same(list(found), ["server-restart"], f"findings {found}")
+    return found["server-restart"]
+
+
+@test
+def a_service_that_does_not_come_back_fails_the_run(t):
+    service = Service(t)
+    run, path = run_until_killed(t, service, service.url(STREAM), "-t", "20s", "--retry-wait", "1s")
+    same(run.wait(60), 1, "exit status")
+    found = the_restart(harness.Result(path))
+    same(found["severity"], "critical", "severity")
+    contains(found["title"], "was not back", "title")
+    contains(" ".join(run.stdout.split()), "20 users had not come back", "the verdict")
+
+
+@test
+def users_that_give_up_at_a_gateway_are_one_finding(t):
+    service = Service(t)
+    nginx = Nginx(t, f"""location / {{ proxy_pass http://127.0.0.1:{service.port};
+        proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering off; }}""")
+    run, path = run_until_killed(t, service, nginx.url(STREAM), "-t", "40s")
+    same(run.wait(60), 1, "exit status")
+    found = the_restart(harness.Result(path))
+    contains(found["title"], "20 users gave up at status 502", "title")
+    contains(found["advice"], "--reconnect always", "advice")
+    contains(" ".join(run.stdout.split()),
+             "20 users gave up reconnecting, 20 of them at status 502", "the verdict")
 
 
 class PuttingOff:

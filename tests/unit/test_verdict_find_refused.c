@@ -195,6 +195,14 @@ static void what_came_during_a_restart_is_the_restarts(void **state)
     check_alone(&course, find_gateway_errors, CONFIDENCE_CERTAIN, "status 502 100 times");
     course_end(&course);
 
+    course_begin(&course, 100); /* all gave up at their first answer */
+    restart(&course, 502, 0);
+    waves_find(stats_waves(course.run->stats), RESTART)->gave_up = 51;
+    check_alone(&course, NULL, CONFIDENCE_NONE, NULL);
+    waves_find(stats_waves(course.run->stats), RESTART)->gave_up = 50;
+    check_alone(&course, find_gateway_errors, CONFIDENCE_CERTAIN, "status 502 100 times");
+    course_end(&course);
+
     course_begin(&course, 100); /* a gateway without a route */
     restart(&course, 404, 50);
     wave_answers(waves_find(stats_waves(course.run->stats), RESTART), 404, 200);

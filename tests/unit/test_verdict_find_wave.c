@@ -369,6 +369,77 @@ static void the_figures_stand_in_the_finding(void **state)
     probe_fini(&probe);
 }
 
+/* Nobody of the restart's is back; so many gave up, and so many attempts were answered. */
+static struct wave *lose_for_good(uint64_t gave_up, uint32_t status, uint64_t answers)
+{
+    static const struct story gone = {.what = "gone",
+                                      .age_ms = {2000, 19000},
+                                      .silence_ms = {10, 900},
+                                      .gap_ms = 1000,
+                                      .cause = CLASS_RESET};
+    struct wave *wave;
+
+    begin(&gone);
+    wave = waves_find(stats_waves(probe.delta), SECOND + RESTART_S);
+    hist_free(wave->back_after);
+    wave->back_after = NULL;
+    wave->status_count = 0;
+    wave_answers(wave, status, answers);
+    wave->gave_up = gave_up;
+    probe.run->info.duration_ns = 60 * CLOCK_NS_PER_S;
+    return wave;
+}
+
+static void expect_severity(enum finding_severity severity)
+{
+    struct finding finding = {0};
+
+    assert_true(find_server_restart(probe.run, &finding));
+    assert_int_equal(finding.severity, severity);
+    free(finding.title);
+    free(finding.evidence);
+    free(finding.advice);
+}
+
+static void a_service_that_is_not_back_is_critical(void **state)
+{
+    (void)state;
+    lose_for_good(0, 200, 199)->failures[CLASS_CONNECT_REFUSED] = 800;
+    probe_close(&probe, 60);
+    probe_expect(&probe, find_server_restart, CONFIDENCE_CERTAIN,
+                 "went away 20.2 s after the start and was not back 39.8 s later");
+    expect_severity(FINDING_CRITICAL);
+    assert_int_equal(find_restarts(probe.run).away, OPEN);
+    probe_fini(&probe);
+    (void)lose_for_good(0, 200, 200); /* let in, without an event yet */
+    probe_close(&probe, 60);
+    expect_severity(FINDING_WARNING);
+    assert_int_equal(find_restarts(probe.run).away, 0);
+    probe_fini(&probe);
+    lose_for_good(0, 200, 0)->attempts = OPEN - 1; /* not all have asked again */
+    probe_close(&probe, 60);
+    expect_severity(FINDING_WARNING);
+    probe_fini(&probe);
+}
+
+static void users_that_gave_up_at_a_status_are_told(void **state)
+{
+    (void)state;
+    (void)lose_for_good(201, 502, 201);
+    probe_close(&probe, 60);
+    probe_expect(&probe, find_server_restart, CONFIDENCE_CERTAIN,
+                 "201 users gave up at status 502");
+    probe_expect(&probe, find_server_restart, CONFIDENCE_CERTAIN, "--reconnect always");
+    probe_expect(&probe, find_server_restart, CONFIDENCE_CERTAIN, "and 201 answered 502 or 504");
+    expect_severity(FINDING_CRITICAL);
+    assert_int_equal(find_restarts(probe.run).away, 0);
+    probe_fini(&probe);
+    lose_for_good(OPEN, 200, 0)->attempts = 0; /* by --reconnect never */
+    probe_close(&probe, 60);
+    expect_severity(FINDING_WARNING);
+    probe_fini(&probe);
+}
+
 static void count(enum metric metric, const char *tag, uint64_t number)
 {
     stat_count(probe.set, metric, NULL, number);
@@ -467,6 +538,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_wave_shows_what_caused_it),
         cmocka_unit_test(the_figures_stand_in_the_finding),
+        cmocka_unit_test(a_service_that_is_not_back_is_critical),
+        cmocka_unit_test(users_that_gave_up_at_a_status_are_told),
         cmocka_unit_test(ids_that_began_anew_are_the_restarts),
         cmocka_unit_test(what_came_again_elsewhere_is_not),
         cmocka_unit_test(what_is_a_restart_is_not_broken_off_too),
