@@ -1,5 +1,6 @@
 #include "demo/faults.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/json_read.h"
@@ -293,6 +294,18 @@ enum { ROW_COUNT = sizeof rows / sizeof rows[0] };
 
 /* --- reading --- */
 
+/* Says which names there are. */
+static void refuse_name(const char *name, int shown, struct err *err)
+{
+    struct buf names = {0};
+
+    for (size_t i = 0; i < ROW_COUNT; i++)
+        (void)buf_appendf(&names, "%s%s", i > 0 ? ", " : "", rows[i].name);
+    err_set(err, ERR_USAGE, "there is no fault '%.*s'; there are %s", shown, name,
+            buf_text(&names));
+    buf_fini(&names);
+}
+
 static const struct row *find_row(const char *name, size_t len, struct err *err)
 {
     struct near near = {.wanted = name, .wanted_len = len};
@@ -307,7 +320,7 @@ static const struct row *find_row(const char *name, size_t len, struct err *err)
         err_set(err, ERR_USAGE, "there is no fault '%.*s'; did you mean '%s'?", shown, name,
                 near.best);
     else
-        err_set(err, ERR_USAGE, "there is no fault '%.*s'", shown, name);
+        refuse_name(name, shown, err);
     return NULL;
 }
 

@@ -18,8 +18,12 @@ static int fail(const struct parser *parser, const char *at, const char *what)
 {
     int len = (int)strcspn(at, ",");
 
-    err_set(parser->err, ERR_USAGE, "column %td, at '%.*s': %s", at - parser->text + 1,
-            len < STAGES_WORD_SHOWN_BYTES ? len : STAGES_WORD_SHOWN_BYTES, at, what);
+    if (len == 0)
+        err_set(parser->err, ERR_USAGE, "column %td, where nothing stands: %s",
+                at - parser->text + 1, what);
+    else
+        err_set(parser->err, ERR_USAGE, "column %td, at '%.*s': %s", at - parser->text + 1,
+                len < STAGES_WORD_SHOWN_BYTES ? len : STAGES_WORD_SHOWN_BYTES, at, what);
     return -1;
 }
 

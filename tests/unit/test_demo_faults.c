@@ -118,13 +118,17 @@ static void off_and_zero_turn_each_fault_off(void **state)
     assert_false(faults_touch_streams(&faults));
 }
 
+#define FAULT_NAMES                                                                                \
+    "there are lose, duplicate, reorder, malform, drop, clump, stall, status, max-streams, "       \
+    "load-delay, idle-cut, age-cut, no-replay, slow-login"
+
 static void what_is_no_fault_is_refused_with_a_sentence(void **state)
 {
     (void)state;
     assert_refused("lsoe=1", "there is no fault 'lsoe'; did you mean 'lose'?");
-    assert_refused("flood=1", "there is no fault 'flood'");
-    assert_refused("", "there is no fault ''");
-    assert_refused("duplicate=0.5,", "there is no fault ''");
+    assert_refused("flood=1", "there is no fault 'flood'; " FAULT_NAMES);
+    assert_refused("", "there is no fault ''; " FAULT_NAMES);
+    assert_refused("duplicate=0.5,", "there is no fault ''; " FAULT_NAMES);
     assert_refused("lose", "fault 'lose' needs a value: lose=VALUE or lose=off");
     assert_refused("lose=", "fault 'lose': '' is not a ratio (0.5 or 50%)");
     assert_refused("lose=2", "fault 'lose': '2' is not a ratio between 0 and 1 (0% and 100%)");

@@ -79,10 +79,11 @@ static void what_is_wrong_is_named_with_its_column(void **state)
     static const struct {
         const char *text, *message;
     } rows[] = {
-        {"", "column 1, at '': a stage has the form D:N, such as 30s:100"},
+        {"", "column 1, where nothing stands: a stage has the form D:N, such as 30s:100"},
         {"30s", "column 1, at '30s': a stage has the form D:N, such as 30s:100"},
-        {"30s:5,", "column 7, at '': a stage has the form D:N, such as 30s:100"},
-        {"30s:5,,1s:1", "column 7, at '': a stage has the form D:N, such as 30s:100"},
+        {"30s:5,", "column 7, where nothing stands: a stage has the form D:N, such as 30s:100"},
+        {"30s:5,,1s:1",
+         "column 7, where nothing stands: a stage has the form D:N, such as 30s:100"},
         {"1x:3", "column 1, at '1x:3': a stage begins with its length, such as 30s or 1m30s"},
         {"1s:3, none:4",
          "column 7, at 'none:4': a stage begins with its length, such as 30s or 1m30s"},
@@ -91,7 +92,8 @@ static void what_is_wrong_is_named_with_its_column(void **state)
          "column 9, at '-1': behind the ':' belongs a number of users, from 0 to 10000000"},
         {"1s:2:3",
          "column 4, at '2:3': behind the ':' belongs a number of users, from 0 to 10000000"},
-        {"1s:", "column 4, at '': behind the ':' belongs a number of users, from 0 to 10000000"},
+        {"1s:", "column 4, where nothing stands: behind the ':' belongs a number of users, from 0 "
+                "to 10000000"},
         {"1s:10000001",
          "column 4, at '10000001': behind the ':' belongs a number of users, from 0 to 10000000"},
         {"364d:1,2d:1", "column 8, at '2d:1': the stages take more than 365 days together"},
