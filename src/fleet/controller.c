@@ -263,6 +263,8 @@ static void take_tick(struct controller_worker *worker, const struct frame *fram
     }
     stats_free(delta);
     if (pace_has_finished_all(controller)) {
+        if (controller->state == CONTROLLER_RUNNING)
+            controller->run->info.has_run_out = true;
         pace_note_users(controller);
         controller_begin_stop(controller);
     }

@@ -17,36 +17,6 @@
 
 enum { WORKERS_MAX = 8, HEAD_INDENT = 12, FINDING_INDENT = 4 };
 
-/* Words of `text` in lines of SUMMARY_COLUMNS; the first line has `column` columns already. */
-static void put_wrapped(struct buf *out, const char *text, size_t column, size_t indent)
-{
-    struct buf clean = {0};
-    char *word, *rest = NULL;
-    bool is_first = true;
-
-    (void)figures_append_clean(&clean, text, SIZE_MAX);
-    (void)buf_text(&clean);
-    for (word = strtok_r((char *)clean.bytes, " ", &rest); word;
-         word = strtok_r(NULL, " ", &rest)) {
-        struct buf piece = {0};
-        size_t len = figures_append_clean(&piece, word, SUMMARY_COLUMNS - indent);
-
-        if (!is_first && column + 1 + len > SUMMARY_COLUMNS) {
-            (void)buf_appendf(out, "\n%*s", (int)indent, "");
-            column = indent;
-        } else if (!is_first) {
-            (void)buf_append_byte(out, ' ');
-            column++;
-        }
-        (void)buf_append(out, piece.bytes, piece.len);
-        column += len;
-        is_first = false;
-        buf_fini(&piece);
-    }
-    (void)buf_append_byte(out, '\n');
-    buf_fini(&clean);
-}
-
 static const char *verdict_colour(enum verdict verdict)
 {
     return verdict == VERDICT_PASS   ? "\x1b[1;32m"
@@ -69,27 +39,67 @@ static void put_onset(struct buf *out, const struct run *run)
                       units_format_duration((uint64_t)(onset.at_s * 1e9), at), onset_what(&onset));
 }
 
+/* "critical: replay-missing; warning: server-restart, idle-timeout" */
+static void put_codes(struct buf *out, const struct outcome *outcome)
+{
+    struct buf codes = {0};
+
+    for (int severity = FINDING_CRITICAL; severity > FINDING_NONE; severity--) {
+        const char *separator = codes.len > 0 ? "; " : "";
+        bool is_first = true;
+
+        for (size_t i = 0; i < outcome->finding_count; i++) {
+            const struct finding *finding = &outcome->findings[i];
+
+            if ((int)finding->severity != severity)
+                continue;
+            if (is_first)
+                (void)buf_appendf(&codes, "%s%s: %s", separator,
+                                  finding_severity_name(finding->severity), finding->code);
+            else
+                (void)buf_appendf(&codes, ", %s", finding->code);
+            is_first = false;
+        }
+    }
+    if (codes.len > 0) {
+        (void)buf_append_text(out, "  findings  ");
+        summary_wrapped(out, buf_text(&codes), HEAD_INDENT, HEAD_INDENT);
+    }
+    buf_fini(&codes);
+}
+
+/* "12.1s of 20s, as no user was left, started 2026-01-01T00:00:00.250Z" */
+static void put_duration(struct buf *out, const struct run_info *info)
+{
+    char duration[UNITS_TEXT_BYTES], planned[UNITS_TEXT_BYTES], started[UNITS_TEXT_BYTES];
+
+    (void)buf_appendf(out, "  duration  %s", units_format_duration(info->duration_ns, duration));
+    if (info->has_run_out && info->planned_ns != CLOCK_NEVER_NS)
+        (void)buf_appendf(out, " of %s, as no user was left",
+                          units_format_duration(info->planned_ns, planned));
+    (void)buf_appendf(out, ", started %s\n", figures_utc(info->started_unix_ms, started));
+}
+
 static void put_head(struct buf *out, const struct run *run, const struct outcome *outcome,
                      bool has_colour)
 {
     char duration[UNITS_TEXT_BYTES], users[UNITS_TEXT_BYTES], planned[UNITS_TEXT_BYTES];
-    char started[UNITS_TEXT_BYTES];
     const char *verdict = verdict_name(outcome->verdict);
 
     (void)buf_appendf(out, "  verdict   %s%s%s", has_colour ? verdict_colour(outcome->verdict) : "",
                       verdict, has_colour ? "\x1b[0m" : "");
     if (outcome->reason) {
         (void)buf_append_text(out, ": ");
-        put_wrapped(out, outcome->reason, HEAD_INDENT + strlen(verdict) + 2, HEAD_INDENT);
+        summary_wrapped(out, outcome->reason, HEAD_INDENT + strlen(verdict) + 2, HEAD_INDENT);
     } else {
         (void)buf_append_byte(out, '\n');
     }
+    put_codes(out, outcome);
     (void)buf_append_text(out, "  target    ");
     (void)figures_append_clean(out, run->info.target ? run->info.target : "-",
                                SUMMARY_COLUMNS - HEAD_INDENT);
-    (void)buf_appendf(out, "\n  duration  %s, started %s\n",
-                      units_format_duration(run->info.duration_ns, duration),
-                      figures_utc(run->info.started_unix_ms, started));
+    (void)buf_append_byte(out, '\n');
+    put_duration(out, &run->info);
     if (run->info.warm_up_ns > 0)
         (void)buf_appendf(out, "  warm-up   the first %s, in no figure\n",
                           units_format_duration(run->info.warm_up_ns, duration));
@@ -373,11 +383,11 @@ static void put_findings(struct buf *out, const struct outcome *outcome, bool ha
         (void)buf_appendf(out, "  %s (%s, %s)\n%*s", finding->code,
                           finding_severity_name(finding->severity),
                           finding_confidence_name(finding->confidence), FINDING_INDENT, "");
-        put_wrapped(out, finding->title, FINDING_INDENT, FINDING_INDENT);
+        summary_wrapped(out, finding->title, FINDING_INDENT, FINDING_INDENT);
         (void)buf_appendf(out, "%*s", FINDING_INDENT, "");
-        put_wrapped(out, finding->evidence, FINDING_INDENT, FINDING_INDENT);
+        summary_wrapped(out, finding->evidence, FINDING_INDENT, FINDING_INDENT);
         (void)buf_appendf(out, "%*s", FINDING_INDENT, "");
-        put_wrapped(out, finding->advice, FINDING_INDENT, FINDING_INDENT);
+        summary_wrapped(out, finding->advice, FINDING_INDENT, FINDING_INDENT);
     }
 }
 

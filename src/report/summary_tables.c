@@ -6,12 +6,12 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     ENDPOINT_METHOD_COLUMNS = 8,
     CLASS_COLUMNS = 16,
-    MESSAGE_COLUMNS = 42,
-    ORIGIN_COLUMNS = 26 /* the endpoint in the error table */
+    MESSAGE_INDENT = 29 /* what an error says, and where */
 };
 
 void summary_title(struct buf *out, const char *title, bool has_colour)
@@ -31,20 +31,63 @@ void summary_row(struct buf *out, const char *label, const char *value, const ch
     buf_fini(&line);
 }
 
-/* Text from outside, cut and padded to a column. */
-static void put_cell(struct buf *out, const char *text, size_t columns)
+/* Bytes of the first `columns` characters. */
+static size_t bytes_of(const char *text, size_t columns)
 {
-    size_t used = figures_append_clean(out, text, columns);
+    size_t len = 0;
 
-    for (; used < columns; used++)
-        (void)buf_append_byte(out, ' ');
+    for (size_t used = 0; text[len] != '\0'; len++) {
+        bool is_start = ((unsigned char)text[len] & 0xc0) != 0x80;
+
+        if (is_start && used == columns)
+            break;
+        used += is_start;
+    }
+    return len;
 }
 
-/* The endpoint as the last cell of a row: no blanks behind it. */
-static void put_origin(struct buf *out, const char *text)
+static size_t columns_of(const char *text)
 {
-    (void)figures_append_clean_end(out, text, ORIGIN_COLUMNS);
+    size_t columns = 0;
+
+    for (; *text != '\0'; text++)
+        columns += ((unsigned char)*text & 0xc0) != 0x80;
+    return columns;
+}
+
+void summary_wrapped(struct buf *out, const char *text, size_t column, size_t indent)
+{
+    struct buf clean = {0};
+    char *word, *rest = NULL;
+    bool is_first = true;
+
+    (void)figures_append_clean(&clean, text, SIZE_MAX);
+    (void)buf_text(&clean);
+    for (word = strtok_r((char *)clean.bytes, " ", &rest); word;
+         word = strtok_r(NULL, " ", &rest)) {
+        size_t left = columns_of(word);
+
+        if (!is_first && column + 1 + left > SUMMARY_COLUMNS) {
+            (void)buf_appendf(out, "\n%*s", (int)indent, "");
+            column = indent;
+        } else if (!is_first) {
+            (void)buf_append_byte(out, ' ');
+            column++;
+        }
+        for (; column + left > SUMMARY_COLUMNS; column = indent) {
+            size_t len = bytes_of(word, SUMMARY_COLUMNS - column);
+
+            (void)buf_append(out, word, len);
+            (void)buf_appendf(out, "\n%*s", (int)indent, "");
+            left -= SUMMARY_COLUMNS - column;
+            word += len;
+        }
+        (void)buf_append_text(out, word);
+        column += left;
+        is_first = false;
+    }
     (void)buf_append_byte(out, '\n');
+    buf_fini(&clean);
 }
 
 void summary_endpoint_name(struct buf *out, const char *method, const char *name)
@@ -303,6 +346,17 @@ void summary_rows(struct buf *out, const struct run *run, bool has_colour)
     }
 }
 
+/* Where there are several endpoints: that of an error, in a line of its own. */
+static void put_origin(struct buf *out, const struct run *run, size_t endpoint)
+{
+    if (stats_endpoint_count(run->stats) < 2 || endpoint >= stats_endpoint_count(run->stats))
+        return;
+    (void)buf_appendf(out, "%*sat ", MESSAGE_INDENT, "");
+    (void)figures_append_clean_end(out, stats_endpoint_name(run->stats, endpoint),
+                                   SUMMARY_COLUMNS - MESSAGE_INDENT - 3);
+    (void)buf_append_byte(out, '\n');
+}
+
 /* More often first; equally often in order of sighting, which is that of the addresses. */
 static int compare_errors(const void *left, const void *right)
 {
@@ -328,19 +382,16 @@ void summary_errors(struct buf *out, const struct run *run, bool has_colour)
     for (size_t i = 0; i < count; i++)
         errors[i] = stats_error_at(run->stats, i);
     qsort(errors, count, sizeof(const struct stats_error *), compare_errors);
-    (void)buf_appendf(&title, "%-11s %-*s %-*s %s", "Errors", CLASS_COLUMNS, "class",
-                      MESSAGE_COLUMNS, "message", "endpoint");
+    (void)buf_appendf(&title, "%-11s %-*s %s", "Errors", CLASS_COLUMNS, "class", "message");
     summary_title(out, buf_text(&title), has_colour);
     buf_fini(&title);
     for (size_t i = 0; i < count && i < SUMMARY_ROWS_MAX; i++) {
-        bool is_known = errors[i]->endpoint < stats_endpoint_count(run->stats);
         char text[UNITS_TEXT_BYTES];
 
         (void)buf_appendf(out, "  %9s %-*s ", units_format_count(errors[i]->count, text),
                           CLASS_COLUMNS, error_class_name(errors[i]->error_class));
-        put_cell(out, errors[i]->message, MESSAGE_COLUMNS);
-        (void)buf_append_byte(out, ' ');
-        put_origin(out, is_known ? stats_endpoint_name(run->stats, errors[i]->endpoint) : "-");
+        summary_wrapped(out, errors[i]->message, MESSAGE_INDENT, MESSAGE_INDENT);
+        put_origin(out, run, errors[i]->endpoint);
     }
     summary_more(out, count);
     free(errors);

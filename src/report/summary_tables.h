@@ -17,6 +17,11 @@ enum { SUMMARY_COLUMNS = 100, SUMMARY_ROWS_MAX = 20, SUMMARY_ENDPOINT_COLUMNS = 
 void summary_title(struct buf *out, const char *title, bool has_colour);
 /* "  label   value   note"; the note may be empty. */
 void summary_row(struct buf *out, const char *label, const char *value, const char *note);
+/*
+ * Words of `text`, without control characters, in lines of SUMMARY_COLUMNS that begin at column
+ * `indent`, and a line end. The first line has `column` columns already; a longer word is broken.
+ */
+void summary_wrapped(struct buf *out, const char *text, size_t column, size_t indent);
 /* "GET http://127.0.0.1/x", padded to SUMMARY_ENDPOINT_COLUMNS. */
 void summary_endpoint_name(struct buf *out, const char *method, const char *name);
 /* A line that says how many of `all` rows are not shown, if any. */

@@ -36,6 +36,7 @@ struct run_info {
     uint32_t users_max;      /* most that ran at once */
     bool is_warming_up;      /* nothing is measured yet */
     bool is_stopping;        /* no new load; streams are being closed */
+    bool has_run_out;        /* no user had anything left to do */
     int interrupted_by;      /* a signal number, 0 for none */
     /* Of a Locust file, whose own rules say whether the run failed. */
     bool is_script;

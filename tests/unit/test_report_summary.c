@@ -362,8 +362,92 @@ static void long_addresses_of_one_host_stay_apart(void **state)
     summary_write(&text, run, outcome, NULL, false);
     check_shape(&text);
     assert_non_null(strstr(buf_text(&text), "GET ...mple.com:8080/api/v1/events/one?x=1 "));
-    assert_non_null(strstr(buf_text(&text), " ...0/api/v1/events/two?x=1\n"));
+    assert_non_null(strstr(buf_text(&text),
+                           "\n                             at "
+                           "http://a.service.example.com:8080/api/v1/events/two?x=1\n"));
     outcome_free(outcome);
+    buf_fini(&text);
+    run_free(run);
+}
+
+/* Of one endpoint the head says it already. */
+static void a_long_error_is_wrapped_and_not_cut(void **state)
+{
+    struct run *run = sample_empty();
+    char long_word[151];
+    struct buf text = {0};
+
+    (void)state;
+    memset(long_word, 'a', sizeof long_word - 1);
+    long_word[sizeof long_word - 2] = 'b';
+    long_word[sizeof long_word - 1] = '\0';
+    stats_add_error(run->stats, stats_add_endpoint(run->stats, "GET", "http://a/x"), CLASS_TLS,
+                    "the certificate is not accepted: self-signed certificate in the chain; "
+                    "--cacert names another authority",
+                    1000);
+    stats_add_error(run->stats, 0, CLASS_RESET, long_word, 2000);
+    summary_errors(&text, run, false);
+    check_shape(&text);
+    assert_non_null(strstr(buf_text(&text), "self-signed certificate in the chain;\n"));
+    assert_non_null(strstr(buf_text(&text),
+                           "\n                             --cacert names another authority\n"));
+    assert_non_null(strstr(buf_text(&text), "aaab\n"));
+    assert_null(strstr(buf_text(&text), "..."));
+    assert_null(strstr(buf_text(&text), "http://a/x"));
+    buf_fini(&text);
+    run_free(run);
+}
+
+static void a_run_without_users_left_says_so(void **state)
+{
+    struct run *run = sample_pass();
+    struct outcome *outcome = outcome_judge(run, 1);
+    struct buf text = {0};
+
+    (void)state;
+    run->info.has_run_out = true;
+    summary_write(&text, run, outcome, NULL, false);
+    assert_non_null(
+        strstr(buf_text(&text), "  duration  12.1s of 20s, as no user was left, started 2026-"));
+    run->info.planned_ns = CLOCK_NEVER_NS;
+    buf_clear(&text);
+    summary_write(&text, run, outcome, NULL, false);
+    assert_non_null(strstr(buf_text(&text), "  duration  12.1s, started 2026-"));
+    buf_fini(&text);
+    outcome_free(outcome);
+    run_free(run);
+}
+
+/* The gravest first, each of its kind in the order of the findings below. */
+static void the_head_names_the_findings(void **state)
+{
+    struct run *run = sample_pass();
+    char t[] = "a sentence";
+    struct finding findings[] = {
+        {.code = "idle-timeout",
+         .severity = FINDING_WARNING,
+         .title = t,
+         .evidence = t,
+         .advice = t},
+        {.code = "replay-missing",
+         .severity = FINDING_CRITICAL,
+         .title = t,
+         .evidence = t,
+         .advice = t},
+        {.code = "server-restart",
+         .severity = FINDING_WARNING,
+         .title = t,
+         .evidence = t,
+         .advice = t},
+    };
+    struct outcome outcome = {.verdict = VERDICT_PASS, .findings = findings, .finding_count = 3};
+    struct buf text = {0};
+
+    (void)state;
+    summary_write(&text, run, &outcome, NULL, false);
+    assert_non_null(strstr(buf_text(&text),
+                           "  verdict   pass\n  findings  critical: replay-missing; "
+                           "warning: idle-timeout, server-restart\n  target "));
     buf_fini(&text);
     run_free(run);
 }
@@ -410,6 +494,9 @@ int main(void)
         cmocka_unit_test(colour_only_adds_escape_sequences),
         cmocka_unit_test(the_last_line_says_where_the_result_is),
         cmocka_unit_test(long_addresses_of_one_host_stay_apart),
+        cmocka_unit_test(a_long_error_is_wrapped_and_not_cut),
+        cmocka_unit_test(a_run_without_users_left_says_so),
+        cmocka_unit_test(the_head_names_the_findings),
         cmocka_unit_test(tokens_have_a_table_of_their_own),
     };
 
