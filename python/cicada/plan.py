@@ -19,6 +19,7 @@ class Plan:
         self.count = found.get("count", 1)
         self.classes = found["classes"]  # names of the user classes to run
         self.host = found.get("host")
+        self.has_stages = found.get("stages", False)  # which say how many users there are
         self.seed = found.get("seed")
         self.words = found.get("words") or []  # of the command line, for the script's own arguments
         self._custom = found.get("custom") or {}

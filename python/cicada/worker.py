@@ -175,6 +175,7 @@ class Worker:
             runner.attach(self.engine, plan.index, plan.count)
         runner.target_user_count = plan.options.num_users or 0
         runner.spawn_rate = plan.options.spawn_rate or 0
+        runner.has_stages = plan.has_stages
         return runner
 
     def _take_messages(self):

@@ -225,7 +225,7 @@ class MasterRunner(DistributedRunner):
 
     def begin(self):
         super().begin()
-        if self.environment.shape_class is None:
+        if self.environment.shape_class is None and not self.has_stages:
             self._tell_ramp()
 
     def _reset_stats(self):

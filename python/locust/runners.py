@@ -65,6 +65,7 @@ class Runner(ShapeSteering, Messaging):
         self.target_user_classes_count = {}
         self.final_user_classes_count = {}
         self.spawn_rate = 0
+        self.has_stages = False  # of `--stages`: no ramp is told of that there is not
         self.custom_messages = {}
         self.usage = UsageMonitor(self)
         self.ended = Event()  # set when the test has been stopped
@@ -355,7 +356,7 @@ class LocalRunner(Runner):
 
     def order(self, counts, is_final):
         """The first order is the plan's, unless a script has asked for users by itself."""
-        if not self._has_told_ramp and self.environment.shape_class is None:
+        if not self._has_told_ramp and not self.has_stages and self.environment.shape_class is None:
             self._tell_ramp()
         super().order(counts, is_final)
 

@@ -349,6 +349,7 @@ void script_describe(const struct script *script, const struct script_source *so
     json_key(&json, "options");
     write_options(&json, script, source);
     write_text(&json, "host", source->settings->host);
+    write_switch(&json, "stages", source->settings->pace.stages);
     json_key(&json, "seed");
     json_uint(&json, seed & INT64_MAX);
     json_end_object(&json);

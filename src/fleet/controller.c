@@ -452,6 +452,7 @@ static struct run *describe_run(const struct controller_config *config)
                                        : (uint64_t)(ramp_s * (double)CLOCK_NS_PER_S);
     run->info.stages_planned = config->stages ? (uint32_t)config->stages->count : 0;
     run->info.users_planned = config->users;
+    run->info.arrivals_per_s = config->arrivals_per_s;
     return run;
 }
 

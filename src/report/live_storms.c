@@ -8,8 +8,13 @@ static void append(struct buf *out, const struct run *run, const struct wave_see
     const struct wave *wave = &seen->sum;
     char cut[UNITS_TEXT_BYTES], share[UNITS_TEXT_BYTES], missed[UNITS_TEXT_BYTES];
 
-    (void)buf_appendf(out, "at %.1f s %s %s streams, %s %s", seen->at_s,
-                      seen->storm ? "cut" : "the service lost", units_format_count(wave->lost, cut),
+    (void)buf_appendf(out, "at %.1f s", seen->at_s);
+    if (!seen->is_told) {
+        (void)buf_append_text(out, " was ordered");
+        return;
+    }
+    (void)buf_appendf(out, " %s %s streams, %s %s", seen->storm ? "cut" : "the service lost",
+                      units_format_count(wave->lost, cut),
                       figures_share(wave_back_count(wave), wave_away_count(wave), share),
                       run->info.is_script ? "resumed" : "back");
     if (wave->missed > 0)
@@ -25,7 +30,7 @@ bool live_storms_append(struct buf *out, const struct run *run, bool *result_is_
         const struct wave_seen *latest = &list.items[list.count - 1];
 
         append(out, run, latest);
-        *result_is_over = wave_away_count(&latest->sum) == 0;
+        *result_is_over = latest->is_told && wave_away_count(&latest->sum) == 0;
     }
     wave_list_fini(&list);
     return has_any;

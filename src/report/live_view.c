@@ -91,22 +91,36 @@ static bool has_streams(const struct run *run)
     return rows_count(stats_rows(run->stats)) == 0 || run_has_attempts(run);
 }
 
+static void put_users(struct buf *out, const struct run *run, const struct live_view *view)
+{
+    const struct run_info *info = &run->info;
+    char users[UNITS_TEXT_BYTES], planned[UNITS_TEXT_BYTES], rate[UNITS_TEXT_BYTES];
+
+    (void)units_format_count(figures_users(run), users);
+    (void)units_format_count(info->users_planned, planned);
+    if (info->arrivals_per_s > 0)
+        put_line(out, view, colour_plain, "users", "%s, %s a second arrive, %s at once allowed",
+                 users, figures_number(info->arrivals_per_s, rate), planned);
+    else
+        put_line(out, view, colour_plain, "users", "%s of %s", users, planned);
+}
+
 static void put_load(struct buf *out, const struct run *run, const struct live_view *view)
 {
-    char users[UNITS_TEXT_BYTES], planned[UNITS_TEXT_BYTES], open[UNITS_TEXT_BYTES];
-    char rate[UNITS_TEXT_BYTES], total[UNITS_TEXT_BYTES];
+    char open[UNITS_TEXT_BYTES], rate[UNITS_TEXT_BYTES], total[UNITS_TEXT_BYTES];
     uint64_t recent = stat_get_count(run->window, METRIC_SSE_EVENTS, NULL);
 
-    put_line(out, view, colour_plain, "users", "%s of %s",
-             units_format_count(figures_users(run), users),
-             units_format_count(run->info.users_planned, planned));
+    put_users(out, run, view);
     if (!has_streams(run))
         return;
     put_line(out, view, colour_green, "open streams", "%s",
              units_format_count(figures_open(run), open));
-    put_line(out, view, colour_plain, "events", "%s/s, %s in all",
-             figures_number(figures_per_s(recent, run->window_s), rate),
-             units_format_count(stat_get_count(run->total, METRIC_SSE_EVENTS, NULL), total));
+    if (run->info.is_warming_up)
+        put_line(out, view, colour_plain, "events", "not counted yet");
+    else
+        put_line(out, view, colour_plain, "events", "%s/s, %s in all",
+                 figures_number(figures_per_s(recent, run->window_s), rate),
+                 units_format_count(stat_get_count(run->total, METRIC_SSE_EVENTS, NULL), total));
 }
 
 /* The last seconds where they have samples, else the whole run, and says which. */
@@ -320,19 +334,30 @@ void live_view_render(struct buf *out, const struct run *run, const struct live_
     put_workers(out, run, view);
 }
 
-void live_view_render_line(struct buf *out, const struct run *run, const struct live_view *view)
+/* "12s: 40 of 40 users, 38 open": what is so at this moment. */
+static void append_moment(struct buf *out, const struct run *run)
 {
-    char elapsed[UNITS_TEXT_BYTES], rate[UNITS_TEXT_BYTES], p95[UNITS_TEXT_BYTES];
+    const struct run_info *info = &run->info;
+    char elapsed[UNITS_TEXT_BYTES];
+
+    (void)buf_appendf(out, "%s%s: %" PRIu32, format_seconds(info->duration_ns, elapsed),
+                      info->is_warming_up ? " (warming up)" : "", figures_users(run));
+    if (!(info->arrivals_per_s > 0))
+        (void)buf_appendf(out, " of %" PRIu32, info->users_planned);
+    (void)buf_appendf(out, " users, %" PRIu32 " open", figures_open(run));
+}
+
+/* What was measured so far. */
+static void append_measured(struct buf *out, const struct run *run, const struct live_view *view)
+{
+    char rate[UNITS_TEXT_BYTES], p95[UNITS_TEXT_BYTES];
     uint64_t recent = stat_get_count(run->window, METRIC_SSE_EVENTS, NULL);
     struct buf classes = {0};
     const char *span;
     const struct hist *hist = choose_trend(run, METRIC_SSE_TTFE, &span);
     uint64_t errors = top_classes(run, &classes);
 
-    (void)buf_appendf(out, "%s%s: %" PRIu32 " of %" PRIu32 " users, %" PRIu32 " open, %s events/s",
-                      format_seconds(run->info.duration_ns, elapsed),
-                      run->info.is_warming_up ? " (warming up)" : "", figures_users(run),
-                      run->info.users_planned, figures_open(run),
+    (void)buf_appendf(out, ", %s events/s",
                       figures_number(figures_per_s(recent, run->window_s), rate));
     if (view->limit)
         live_limit_render_line(out, view->limit);
@@ -355,6 +380,17 @@ void live_view_render_line(struct buf *out, const struct run *run, const struct 
             break;
         }
     }
-    (void)buf_append_byte(out, '\n');
     buf_fini(&classes);
+}
+
+void live_view_render_line(struct buf *out, const struct run *run, const struct live_view *view)
+{
+    append_moment(out, run);
+    if (!run->info.is_warming_up) {
+        append_measured(out, run, view);
+    } else {
+        live_stages_render_line(out, run);
+        (void)buf_append_text(out, ", nothing is measured yet");
+    }
+    (void)buf_append_byte(out, '\n');
 }

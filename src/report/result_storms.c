@@ -27,6 +27,16 @@ static void put_text(struct json *json, const char *key, const char *text)
     json_text(json, text);
 }
 
+/* Null where nothing could show them. */
+static void put_found(struct json *json, const char *key, uint64_t count, bool is_known)
+{
+    json_key(json, key);
+    if (is_known)
+        json_uint(json, count);
+    else
+        json_null(json);
+}
+
 /* What was ordered; nulls where nothing was. */
 static void put_order(struct json *json, const struct wave_seen *seen)
 {
@@ -88,16 +98,6 @@ static void put_retry_after(struct json *json, const struct wave *wave)
     json_end_object(json);
 }
 
-/* Null where nothing could show them. */
-static void put_found(struct json *json, const char *key, uint64_t count, bool is_known)
-{
-    json_key(json, key);
-    if (is_known)
-        json_uint(json, count);
-    else
-        json_null(json);
-}
-
 static void put_storm(struct json *json, const struct run *run, const struct wave_seen *seen)
 {
     const struct wave *wave = &seen->sum;
@@ -109,7 +109,9 @@ static void put_storm(struct json *json, const struct run *run, const struct wav
     put_classes(json, "causes", wave->causes);
     put_count(json, "back", wave_back_count(wave));
     put_count(json, "left", wave->left);
-    put_count(json, "never_back", wave_away_count(wave));
+    /* A script may have come back without a sign of it. */
+    put_found(json, "never_back", wave_away_count(wave),
+              !run->info.is_script || wave_away_count(wave) == 0);
     put_count(json, "gave_up", wave->gave_up);
     put_back(json, wave);
     put_count(json, "attempts", wave->attempts);

@@ -80,10 +80,25 @@ static void put_duration(struct buf *out, const struct run_info *info)
     (void)buf_appendf(out, ", started %s\n", figures_utc(info->started_unix_ms, started));
 }
 
+/* Arrivals have a rate and a cap: how many there are at once is up to the service. */
+static void put_users(struct buf *out, const struct run *run)
+{
+    const struct run_info *info = &run->info;
+    char users[UNITS_TEXT_BYTES], planned[UNITS_TEXT_BYTES], rate[UNITS_TEXT_BYTES];
+
+    (void)units_format_count(info->users_max, users);
+    (void)units_format_count(info->users_planned, planned);
+    if (info->arrivals_per_s > 0)
+        (void)buf_appendf(out, "  arrivals  %s a second, at most %s at once (%s allowed)\n",
+                          figures_number(info->arrivals_per_s, rate), users, planned);
+    else
+        (void)buf_appendf(out, "  users     %s of %s planned\n", users, planned);
+}
+
 static void put_head(struct buf *out, const struct run *run, const struct outcome *outcome,
                      bool has_colour)
 {
-    char duration[UNITS_TEXT_BYTES], users[UNITS_TEXT_BYTES], planned[UNITS_TEXT_BYTES];
+    char duration[UNITS_TEXT_BYTES];
     const char *verdict = verdict_name(outcome->verdict);
 
     (void)buf_appendf(out, "  verdict   %s%s%s", has_colour ? verdict_colour(outcome->verdict) : "",
@@ -103,9 +118,7 @@ static void put_head(struct buf *out, const struct run *run, const struct outcom
     if (run->info.warm_up_ns > 0)
         (void)buf_appendf(out, "  warm-up   the first %s, in no figure\n",
                           units_format_duration(run->info.warm_up_ns, duration));
-    (void)buf_appendf(out, "  users     %s of %s planned\n",
-                      units_format_count(run->info.users_max, users),
-                      units_format_count(run->info.users_planned, planned));
+    put_users(out, run);
     put_onset(out, run);
 }
 

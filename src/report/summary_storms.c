@@ -73,8 +73,8 @@ static void put_classes(struct buf *note, const uint64_t counts[CLASS_COUNT])
 /* Only what is out of the ordinary: answers but 200, failures, those who are not back. */
 static void put_notes(struct buf *out, const struct run *run, const struct wave *wave)
 {
-    /* A script may have come back without a sign of it. */
-    const char *away = run->info.is_script ? "not resumed" : "not back";
+    /* A script may have come back without a sign of it: by a new stream from the start. */
+    const char *away = run->info.is_script ? "not known, as not resumed" : "not back";
     struct buf note = {0};
 
     put_classes(&note, wave->causes);

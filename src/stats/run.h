@@ -27,11 +27,12 @@ struct run_info {
     char *command;
     char *clock_url; /* of --clock; NULL: none */
     double started_unix_ms, ended_unix_ms;
-    uint64_t duration_ns; /* so far, the warm-up included */
-    uint64_t warm_up_ns;  /* of the start, in no figure; while it lasts, as planned */
-    uint64_t planned_ns;  /* CLOCK_NEVER_NS: until stopped */
-    uint64_t ramp_ns;     /* time the ramp takes */
-    uint32_t users_planned;
+    uint64_t duration_ns;   /* so far, the warm-up included */
+    uint64_t warm_up_ns;    /* of the start, in no figure; while it lasts, as planned */
+    uint64_t planned_ns;    /* CLOCK_NEVER_NS: until stopped */
+    uint64_t ramp_ns;       /* time the ramp takes */
+    double arrivals_per_s;  /* users come at this rate, whatever became of others; 0: they do not */
+    uint32_t users_planned; /* of arrivals the most at once */
     uint32_t stages_planned; /* 0: none, or as many as there will be */
     uint32_t users_max;      /* most that ran at once */
     bool is_warming_up;      /* nothing is measured yet */

@@ -266,7 +266,8 @@ static void fill_restart(const struct run *run, const struct wave_seen *seen,
 {
     const struct wave *wave = &seen->sum;
     enum fate fate = fate_of(wave);
-    double span_s = (wave->last_unix_ms - wave->first_unix_ms) / 1000;
+    /* As far as it is printed: never within no time. */
+    double span_s = fmax((wave->last_unix_ms - wave->first_unix_ms) / 1000, 0.01);
     char *ages = describe_ages(run, wave), *back = describe_back(wave);
     char *events = describe_events(wave), *refused = describe_refused(wave);
 

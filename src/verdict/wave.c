@@ -105,6 +105,7 @@ static void append_service(struct wave_list *list, const struct run *run)
             continue;
         seen = append(list);
         add_seconds(seen, &seconds, at, count);
+        seen->is_told = true;
         seen->at_s = (seen->sum.first_unix_ms - run->info.started_unix_ms) / 1000;
     }
     free(seconds.items);
@@ -128,6 +129,7 @@ static void append_storms(struct wave_list *list, const struct run *run)
         seen->storm = &run->storms[i];
         seen->at_s = (double)run->storms[i].at_ns / (double)CLOCK_NS_PER_S;
         seen->sum.key = (uint32_t)i + 1;
+        seen->is_told = wave != NULL;
         if (wave)
             wave_merge(&seen->sum, wave, 0);
     }

@@ -21,6 +21,7 @@ enum { WAVE_SPAN_S = 3, WAVE_LOST_MIN = 5, WAVE_KEPT_S = 120 };
 struct wave_seen {
     const struct run_storm *storm; /* borrowed from the run; NULL: caused by the service */
     double at_s;                   /* since the start: when it was ordered, or the first end */
+    bool is_told;                  /* a worker has said what it cut; false: none has as yet */
     /* Owned. Streams are back since the end of the storm's time away, or since the first end;
      * `open` streams were open before. */
     struct wave sum;

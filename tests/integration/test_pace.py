@@ -124,6 +124,8 @@ def a_locust_file_goes_through_stages(t):
                                     "--processes", 2, "--threshold", "sse_open{stage:2}: max==8")
     same(outcome.status, 0, f"exit status ({outcome.stderr})")
     contains(outcome.stderr, "4 stages take 7s, with at most 8 users", "the announcement")
+    check("at a rate of" not in outcome.stderr, "stages have no rate")
+    check("spawn rate" not in outcome.stderr, "nor for the lead")
     same(stages_of(result, "from_s"), [0, 2, 4, 5], "begins")
     same(outcome.stdout.count("came\n"), 8, "users that came")
     same(sum(count_of(stage, "sse_attempts") for stage in result.json["stages"]), 8, "streams")
@@ -181,6 +183,7 @@ def an_arrival_beyond_the_most_is_turned_away_and_counted(t):
     same((result.json["run"]["users_max"], service.metrics()["streams_opened_total"]), (31, 31),
          "users at once")
     contains(outcome.stdout, r"turned away +1\d\d   arrivals", "summary")
+    contains(outcome.stdout, r"arrivals  50\.0 a second, at most 31 at once \(31 allowed\)", "head")
 
 
 @test

@@ -295,6 +295,18 @@ def a_locust_file_sees_a_storm_as_resets(t):
 
 
 @test
+def who_asks_anew_from_a_locust_file_is_not_known_to_be_back(t):
+    service = Service(t)
+    text = SCRIPT.replace("if self.last_id:", "if False:")
+    outcome, result, _ = run_script(t, text, "--host", service.url(""), "-u", 5, "-r", 5, "-t",
+                                    "4s", "--storm", "2s")
+    storm, = storms_of(result, "ordered")
+    same((storm["cut"], storm["back"], storm["never_back"]), (5, 0, None), "streams")
+    check(service.metrics()["streams_opened_total"] >= 10, "new streams")
+    contains(outcome.stdout, "on the way back: not known, as not resumed 5", "summary")
+
+
+@test
 def storms_that_cannot_be_are_refused(t):
     url = "http://127.0.0.1:9/"
     contains(t.refused("run", url, "-t", 5, "--storm", "5s"), "after the end of the run", "late")

@@ -84,6 +84,42 @@ static void the_stage_under_way_has_a_bar(void **state)
     run_free(run);
 }
 
+static void a_warm_up_has_no_figures_yet(void **state)
+{
+    struct run *run = sample_pass();
+    struct buf line = {0};
+    char *text;
+
+    (void)state;
+    run->info.duration_ns = 3 * CLOCK_NS_PER_S;
+    run->info.is_warming_up = true;
+    text = render(run, 80, false);
+    assert_non_null(strstr(text, "\nevents        not counted yet\n"));
+    live_view_render_line(&line, run, &(struct live_view){0});
+    assert_string_equal(buf_text(&line),
+                        "3s (warming up): 20 of 40 users, 20 open, nothing is measured yet\n");
+    free(text);
+    buf_fini(&line);
+    run_free(run);
+}
+
+static void arrivals_are_not_of_a_plan(void **state)
+{
+    struct run *run = sample_pass();
+    struct buf line = {0};
+    char *text;
+
+    (void)state;
+    run->info.arrivals_per_s = 20;
+    text = render(run, 80, false);
+    assert_non_null(strstr(text, "\nusers         20, 20.0 a second arrive, 40 at once allowed\n"));
+    live_view_render_line(&line, run, &(struct live_view){0});
+    assert_non_null(strstr(buf_text(&line), ": 20 users, 20 open, "));
+    free(text);
+    buf_fini(&line);
+    run_free(run);
+}
+
 static void no_line_is_wider_than_the_terminal(void **state)
 {
     struct run *run = sample_trouble();
@@ -387,6 +423,8 @@ static void thresholds_are_lights_in_one_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_warm_up_has_no_figures_yet),
+        cmocka_unit_test(arrivals_are_not_of_a_plan),
         cmocka_unit_test(no_line_is_wider_than_the_terminal),
         cmocka_unit_test(the_stage_under_way_has_a_bar),
         cmocka_unit_test(the_view_shows_the_key_figures),

@@ -172,12 +172,35 @@ static void what_nothing_shows_is_not_none(void **state)
     buf_fini(&out);
 }
 
+/* Its users open new streams, which look like any others. */
+static void who_of_a_script_is_back_is_not_known(void **state)
+{
+    struct buf out = {0};
+
+    (void)state;
+    order_storm();
+    run->info.is_script = true;
+    write_json(&out);
+    CHECK_TEXT(&out, "\"back\":999,\"left\":0,\"never_back\":null,");
+    buf_clear(&out);
+    summary_storms(&out, run, false);
+    (void)buf_text(&out);
+    CHECK_TEXT(&out, "    on the way back: not known, as not resumed 1, gave up 1");
+    buf_fini(&out);
+}
+
 static void the_live_view_follows_the_latest(void **state)
 {
     struct buf out = {0};
     bool is_over;
 
     (void)state;
+    run_add_storm(run, &(struct run_storm){.at_ns = CLOCK_NS_PER_S, .ratio = 1});
+    assert_true(live_storms_append(&out, run, &is_over)); /* no worker has told of it yet */
+    assert_string_equal(buf_text(&out), "at 1.0 s was ordered");
+    assert_false(is_over);
+    run->storm_count = 0;
+    buf_clear(&out);
     order_storm();
     assert_true(live_storms_append(&out, run, &is_over));
     assert_string_equal(buf_text(&out),
@@ -200,6 +223,7 @@ int main(void)
         WITH_RUN(the_result_has_each_with_its_figures),
         WITH_RUN(the_summary_has_a_row_each_and_what_was_unusual),
         WITH_RUN(what_nothing_shows_is_not_none),
+        WITH_RUN(who_of_a_script_is_back_is_not_known),
         WITH_RUN(the_live_view_follows_the_latest),
     };
 
