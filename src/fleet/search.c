@@ -28,8 +28,7 @@ enum {
 
 enum search_phase {
     SEARCH_SETTLING = 0, /* users have left; do the others stand? */
-    SEARCH_EMPTYING,     /* they do not: all leave */
-    SEARCH_REFILLING,    /* and come back */
+    SEARCH_EMPTYING,     /* they do not: all leave, and the step is for all of them */
     SEARCH_RAMPING,
     SEARCH_HOLDING
 };
@@ -263,45 +262,18 @@ static void begin_task(struct search *search, uint64_t now_ns)
     enter(search, SEARCH_SETTLING, now_ns);
 }
 
-static void end_step(struct search *search, struct limit_step *step, uint64_t now_ns)
-{
-    const struct controller *controller = search->controller;
-
-    if (step->has_held)
-        log_info("%u users hold", step->users);
-    else
-        log_info("%u users do not hold: %s", step->users, step->broken);
-    run_end_stage(controller->run, now_ns - controller->started_ns);
-    limit_add(search->limit, step);
-    begin_task(search, now_ns);
-}
-
 static void judge(struct search *search, const struct limit_figures *figures, uint64_t now_ns)
 {
+    const struct controller *controller = search->controller;
     struct limit_step step = limit_judge(search->rules, search->limit, figures);
 
-    end_step(search, &step, now_ns);
-}
-
-/* What held before does not come back. */
-static void fail_step(struct search *search, uint64_t now_ns)
-{
-    struct limit_figures figures;
-    struct limit_step step;
-
-    begin_step(search, now_ns);
-    figures = look(search, now_ns);
-    step = (struct limit_step){.users = figures.users,
-                               .open = figures.open,
-                               .at_s = figures.at_s,
-                               .connect_success = (double)NAN,
-                               .stream_success = (double)NAN,
-                               .broken = x_asprintf("of %u users, that held before, %u streams "
-                                                    "are open after the step that failed",
-                                                    search->task.base, figures.open)};
-    for (size_t i = 0; i < LIMIT_TIME_COUNT; i++)
-        step.p95_ms[i] = (double)NAN;
-    end_step(search, &step, now_ns);
+    if (step.has_held)
+        log_info("%u users hold", step.users);
+    else
+        log_info("%u users do not hold: %s", step.users, step.broken);
+    run_end_stage(controller->run, now_ns - controller->started_ns);
+    limit_add(search->limit, &step);
+    begin_task(search, now_ns);
 }
 
 /* --- phases --- */
@@ -313,6 +285,7 @@ static void settle(struct search *search, uint64_t now_ns)
     if (stands(search, search->task.base)) {
         begin_step(search, now_ns);
     } else if (has_spent(search, SEARCH_CALM_S * CLOCK_NS_PER_S, now_ns)) {
+        search->task.base = 0;
         leave(search, 0);
         enter(search, SEARCH_EMPTYING, now_ns);
     }
@@ -323,22 +296,8 @@ static void empty(struct search *search, uint64_t now_ns)
     bool is_empty =
         has_spent(search, SEARCH_CLOSE_MS * CLOCK_NS_PER_MS, now_ns) && stands(search, 0);
 
-    if (!is_empty && !has_spent(search, SEARCH_CALM_S * CLOCK_NS_PER_S, now_ns))
-        return;
-    plan_ramp(search, 0, search->task.base);
-    enter(search, SEARCH_REFILLING, now_ns);
-}
-
-static void refill(struct search *search, uint64_t now_ns)
-{
-    uint64_t limit_ns = search->ramp_ns + SEARCH_CALM_S * CLOCK_NS_PER_S;
-
-    if (search->controller->ordered_users < search->to)
-        (void)order_ramp(search, now_ns);
-    else if (stands(search, search->to))
+    if (is_empty || has_spent(search, SEARCH_CALM_S * CLOCK_NS_PER_S, now_ns))
         begin_step(search, now_ns);
-    else if (has_spent(search, limit_ns, now_ns))
-        fail_step(search, now_ns);
 }
 
 static void ramp(struct search *search, uint64_t now_ns)
@@ -382,9 +341,6 @@ static void on_look(struct timer *timer, uint64_t now_ns)
         break;
     case SEARCH_EMPTYING:
         empty(search, now_ns);
-        break;
-    case SEARCH_REFILLING:
-        refill(search, now_ns);
         break;
     case SEARCH_RAMPING:
         ramp(search, now_ns);

@@ -4,8 +4,8 @@
  *
  * A step goes from users that are known to hold up to its number within about two seconds, and is
  * held until its figures settle. Before it the users of a step that failed leave, the newest first,
- * and what is left must stand as it did: where it does not, all leave and come back. What happens
- * between two steps belongs to no stage.
+ * and what is left must stand as it did: where it does not, all leave, and the step begins with
+ * none. What happens between two steps belongs to no stage.
  *
  * Runs on: the controller.
  */

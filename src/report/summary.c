@@ -80,8 +80,9 @@ static void put_duration(struct buf *out, const struct run_info *info)
     (void)buf_appendf(out, ", started %s\n", figures_utc(info->started_unix_ms, started));
 }
 
-/* Arrivals have a rate and a cap: how many there are at once is up to the service. */
-static void put_users(struct buf *out, const struct run *run)
+/* Arrivals have a rate and a cap: how many there are at once is up to the service. A search has a
+ * ceiling. */
+static void put_users(struct buf *out, const struct run *run, const struct limit *limit)
 {
     const struct run_info *info = &run->info;
     char users[UNITS_TEXT_BYTES], planned[UNITS_TEXT_BYTES], rate[UNITS_TEXT_BYTES];
@@ -91,6 +92,8 @@ static void put_users(struct buf *out, const struct run *run)
     if (info->arrivals_per_s > 0)
         (void)buf_appendf(out, "  arrivals  %s a second, at most %s at once (%s allowed)\n",
                           figures_number(info->arrivals_per_s, rate), users, planned);
+    else if (limit)
+        (void)buf_appendf(out, "  users     at most %s at once (%s allowed)\n", users, planned);
     else
         (void)buf_appendf(out, "  users     %s of %s planned\n", users, planned);
 }
@@ -118,7 +121,7 @@ static void put_head(struct buf *out, const struct run *run, const struct outcom
     if (run->info.warm_up_ns > 0)
         (void)buf_appendf(out, "  warm-up   the first %s, in no figure\n",
                           units_format_duration(run->info.warm_up_ns, duration));
-    put_users(out, run);
+    put_users(out, run, outcome->limit);
     put_onset(out, run);
 }
 

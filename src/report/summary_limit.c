@@ -1,6 +1,5 @@
 #include "report/summary_limit.h"
 
-#include "base/mem.h"
 #include "report/figures.h"
 #include "report/summary_tables.h"
 #include "verdict/limit.h"
@@ -8,7 +7,6 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdlib.h>
 
 enum { BROKEN_INDENT = 4 };
 
@@ -29,14 +27,12 @@ static const char *format_share(double share, char text[static UNITS_TEXT_BYTES]
     return figures_share(passes, MILLION - passes, text);
 }
 
-/* By users; what was tried twice in the order of the trials. */
-static int compare(const void *left, const void *right)
+static const char *name_step(const struct limit_step *step)
 {
-    const struct limit_step *const *a = left, *const *b = right;
-
-    if ((*a)->users != (*b)->users)
-        return (*a)->users < (*b)->users ? -1 : 1;
-    return *a < *b ? -1 : *a > *b;
+    return step->has_held       ? "holds"
+           : step->is_ours      ? "busy"
+           : step->is_disproved ? "once"
+                                : "FAILS";
 }
 
 static void put_step(struct buf *out, const struct limit_step *step)
@@ -47,10 +43,7 @@ static void put_step(struct buf *out, const struct limit_step *step)
 
     (void)buf_appendf(
         out, "  %8s %-6s %8s %8s %9s %11s %11s %11s %8s %9s\n",
-        units_format_count(step->users, users),
-        step->has_held  ? "holds"
-        : step->is_ours ? "-"
-                        : "FAILS",
+        units_format_count(step->users, users), name_step(step),
         units_format_count(step->open, open), units_format_count(step->attempts, attempts),
         format_share(step->connect_success, connected), format_share(step->stream_success, stayed),
         format_time(step->p95_ms[LIMIT_CONNECTING], answer),
@@ -59,22 +52,37 @@ static void put_step(struct buf *out, const struct limit_step *step)
         figures_number(step->events_per_s, events));
 }
 
+/* What the words of put_step mean that do not say it themselves. */
+static void put_legend(struct buf *out, const struct limit *limit)
+{
+    bool has_busy = false, has_once = false;
+
+    for (size_t i = 0; i < limit_step_count(limit); i++) {
+        const struct limit_step *step = limit_step_at(limit, i);
+
+        has_busy = has_busy || (!step->has_held && step->is_ours);
+        has_once = has_once || (step->is_disproved && !step->is_ours);
+    }
+    if (has_once)
+        (void)buf_append_text(out, "    once: failed, but held when tried again at once, so that "
+                                   "it does not count\n");
+    if (has_busy)
+        (void)buf_append_text(out, "    busy: cicada itself was at its limit, so that it says "
+                                   "nothing about the service\n");
+}
+
 static void put_curve(struct buf *out, const struct limit *limit)
 {
-    size_t count = limit_step_count(limit);
-    const struct limit_step **steps = x_calloc(count > 0 ? count : 1, sizeof(void *));
-
-    for (size_t i = 0; i < count; i++)
-        steps[i] = limit_step_at(limit, i);
-    qsort(steps, count, sizeof(void *), compare);
+    (void)buf_append_text(out, "    Steps as they were tried; a number that held and failed is "
+                               "neither.\n");
     (void)buf_appendf(out, "  %8s %-6s %8s %8s %9s %11s %11s %11s %8s %9s\n", "users", "", "open",
                       "attempts", "connected", "successful", "connecting", "first event", "latency",
                       "events/s");
     (void)buf_appendf(out, "  %8s %-6s %8s %8s %9s %11s %11s %11s %8s\n", "", "", "", "", "", "",
                       "p95 ms", "p95 ms", "p95 ms");
-    for (size_t i = 0; i < count; i++)
-        put_step(out, steps[i]);
-    free(steps);
+    for (size_t i = 0; i < limit_step_count(limit); i++)
+        put_step(out, limit_step_at(limit, i));
+    put_legend(out, limit);
 }
 
 static void put_users(struct buf *out, const char *label, uint32_t users, const char *note)

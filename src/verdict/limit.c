@@ -98,12 +98,25 @@ static uint32_t lowest_failed_above(const struct limit *limit, uint32_t users)
     return best;
 }
 
+/* Was it a time, the last time that `users` failed? */
+static bool has_failed_by_time(const struct limit *limit, uint32_t users)
+{
+    bool is_of_time = false;
+
+    for (size_t i = 0; i < limit->count; i++) {
+        if (limit->steps[i].users == users && is_failure(&limit->steps[i]))
+            is_of_time = limit->steps[i].is_of_time;
+    }
+    return is_of_time;
+}
+
 /* --- the next number --- */
 
-/* Where numbers between the two did both, a gap is not made smaller by more of them. */
+/* Where numbers between the two did both, or few samples decide, a gap is not made smaller. */
 static uint32_t widest_gap(const struct limit *limit)
 {
-    uint32_t pct = LIMIT_GAP_PCT, gap;
+    bool has_few = limit->holds <= LIMIT_ALL_NEW && has_failed_by_time(limit, limit->fails);
+    uint32_t pct = has_few ? LIMIT_UNSTEADY_GAP_PCT : LIMIT_GAP_PCT, gap;
 
     for (size_t i = 0; i < limit->count; i++) {
         uint32_t at = limit->steps[i].users;
@@ -123,13 +136,18 @@ static uint32_t middle(uint32_t low, uint32_t high)
     return low + (high - low) / 2;
 }
 
+/* The fewest users that are worth a step below one that failed. */
+static uint32_t least_below(const struct limit *limit)
+{
+    return has_failed_by_time(limit, limit->fails) ? LIMIT_SAMPLES : 1;
+}
+
 static void plan_within(struct limit *limit)
 {
     if (limit->holds == 0) {
-        /* One user is the least there is. */
-        if (limit->fails == 1)
+        limit->next = least_below(limit);
+        if (limit->fails <= limit->next)
             limit->end = LIMIT_NOTHING_HOLDS;
-        limit->next = 1;
     } else if (limit->fails - limit->holds > widest_gap(limit)) {
         limit->next = middle(limit->holds, limit->fails);
     } else if (limit->confirmed == LIMIT_CONFIRMATIONS || limit->reversals > LIMIT_REVERSALS) {
@@ -235,6 +253,8 @@ bool limit_next(const struct limit *limit, struct limit_task *task)
     if (limit->end != LIMIT_UNDER_WAY || limit->count == LIMIT_STEPS)
         return false;
     /* A quarter of them is new, so that there is something to judge however small the gap. */
+    if (limit->next <= LIMIT_ALL_NEW)
+        base = 0;
     *task = (struct limit_task){.users = limit->next,
                                 .base = base < limit->holds ? base : limit->holds};
     return true;

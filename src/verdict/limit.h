@@ -3,7 +3,8 @@
  * the numbers tried so far, the number to try next, or the end.
  *
  * Doubles from a share of the ceiling until a number fails or the ceiling holds; where the first
- * number fails, goes down to one user. Halves the gap between the highest that holds and the lowest
+ * number fails, goes down to one user, or where a time was too long to LIMIT_SAMPLES, as fewer say
+ * nothing about a share of them. Halves the gap between the highest that holds and the lowest
  * that does not until it is LIMIT_GAP_PCT, then tries both of them again, LIMIT_CONFIRMATIONS
  * times. A number that does not do the same again is neither: the edge lies between the highest
  * that only ever held and the lowest that only ever failed. After LIMIT_REVERSALS of these the edge
@@ -20,7 +21,10 @@ enum {
     LIMIT_CEILING_USERS = 10000, /* unless the user gives one */
     LIMIT_START_SHARE = 64,      /* the first number is the ceiling divided by it */
     LIMIT_GAP_PCT = 2,           /* of the number that holds */
-    LIMIT_UNSTEADY_GAP_PCT = 5,  /* the same, where a number in between did both */
+    LIMIT_UNSTEADY_GAP_PCT = 5,  /* the same, where a number in between did both, or few samples
+                                    of a time decide */
+    LIMIT_ALL_NEW = 200,         /* up to here every user of a step is new: a sample each */
+    LIMIT_SAMPLES = 20,          /* the fewest users that a search for a time goes down to */
     LIMIT_CONFIRMATIONS = 2,
     LIMIT_REVERSALS = 4,
     LIMIT_STEPS = 100,
@@ -31,7 +35,7 @@ enum limit_end {
     LIMIT_UNDER_WAY = 0, /* or ended from outside: too little is known */
     LIMIT_EDGE,          /* between two numbers close together */
     LIMIT_CEILING,       /* as many as were allowed hold */
-    LIMIT_NOTHING_HOLDS, /* not even one user */
+    LIMIT_NOTHING_HOLDS, /* not even the fewest users that say something */
     LIMIT_GENERATOR      /* cicada itself was at its limit, twice in a row */
 };
 
@@ -50,7 +54,8 @@ struct limit_step {
     bool has_held;
     bool is_ours;      /* a failure that may be that of cicada: says nothing about the service */
     bool is_doubtful;  /* a failure that one bad moment can make: counts when it comes twice */
-    bool is_disproved; /* private: it did not come twice */
+    bool is_of_time;   /* a failure of a time, which few samples say little about */
+    bool is_disproved; /* set by limit_add: a failure, but the same held when tried again */
     char *broken;      /* owned; which rule did not hold, with its value; NULL: all held */
     double at_s;       /* when its ramp began, since the start */
     double length_s;   /* from there to the judgement */
@@ -61,7 +66,8 @@ struct limit_step {
     double events_per_s;
 };
 
-/* What to do next: from `base` users, so many of which are known to hold, go up to `users`. */
+/* What to do next: from `base` users, so many of which are known to hold, go up to `users`; with 0
+ * all that are there leave first. */
 struct limit_task {
     uint32_t users, base;
 };

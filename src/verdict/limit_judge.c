@@ -11,8 +11,12 @@
 
 enum { OWN_RULES = 2 };
 
-static const char *const own_rules[OWN_RULES] = {"sse_connect_success: rate>0.99",
-                                                 "sse_stream_success: rate>0.99"};
+/* Users who are turned away are told by the first. */
+static const struct {
+    enum metric metric;
+    const char *text;
+} own_rules[OWN_RULES] = {{METRIC_SSE_CONNECT_SUCCESS, "sse_connect_success: rate>0.99"},
+                          {METRIC_SSE_STREAM_SUCCESS, "sse_stream_success: rate>0.99"}};
 
 static const enum metric time_metrics[LIMIT_TIME_COUNT] = {
     [LIMIT_CONNECTING] = METRIC_SSE_CONNECTING,
@@ -24,6 +28,9 @@ struct limit_rules {
     struct threshold_spec *specs;
     char **texts;
     size_t count;
+    /* A threshold says how many may be turned away, and none says what comes of streams: the last
+     * rule, our own, judges those alone that opened. */
+    bool judges_opened;
     bool has_bound[LIMIT_TIME_COUNT]; /* a threshold says how long it may take: no knee does */
 };
 
@@ -78,15 +85,24 @@ static int add_rules(struct limit_rules *rules, const char *const *texts, size_t
     return 0;
 }
 
-/* Does one of them say how many may fail? */
-static bool are_about_success(const struct limit_rules *rules)
+static bool are_about(const struct limit_rules *rules, enum metric metric)
 {
     for (size_t i = 0; i < rules->count; i++) {
-        if (rules->specs[i].metric == METRIC_SSE_CONNECT_SUCCESS ||
-            rules->specs[i].metric == METRIC_SSE_STREAM_SUCCESS)
+        if (rules->specs[i].metric == metric)
             return true;
     }
     return false;
+}
+
+static int add_own_rules(struct limit_rules *rules, struct err *err)
+{
+    rules->judges_opened = are_about(rules, METRIC_SSE_CONNECT_SUCCESS) &&
+                           !are_about(rules, METRIC_SSE_STREAM_SUCCESS);
+    for (size_t i = 0; i < OWN_RULES; i++) {
+        if (!are_about(rules, own_rules[i].metric) && add_rule(rules, own_rules[i].text, err) < 0)
+            return -1;
+    }
+    return 0;
 }
 
 struct limit_rules *limit_rules_new(const char *const *texts, size_t count, struct err *err)
@@ -95,8 +111,7 @@ struct limit_rules *limit_rules_new(const char *const *texts, size_t count, stru
 
     rules->specs = x_calloc(count + OWN_RULES, sizeof *rules->specs);
     rules->texts = x_calloc(count + OWN_RULES, sizeof *rules->texts);
-    if (add_rules(rules, texts, count, err) < 0 ||
-        (!are_about_success(rules) && add_rules(rules, own_rules, OWN_RULES, err) < 0)) {
+    if (add_rules(rules, texts, count, err) < 0 || add_own_rules(rules, err) < 0) {
         limit_rules_free(rules);
         return NULL;
     }
@@ -199,28 +214,46 @@ static struct stat_set *complete(const struct limit_figures *figures)
     return set;
 }
 
+/* Shares of success as `spec`, rule number `index`, is to see them: `rest` more may succeed. */
+static void put_success(struct stat_set *to, const struct limit_rules *rules, size_t index,
+                        const struct limit_figures *figures, uint32_t rest)
+{
+    enum metric metric = rules->specs[index].metric;
+    uint64_t passes, fails, connects, refusals;
+    bool is_of_opened = rules->judges_opened && index + 1 == rules->count;
+
+    stat_get_rate(figures->set, metric, NULL, &passes, &fails);
+    stat_get_rate(figures->set, METRIC_SSE_CONNECT_SUCCESS, NULL, &connects, &refusals);
+    if (metric == METRIC_SSE_STREAM_SUCCESS)
+        passes += figures->open;
+    if (is_of_opened)
+        fails -= refusals < fails ? refusals : fails;
+    stat_passes(to, metric, NULL, passes + rest, fails);
+}
+
+static bool is_about_success(const struct threshold_spec *spec)
+{
+    return !spec->tag && (spec->metric == METRIC_SSE_CONNECT_SUCCESS ||
+                          spec->metric == METRIC_SSE_STREAM_SUCCESS);
+}
+
 bool limit_is_lost(const struct limit_rules *rules, const struct limit_figures *figures)
 {
-    static const enum metric rates[] = {METRIC_SSE_CONNECT_SUCCESS, METRIC_SSE_STREAM_SUCCESS};
-    struct stat_set *best = stat_set_new();
     uint32_t rest = limit_count_unanswered(figures);
     bool is_lost = false;
 
-    for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++) {
-        uint64_t passes, fails, open = rates[i] == METRIC_SSE_STREAM_SUCCESS ? figures->open : 0;
-
-        stat_get_rate(figures->set, rates[i], NULL, &passes, &fails);
-        stat_passes(best, rates[i], NULL, passes + rest + open, fails);
-    }
-    for (size_t i = 0; i < rules->count; i++) {
-        const struct threshold_spec *spec = &rules->specs[i];
+    for (size_t i = 0; i < rules->count && !is_lost; i++) {
+        struct stat_set *best;
         double value;
 
-        if (!spec->tag && (spec->metric == rates[0] || spec->metric == rates[1]))
-            is_lost = is_lost || threshold_judge_set(spec, best, figures->length_ns, &value) ==
-                                     THRESHOLD_CROSSED;
+        if (!is_about_success(&rules->specs[i]))
+            continue;
+        best = stat_set_new();
+        put_success(best, rules, i, figures, rest);
+        is_lost = threshold_judge_set(&rules->specs[i], best, figures->length_ns, &value) ==
+                  THRESHOLD_CROSSED;
+        stat_set_free(best);
     }
-    stat_set_free(best);
     return is_lost;
 }
 
@@ -284,13 +317,30 @@ static void set_broken(struct limit_step *step, const struct buf *text, bool is_
         step->broken = x_strdup((const char *)text->bytes);
 }
 
+static enum threshold_state judge_spec(const struct limit_rules *rules, size_t index,
+                                       const struct stat_set *set,
+                                       const struct limit_figures *figures, double *value)
+{
+    const struct threshold_spec *spec = &rules->specs[index];
+    struct stat_set *opened;
+    enum threshold_state state;
+
+    if (!rules->judges_opened || index + 1 < rules->count)
+        return threshold_judge_set(spec, set, figures->length_ns, value);
+    opened = stat_set_new();
+    put_success(opened, rules, index, figures, 0);
+    state = threshold_judge_set(spec, opened, figures->length_ns, value);
+    stat_set_free(opened);
+    return state == THRESHOLD_NOT_MEASURED ? THRESHOLD_HELD : state; /* see judge_open */
+}
+
 static bool judge_rule(const struct limit_rules *rules, size_t index, const struct stat_set *set,
                        const struct limit_figures *figures, struct limit_step *step)
 {
     const struct threshold_spec *spec = &rules->specs[index];
     bool is_of_times = metric_info(spec->metric)->kind == METRIC_TREND;
     double value;
-    enum threshold_state state = threshold_judge_set(spec, set, figures->length_ns, &value);
+    enum threshold_state state = judge_spec(rules, index, set, figures, &value);
     struct buf text = {0};
 
     if (state == THRESHOLD_HELD)
@@ -304,8 +354,25 @@ static bool judge_rule(const struct limit_rules *rules, size_t index, const stru
         put_failures(&text, figures);
     (void)buf_text(&text);
     set_broken(step, &text, may_be_ours(figures, is_of_times), figures->own_lag_ms);
+    step->is_of_time = is_of_times && state == THRESHOLD_CROSSED;
     buf_fini(&text);
     return false;
+}
+
+/* Whatever the thresholds allow: where nobody got a stream nothing was held. */
+static void judge_open(const struct limit_figures *figures, struct limit_step *step)
+{
+    struct buf text = {0};
+    uint64_t passes, fails;
+
+    stat_get_rate(figures->set, METRIC_SSE_CONNECT_SUCCESS, NULL, &passes, &fails);
+    if (!step->has_held || passes > 0)
+        return;
+    (void)buf_appendf(&text, "none of %" PRIu32 " new users got a stream", figures->fresh);
+    put_failures(&text, figures);
+    (void)buf_text(&text);
+    set_broken(step, &text, may_be_ours(figures, false), figures->own_lag_ms);
+    buf_fini(&text);
 }
 
 /*
@@ -344,6 +411,7 @@ static void judge_knees(const struct limit_rules *rules, const struct limit *lim
         (void)buf_text(&text);
         set_broken(step, &text, figures->is_saturated, figures->own_lag_ms);
         step->is_doubtful = !step->is_ours;
+        step->is_of_time = true;
         buf_fini(&text);
     }
 }
@@ -380,6 +448,7 @@ struct limit_step limit_judge(const struct limit_rules *rules, const struct limi
 
     while (i < rules->count && judge_rule(rules, i, set, figures, &step))
         i++;
+    judge_open(figures, &step);
     judge_knees(rules, limit, figures, &step);
     stat_set_free(set);
     return step;

@@ -31,10 +31,11 @@ enum {
 struct limit_rules;
 
 /*
- * Thresholds as they were given; unless one of them is about sse_connect_success or
- * sse_stream_success, both must be above 99 % too: users who are turned away break no bound of a
- * time. NULL with a sentence for one that says more than a step can be judged by: a window, a
- * time, the end of the run, a stage, an endpoint. The caller owns the result.
+ * Thresholds as they were given; sse_connect_success and sse_stream_success must be above 99 % too,
+ * each unless one of them is about it: users who are turned away break no bound of a time. Where
+ * only the first is given, attempts that did not become a stream are none for the second. NULL with
+ * a sentence for one that says more than a step can be judged by: a window, a time, the end of the
+ * run, a stage, an endpoint. The caller owns the result.
  */
 struct limit_rules *limit_rules_new(const char *const *texts, size_t count, struct err *err);
 void limit_rules_free(struct limit_rules *rules);

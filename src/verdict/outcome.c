@@ -341,7 +341,10 @@ static void judge_limit(struct outcome *outcome, const struct limit *limit, stru
         add_clause(reason, "the ceiling of the search holds");
         break;
     case LIMIT_NOTHING_HOLDS:
-        add_clause(reason, "not even one user holds");
+        if (limit_fails(limit) > 1)
+            add_clause(reason, "not even %" PRIu32 " users hold", limit_fails(limit));
+        else
+            add_clause(reason, "not even one user holds");
         outcome->exit_status = EXIT_THRESHOLDS;
         break;
     case LIMIT_GENERATOR:

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """`cicada run --find-limit`: edges of services whose edge is known, what gave way, exits."""
 
+import itertools
 import signal
 import threading
 import time
@@ -40,7 +41,8 @@ def check_curve(limit):
 @test
 def a_limit_of_streams_is_found_and_named(t):
     service = Service(t, "--fault", "max-streams=30")
-    outcome, limit, result = search(t, service, "-u", 1280)
+    # Who is turned away breaks no bound of a time.
+    outcome, limit, result = search(t, service, "-u", 1280, "--threshold", "sse_ttfe: p(95)<5s")
     same((outcome.status, result.json["run"]["verdict"]), (0, "pass"), "exit status")
     same(limit["end"], "edge", "how it ended")
     check_edge(limit, 30, 0.05)
@@ -48,6 +50,11 @@ def a_limit_of_streams_is_found_and_named(t):
     contains(limit["first_broken"], r"^sse_connect_success: rate>0.99 is .*\(status_5xx\)$",
              "what gave way")
     same(len(result.json["stages"]), len(limit["curve"]), "each step is a stage")
+    for step in limit["curve"]:
+        check(step["attempts"] > 0, f"somebody is new: {step}")
+        if step["held"]:
+            same((step["open"], step["connect_success"]), (step["users"], 1), "of those that held")
+    contains(outcome.stdout, r"users +at most \d+ at once \(1,280 allowed\)", "summary")
     same([each["code"] for each in result.json["findings"]], ["connection-limit"], "findings")
     contains(outcome.stdout, rf"{limit['holds']} users hold; {limit['fails']} do not", "verdict")
     contains(outcome.stderr, r"step \d+: holding \d+ users", "progress")
@@ -63,6 +70,48 @@ def a_time_that_grows_with_the_number_of_streams_ends_it_at_its_threshold(t):
     same(limit["rules"][0], "sse_connecting: p(95)<1.8s", "the first rule")
     same(limit["rules"][1][:20], "sse_connect_success:", "who is turned away counts all the same")
     contains(limit["first_broken"], r"^sse_connecting: p\(95\)<1.8s is \d+ ms$", "what gave way")
+
+
+class Picky:
+    """A service that turns every fourth request away."""
+
+    def __init__(self, t):
+        self.requests = itertools.count(1)
+        self.server = serve(t, self._answer)
+
+    def url(self, path):
+        return self.server.url(path)
+
+    def _answer(self, peer, _request):
+        if next(self.requests) % 4 == 0:
+            peer.send(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
+            return
+        peer.send(CHUNKED_HEAD)
+        for i in range(10**6):
+            peer.send(chunk(b"data: %d\n\n" % i))
+            time.sleep(0.02)
+
+
+@test
+def more_may_be_turned_away_where_a_threshold_says_so(t):
+    words = ("-u", 8, "--reconnect", "never")
+    outcome, limit, _ = search(t, Picky(t), *words, "--threshold", "sse_connect_success: rate>0.5")
+    same((outcome.status, limit["end"], limit["holds"]), (0, "ceiling", 8), "with one")
+    same(limit["rules"], ["sse_connect_success: rate>0.5", "sse_stream_success: rate>0.99"],
+         "rules")
+    _, limit, _ = search(t, Picky(t), *words, "--threshold", "sse_stream_success: rate>0.5")
+    contains(limit["first_broken"], r"^sse_connect_success: rate>0.99 is .*status_5xx", "without")
+
+
+@test
+def a_wait_for_the_source_is_not_measured_with_a_handful_of_users(t):
+    service = Service(t)
+    outcome, result = t.load(service.url("/api/v1/events/stream"), "--find-limit", "-u", 1600,
+                             "--threshold", "sse_ttfe: p(95)<500", limit_s=SEARCH_LIMIT_S)
+    limit = result.json["limit"]
+    same((outcome.status, limit["end"], limit["fails"]), (99, "nothing-holds", 20), "end")
+    contains(limit["first_broken"], r"^sse_ttfe: p\(95\)<500 is \d+ ms$", "what gave way")
+    contains(outcome.stdout, "verdict   fail: not even 20 users hold", "verdict")
 
 
 class Fragile:

@@ -58,6 +58,38 @@ static void the_summary_says_what_holds_and_what_gave_way(void **state)
     limit_free(limit);
 }
 
+/* 10 hold; 20 fail once, then hold, 40 fail twice; cicada is busy at what comes between. */
+static void steps_stand_in_the_order_of_their_trial(void **state)
+{
+    static const struct limit_step steps[] = {
+        {.users = 10, .has_held = true},    {.users = 20, .is_doubtful = true},
+        {.users = 20, .has_held = true},    {.users = 40, .is_doubtful = true},
+        {.users = 40, .is_doubtful = true}, {.users = 30, .is_ours = true}};
+    static const char *const words[] = {"10 holds", "20 once ", "20 holds",
+                                        "40 FAILS", "40 FAILS", "30 busy "};
+    struct limit *limit = limit_new(10 * LIMIT_START_SHARE);
+    struct outcome outcome = {.limit = limit};
+    struct buf out = {0};
+    const char *at;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
+        limit_add(limit, &steps[i]);
+    summary_limit(&out, &outcome, false);
+    at = buf_text(&out);
+    for (size_t i = 0; at && i < sizeof words / sizeof words[0]; i++) {
+        at = strstr(at, words[i]);
+        if (!at)
+            fail_msg("no '%s' in its place in:\n%s", words[i], buf_text(&out));
+        at++;
+    }
+    expect_text(&out, "once: failed, but held when tried again at once");
+    expect_text(&out, "busy: cicada itself was at its limit");
+    check_width(&out, 100);
+    buf_fini(&out);
+    limit_free(limit);
+}
+
 static void a_ceiling_that_holds_is_said_to_be_one(void **state)
 {
     struct limit *limit = limit_sample_ceiling();
@@ -175,6 +207,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_summary_says_what_holds_and_what_gave_way),
+        cmocka_unit_test(steps_stand_in_the_order_of_their_trial),
         cmocka_unit_test(a_ceiling_that_holds_is_said_to_be_one),
         cmocka_unit_test(without_a_search_there_is_nothing),
         cmocka_unit_test(the_result_holds_edge_rules_and_curve),

@@ -258,30 +258,88 @@ static void a_doubtful_failure_counts_when_it_comes_twice(void **state)
     limit_free(limit);
 }
 
-static void a_quarter_of_the_users_of_a_step_is_new(void **state)
+/* The next number, and how many of its users stay. */
+static void expect_task(const struct limit *limit, uint32_t users, uint32_t base)
 {
-    struct limit *limit = limit_new(6400);
-    struct limit_step step = {.users = 100, .has_held = true};
     struct limit_task task;
 
+    assert_true(limit_next(limit, &task));
+    assert_int_equal(task.users, users);
+    assert_int_equal(task.base, base);
+}
+
+static void a_quarter_of_the_users_of_a_step_is_new(void **state)
+{
+    struct limit *limit = limit_new(64000);
+    struct limit_step step = {.users = 1000, .has_held = true};
+
     (void)state;
-    assert_true(limit_next(limit, &task));
-    assert_int_equal(task.base, 0);
+    expect_task(limit, 1000, 0);
     limit_add(limit, &step);
-    assert_true(limit_next(limit, &task)); /* up from what holds */
-    assert_int_equal(task.users, 200);
-    assert_int_equal(task.base, 100);
-    step = (struct limit_step){.users = 200};
+    expect_task(limit, 2000, 1000); /* up from what holds */
+    step = (struct limit_step){.users = 2000};
     limit_add(limit, &step);
-    assert_true(limit_next(limit, &task)); /* never down from more than holds */
-    assert_int_equal(task.users, 150);
-    assert_int_equal(task.base, 100);
-    step = (struct limit_step){.users = 150, .has_held = true};
+    expect_task(limit, 1500, 1000); /* never down from more than holds */
+    step = (struct limit_step){.users = 1500, .has_held = true};
     limit_add(limit, &step);
-    assert_true(limit_next(limit, &task));
-    assert_int_equal(task.users, 175);
-    assert_int_equal(task.base, 131);
+    expect_task(limit, 1750, 1312);
     limit_free(limit);
+}
+
+static void few_users_all_leave_so_that_each_is_a_sample(void **state)
+{
+    struct limit *limit = limit_new(LIMIT_ALL_NEW * LIMIT_START_SHARE / 2);
+    struct limit_step step = {.users = LIMIT_ALL_NEW / 2, .has_held = true};
+
+    (void)state;
+    limit_add(limit, &step);
+    expect_task(limit, LIMIT_ALL_NEW, 0);
+    step.users = LIMIT_ALL_NEW;
+    limit_add(limit, &step);
+    expect_task(limit, 2 * LIMIT_ALL_NEW, LIMIT_ALL_NEW);
+    limit_free(limit);
+}
+
+static void a_time_is_not_asked_of_fewer_users_than_say_something(void **state)
+{
+    struct limit *limit = limit_new(10000);
+    struct limit_step step = {.users = 156, .is_of_time = true};
+
+    (void)state;
+    limit_add(limit, &step);
+    expect_task(limit, LIMIT_SAMPLES, 0);
+    step.users = LIMIT_SAMPLES;
+    limit_add(limit, &step);
+    assert_int_equal(limit_end(limit), LIMIT_NOTHING_HOLDS);
+    assert_int_equal(limit_fails(limit), LIMIT_SAMPLES);
+    limit_free(limit);
+    limit = limit_new(10000);
+    step = (struct limit_step){.users = 156}; /* users who are turned away are few, or none */
+    limit_add(limit, &step);
+    expect_task(limit, 1, 0);
+    limit_free(limit);
+}
+
+/* 100 hold; 200, 150, 125, 112 and 106 do not, and then 103. */
+static void few_samples_of_a_time_leave_a_wider_gap(void **state)
+{
+    static const uint32_t failed[] = {200, 150, 125, 112, 106, 103};
+
+    (void)state;
+    for (int is_of_time = 0; is_of_time <= 1; is_of_time++) {
+        struct limit *limit = limit_new(100 * LIMIT_START_SHARE);
+        struct limit_step step = {.users = 100, .has_held = true};
+
+        limit_add(limit, &step);
+        for (size_t i = 0; i < sizeof failed / sizeof failed[0]; i++) {
+            expect_task(limit, failed[i], 0);
+            step = (struct limit_step){.users = failed[i], .is_of_time = is_of_time};
+            limit_add(limit, &step);
+        }
+        /* 3 % apart: near enough to try both again, or not. */
+        expect_task(limit, is_of_time ? 100 : 101, 0);
+        limit_free(limit);
+    }
 }
 
 static void ease_is_the_median_of_the_smallest_numbers_that_held(void **state)
@@ -332,6 +390,9 @@ int main(void)
         cmocka_unit_test(one_busy_moment_of_cicada_ends_nothing),
         cmocka_unit_test(a_doubtful_failure_counts_when_it_comes_twice),
         cmocka_unit_test(a_quarter_of_the_users_of_a_step_is_new),
+        cmocka_unit_test(few_users_all_leave_so_that_each_is_a_sample),
+        cmocka_unit_test(a_time_is_not_asked_of_fewer_users_than_say_something),
+        cmocka_unit_test(few_samples_of_a_time_leave_a_wider_gap),
         cmocka_unit_test(ease_is_the_median_of_the_smallest_numbers_that_held),
     };
 

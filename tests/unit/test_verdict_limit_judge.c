@@ -156,7 +156,7 @@ static void a_step_is_lost_when_no_success_can_save_it(void **state)
     record(&scene, 0, 1, 20);
     assert_true(limit_is_lost(scene.rules, &scene.figures));
     end(&scene);
-    begin(&scene, "sse_stream_success: rate>0");
+    begin(&scene, "sse_connect_success: rate>0");
     record(&scene, 5, 20, 20);
     assert_false(limit_is_lost(scene.rules, &scene.figures)); /* is content with that */
     end(&scene);
@@ -214,7 +214,65 @@ static void who_is_turned_away_is_judged_unless_a_threshold_does(void **state)
     expect(&scene, NULL);
     begin(&scene, "sse_stream_success: rate>0.5");
     record(&scene, 20, 5, 20);
+    expect(&scene, "sse_connect_success: rate>0.99 is 0.8");
+}
+
+static void
+streams_are_judged_by_those_that_opened_where_a_threshold_lets_some_be_turned_away(void **state)
+{
+    struct scene scene;
+
+    (void)state;
+    begin(&scene, "sse_connect_success: rate>0.5");
+    record(&scene, 20, 5, 20);
+    scene.figures.open = 95;
+    stat_passes(scene.set, METRIC_SSE_STREAM_SUCCESS, NULL, 0, 2);
+    assert_true(limit_is_lost(scene.rules, &scene.figures));
+    expect(&scene, "sse_stream_success: rate>0.99 is 0.979");
+    begin(&scene, "sse_connect_success: rate>0.5");
+    record(&scene, 10, 15, 20);
+    assert_true(limit_is_lost(scene.rules, &scene.figures));
+    expect(&scene, "sse_connect_success: rate>0.5 is 0.4");
+}
+
+static void where_no_stream_opened_nothing_holds(void **state)
+{
+    struct scene scene;
+
+    (void)state;
+    begin(&scene, "sse_connect_success: rate>=0");
+    record(&scene, 0, 25, 0);
+    scene.figures.open = 0;
+    scene.figures.cause = "connect_refused";
+    expect(&scene, "none of 25 new users got a stream (connect_refused)");
+    begin(&scene, "sse_connect_success: rate>=0");
+    record(&scene, 1, 24, 20);
     expect(&scene, NULL);
+}
+
+static void failures_of_a_time_are_told_from_others(void **state)
+{
+    static const struct {
+        const char *rule;
+        int fails;
+        bool is_of_time;
+    } cases[] = {{"sse_ttfe: p(95)<500", 0, true},
+                 {"sse_connect_success: rate>0.99", 5, false},
+                 {"sse_event_latency: p(95)<500", 0, false}}; /* not measured */
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct scene scene;
+        struct limit_step step;
+
+        begin(&scene, cases[i].rule);
+        record(&scene, 25 - cases[i].fails, cases[i].fails, 730);
+        step = limit_judge(scene.rules, scene.limit, &scene.figures);
+        assert_false(step.has_held);
+        assert_true(step.is_of_time == cases[i].is_of_time);
+        free(step.broken);
+        end(&scene);
+    }
 }
 
 static void who_waits_for_a_first_event_is_no_better_than_who_got_it_late(void **state)
@@ -398,6 +456,10 @@ int main(void)
         cmocka_unit_test(streams_that_end_unasked_count_against_those_that_are_open),
         cmocka_unit_test(thresholds_of_ones_own_judge_too),
         cmocka_unit_test(who_is_turned_away_is_judged_unless_a_threshold_does),
+        cmocka_unit_test(
+            streams_are_judged_by_those_that_opened_where_a_threshold_lets_some_be_turned_away),
+        cmocka_unit_test(where_no_stream_opened_nothing_holds),
+        cmocka_unit_test(failures_of_a_time_are_told_from_others),
         cmocka_unit_test(who_waits_for_a_first_event_is_no_better_than_who_got_it_late),
         cmocka_unit_test(times_far_above_those_of_few_users_are_a_knee),
         cmocka_unit_test(a_first_event_as_late_as_the_next_one_is_no_knee),
