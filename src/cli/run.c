@@ -235,6 +235,39 @@ static void announce_pace(const struct run_settings *settings, const struct stag
         run_announce_ramp(settings, rate, (double)settings->users / rate);
 }
 
+/* Streams that all opened within the warm-up open once more only where something ends them. */
+static void warn_of_warm_up(const struct run_settings *settings, const struct stages *stages,
+                            const struct plan *plan, const struct thresholds *thresholds)
+{
+    const struct threshold *opening = threshold_find_opening(thresholds);
+    double warm_up_s = (double)settings->pace.warm_up_ns / (double)CLOCK_NS_PER_S;
+    double ramp_s = (double)settings->users / choose_rate(settings);
+    char warm_up[UNITS_TEXT_BYTES];
+
+    if (!opening || stages->count > 0 || settings->pace.arrivals_per_s > 0 || plan->has_loop ||
+        settings->abort || settings->storm.storms.count > 0 || ramp_s > warm_up_s)
+        return;
+    log_warning("all users start within the warm-up of %s: streams that open then are in no "
+                "figure, and '%s' has none to be judged by unless some open later",
+                units_format_duration(settings->pace.warm_up_ns, warm_up), opening->spec.name);
+}
+
+static void warn_of_storms(const struct run_settings *settings, const struct run_storm *storms)
+{
+    char due[UNITS_TEXT_BYTES], at[UNITS_TEXT_BYTES], run_time[UNITS_TEXT_BYTES];
+    uint64_t due_ns;
+    const struct run_storm *late =
+        storm_find_late(storms, settings->storm.storms.count, settings->retry_wait_ns,
+                        settings->run_time_ns, &due_ns);
+
+    if (late)
+        log_warning("streams that the storm at %s cuts are due back %s after the start%s, too "
+                    "late for a run of %s",
+                    units_format_duration(late->at_ns, at), units_format_duration(due_ns, due),
+                    late->is_at_once ? "" : ", unless the service sets a shorter retry time",
+                    units_format_duration(settings->run_time_ns, run_time));
+}
+
 static int print_summary(const struct run *run, const struct outcome *outcome,
                          const char *json_path, struct err *err)
 {
@@ -348,6 +381,8 @@ static int start(const struct command_input *input, struct plan *plan, size_t fe
         run_limits_choose_processes(settings, &config.process_count, err) == 0) {
         announce_feed(settings, feed_rows);
         announce_pace(settings, stages);
+        warn_of_warm_up(settings, stages, plan, thresholds);
+        warn_of_storms(settings, storms);
         run = controller_run(&config, err);
     }
     if (run)

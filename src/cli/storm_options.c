@@ -133,3 +133,19 @@ struct run_storm *storm_settings_make_script(const struct storm_settings *settin
     }
     return storms;
 }
+
+const struct run_storm *storm_find_late(const struct run_storm *storms, size_t count,
+                                        uint64_t retry_wait_ns, uint64_t run_time_ns,
+                                        uint64_t *due_ns)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint64_t due = clock_add_ns(clock_add_ns(storms[i].at_ns, storms[i].down_ns),
+                                    storms[i].is_at_once ? 0 : retry_wait_ns);
+
+        if (clock_add_ns(due, CLOCK_NS_PER_S) <= run_time_ns)
+            continue;
+        *due_ns = due;
+        return &storms[i];
+    }
+    return NULL;
+}

@@ -32,6 +32,14 @@ struct run_storm *storm_settings_make(const struct storm_settings *settings, uin
 struct run_storm *storm_settings_make_script(const struct storm_settings *settings,
                                              uint64_t warm_up_ns, uint64_t run_time_ns,
                                              struct err *err);
+/*
+ * The first of the storms whose streams a run of this length ends before they are back, or within a
+ * second of that; NULL: none. `retry_wait_ns` is what they wait unless the service sets another
+ * time; `due_ns` is when they ask, since the start.
+ */
+const struct run_storm *storm_find_late(const struct run_storm *storms, size_t count,
+                                        uint64_t retry_wait_ns, uint64_t run_time_ns,
+                                        uint64_t *due_ns);
 
 /* Rows of a table for `struct type` with a struct storm_settings called `storm`. */
 #define STORM_ROWS(type)                                                                           \

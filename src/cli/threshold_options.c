@@ -27,3 +27,19 @@ struct thresholds *threshold_options_make(const struct text_list *list, uint64_t
     err_prefix(err, "option '--threshold'");
     return NULL;
 }
+
+const struct threshold *threshold_find_opening(const struct thresholds *thresholds)
+{
+    static const enum metric metrics[] = {METRIC_SSE_CONNECT_SUCCESS, METRIC_SSE_CONNECTING,
+                                          METRIC_SSE_FIRST_BYTE, METRIC_SSE_TTFE};
+
+    for (size_t i = 0; i < thresholds_count(thresholds); i++) {
+        const struct threshold *threshold = thresholds_at(thresholds, i);
+
+        for (size_t k = 0; k < sizeof metrics / sizeof metrics[0]; k++) {
+            if (threshold->spec.metric == metrics[k])
+                return threshold;
+        }
+    }
+    return NULL;
+}

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 
+struct threshold;
 struct thresholds;
 
 /* struct text_list; -1 with the column of what the grammar does not allow. */
@@ -21,6 +22,10 @@ int threshold_option_parse(const struct option *option, const char *text, void *
 struct thresholds *threshold_options_make(const struct text_list *list, uint64_t warm_up_ns,
                                           uint64_t run_time_ns, uint32_t stage_count,
                                           struct err *err);
+
+/* The first that is about the opening of streams: without one in the figures it is not measured.
+ * NULL: none is. Borrowed. */
+const struct threshold *threshold_find_opening(const struct thresholds *thresholds);
 
 /* Rows of a table for `struct type` with a struct text_list called `thresholds`. */
 #define THRESHOLD_ROWS(type)                                                                       \

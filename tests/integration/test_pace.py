@@ -267,6 +267,19 @@ def what_a_warm_up_holds_back_is_not_counted_behind_it(t):
 
 
 @test
+def a_threshold_about_openings_that_all_lie_in_the_warm_up_is_warned_of(t):
+    service = Service(t)
+    words = ("-u", 3, "-r", 30, "-t", "3s", "--warm-up", "1s", "--threshold")
+    warning = "all users start within the warm-up of 1s: .* and 'sse_connecting' has none"
+    outcome, _ = load(t, service, *words, "sse_connecting: p(95)<9000")
+    same(outcome.status, 99, "exit status: nothing was measured")
+    contains(outcome.stderr, warning, "warning")
+    outcome, _ = load(t, service, *words, "sse_events: count>0")
+    same(outcome.status, 0, "exit status")
+    check("warm-up of" not in outcome.stderr, f"no warning of what is measured: {outcome.stderr}")
+
+
+@test
 def errors_of_the_warm_up_are_forgiven(t):
     service = Service(t, "--fault", "status=503:1")
     process = t.start_cicada("run", service.url(STREAM), "-u", 4, "-t", "9s", "--warm-up", "4s",

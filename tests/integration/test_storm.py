@@ -307,6 +307,17 @@ def who_asks_anew_from_a_locust_file_is_not_known_to_be_back(t):
 
 
 @test
+def a_run_that_ends_before_its_streams_are_back_is_warned_of(t):
+    words = (Service(t).url(STREAM), "-u", 4, "-r", 100, "-t", "4s", "--storm", "1s:1:2s")
+    warning = "the storm at 1s cuts are due back 6s after the start, unless .* for a run of 4s"
+    outcome, result = t.load(*words)
+    contains(outcome.stderr, warning, "warning")
+    same(storms_of(result, "ordered")[0]["never_back"], 4, "not back")
+    outcome, _ = t.load(*words, "--storm-return", "at-once")
+    check("due back" not in outcome.stderr, f"none where they can be: {outcome.stderr}")
+
+
+@test
 def storms_that_cannot_be_are_refused(t):
     url = "http://127.0.0.1:9/"
     contains(t.refused("run", url, "-t", 5, "--storm", "5s"), "after the end of the run", "late")

@@ -36,6 +36,24 @@ static void storms_stand_in_the_order_of_their_times(void **state)
     text_list_clear(&settings.storms);
 }
 
+static void a_storm_whose_streams_cannot_be_back_is_found(void **state)
+{
+    static const uint64_t s = CLOCK_NS_PER_S;
+    struct run_storm storms[] = {{.at_ns = 2 * s, .ratio = 1},
+                                 {.at_ns = 4 * s, .ratio = 0.5, .down_ns = 3 * s}};
+    uint64_t due_ns = 0;
+
+    (void)state;
+    assert_null(storm_find_late(storms, 2, 3 * s, 11 * s, &due_ns));
+    assert_null(storm_find_late(storms, 2, 3 * s, CLOCK_NEVER_NS, &due_ns));
+    assert_ptr_equal(storm_find_late(storms, 2, 3 * s, 11 * s - 1, &due_ns), &storms[1]);
+    assert_true(due_ns == 10 * s);
+    storms[1].is_at_once = true; /* then the retry time is no matter */
+    assert_null(storm_find_late(storms, 2, 3 * s, 8 * s, &due_ns));
+    assert_ptr_equal(storm_find_late(storms, 2, 3 * s, 5 * s, &due_ns), &storms[0]);
+    assert_null(storm_find_late(storms, 0, 3 * s, s, &due_ns));
+}
+
 static void what_is_no_storm_is_told(void **state)
 {
     static const struct {
@@ -102,6 +120,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(storms_stand_in_the_order_of_their_times),
+        cmocka_unit_test(a_storm_whose_streams_cannot_be_back_is_found),
         cmocka_unit_test(what_is_no_storm_is_told),
         cmocka_unit_test(a_storm_that_would_not_count_is_refused),
         cmocka_unit_test(more_storms_than_are_told_apart_are_refused),
