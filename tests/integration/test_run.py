@@ -60,6 +60,7 @@ def a_stream_ends_after_its_events_and_the_next_begins(t):
 def a_run_ends_when_all_iterations_are_done(t):
     service = SseService(t)
     outcome, _ = load(t, service.url(), "-t", "60s", "--events", 1, "--iterations", 2)
+    contains(outcome.stdout, " of 1m, as no user was left, started ", "the summary")
     same(outcome.status, 0, "exit status")
     between(outcome.seconds, 0, 30, "seconds")
 
