@@ -113,6 +113,8 @@ bool find_is_restart_at(const struct run *run, double unix_ms);
 struct find_restarts {
     size_t count;
     uint64_t repeats;
+    uint64_t missed; /* likewise, what streams did not get that came back from them */
+    bool began_anew; /* ids did in one of them, as far as the run shows */
     uint64_t away; /* users who were still asking at the end, of services that did not come back */
 };
 struct find_restarts find_restarts(const struct run *run);

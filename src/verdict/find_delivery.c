@@ -276,23 +276,42 @@ bool find_event_loss(const struct run *run, struct finding *finding)
     return true;
 }
 
+/* Ids that began anew in a restart leave gaps of any size, and nobody can replay what was before.
+ * Takes out what is known to be such; true: what is left may be it. */
+static bool take_out_restarts(struct losses *losses, const struct run *run)
+{
+    struct find_restarts restarts = find_restarts(run);
+    uint64_t explained = restarts.missed < losses->by_number ? restarts.missed : losses->by_number;
+
+    if (restarts.began_anew) {
+        losses->by_number -= explained;
+        return false;
+    }
+    return 2 * explained > losses->by_number && losses->by_peers + losses->by_publish == 0;
+}
+
 bool find_replay_missing(const struct run *run, struct finding *finding)
 {
     struct losses losses = read_losses(run, RESUME);
+    bool may_be_anew = take_out_restarts(&losses, run);
     struct buf text = {0};
 
     if (lost_in_all(&losses) == 0)
         return false;
-    finding->confidence = confidence_of(&losses);
+    finding->severity = may_be_anew ? FINDING_WARNING : FINDING_CRITICAL;
+    finding->confidence = may_be_anew ? CONFIDENCE_SUSPECTED : confidence_of(&losses);
     finding->title = x_strdup("Streams that came back with Last-Event-ID did not get all that they "
                               "had missed");
     put_losses(&text, run, &losses);
     put_count(&text, "", count_of(run->total, METRIC_SSE_RESUMES, NULL), " resumes got new events");
     finding->evidence = take_text(&text);
     finding->advice = x_asprintf(
-        "%sRead Last-Event-ID and send what came behind it; keep events for longer than clients "
+        "%s%sRead Last-Event-ID and send what came behind it; keep events for longer than clients "
         "are away (their wait and --storm's included); subscribe first and read the history "
         "then, so that nothing falls between",
+        may_be_anew ? "A server was restarted, and where its ids began anew there the gaps say "
+                      "nothing. A run that would tell: with --publish. "
+                    : "",
         doubt_of(&losses));
     return true;
 }

@@ -140,10 +140,15 @@ struct find_restarts find_restarts(const struct run *run)
             continue;
         restarts.count++;
         restarts.repeats += list.items[i].sum.duplicates;
+        restarts.missed += list.items[i].sum.missed;
         if (fate_of(&list.items[i].sum) == FATE_AWAY)
             restarts.away += asking_count(&list.items[i].sum);
     }
     wave_list_fini(&list);
+    restarts.began_anew =
+        restarts.count > 0 &&
+        (restarts.repeats > 0 || stat_get_count(run->total, METRIC_SSE_SEQUENCE_RESETS, NULL) > 0 ||
+         stat_get_count(run->total, METRIC_SSE_REORDERED, "where:resume") > 0);
     return restarts;
 }
 

@@ -157,12 +157,12 @@ def a_service_that_is_restarted_under_load_is_found(t):
     contains(found["title"], "100 of 100 streams ended at once", "its title")
 
 
-def run_until_killed(t, service, url, *options):
-    """A run of 20 users whose service dies once events came on all streams."""
+def run_until_killed(t, service, url, *options, events=300):
+    """A run of 20 users whose service dies once so many events came on all streams together."""
     path = t.path("result.json")
     run = t.start_cicada("run", url, "-u", 20, "-r", 10, *options, "--json", path)
     wait_until(lambda: service.metrics()["streams_open"] == 20, "all streams are open")
-    wait_until(lambda: service.metrics()["events_sent_total"] > 300, "events came on them")
+    wait_until(lambda: service.metrics()["events_sent_total"] > events, "events came on them")
     service.process.kill()
     return run, path
 
@@ -197,6 +197,24 @@ def users_that_give_up_at_a_gateway_are_one_finding(t):
     contains(found["advice"], "--reconnect always", "advice")
     contains(" ".join(run.stdout.split()),
              "20 users gave up reconnecting, 20 of them at status 502", "the verdict")
+
+
+@test
+def numbers_that_began_anew_and_passed_the_old_ones_prove_no_loss(t):
+    """The new service is at a higher one when users come back, and what lies between is no gap."""
+    service = Service(t, "--fault", "no-replay")
+    run, path = run_until_killed(t, service, service.url(STREAM), "-t", "2m", events=40)
+    again = t.start_cicada("serve", "--port", service.port, "--fault", "no-replay")
+    again.wait_for_output(r"127\.0\.0\.1:\d+")
+    wait_until(lambda: service.metrics().get("streams_open") == 20, "all are back")
+    wait_until(lambda: service.metrics()["events_sent_total"] > 300, "events came again")
+    run.signal(signal.SIGINT)
+    run.wait()
+    found = {each["code"]: each for each in harness.Result(path).json["findings"]}
+    check("server-restart" in found, f"findings {found}")
+    if "replay-missing" in found:
+        same((found["replay-missing"]["severity"], found["replay-missing"]["confidence"]),
+             ("warning", "suspected"), "what is said of the gap")
 
 
 class PuttingOff:

@@ -344,7 +344,7 @@ static void what_a_resume_misses_is_a_matter_of_replay(void **state)
     (void)state;
     assert_raised(
         find_replay_missing, &figures, NULL,
-        &(struct wanted){FINDING_NONE, CONFIDENCE_CERTAIN, "12 resumes got", "Last-Event-ID"});
+        &(struct wanted){FINDING_CRITICAL, CONFIDENCE_CERTAIN, "12 resumes got", "Last-Event-ID"});
     assert_only(&figures, find_replay_missing, NULL);
 }
 

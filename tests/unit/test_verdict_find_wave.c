@@ -469,6 +469,40 @@ static void ids_that_began_anew_are_the_restarts(void **state)
     probe_fini(&probe);
 }
 
+/* `missed` events at resumes by their numbers, 90 of them behind the restart. */
+static void tell_of_gaps(uint64_t missed, uint64_t resets)
+{
+    begin(&stories[1]);
+    waves_find(stats_waves(probe.delta), SECOND + RESTART_S)->missed = 90;
+    count(METRIC_SSE_SEQUENCED, "order:dense", 1000);
+    stat_passes(probe.set, METRIC_SSE_LOSS, "where:resume", missed, 1000);
+    stat_count(probe.set, METRIC_SSE_SEQUENCE_RESETS, NULL, resets);
+    probe_close(&probe, 60);
+}
+
+static void gaps_of_ids_that_began_anew_are_the_restarts(void **state)
+{
+    (void)state;
+    tell_of_gaps(90, 1);
+    probe_expect(&probe, find_server_restart, CONFIDENCE_CERTAIN, "90 events were missed");
+    probe_expect_none(&probe, find_replay_missing);
+    probe_fini(&probe);
+    tell_of_gaps(95, 1); /* the rest is another thing */
+    probe_expect(&probe, find_replay_missing, CONFIDENCE_LIKELY, "5 of 1,");
+    probe_fini(&probe);
+}
+
+static void gaps_behind_a_restart_may_be_such(void **state)
+{
+    (void)state;
+    tell_of_gaps(179, 0);
+    probe_expect(&probe, find_replay_missing, CONFIDENCE_SUSPECTED, "with --publish");
+    probe_fini(&probe);
+    tell_of_gaps(180, 0); /* most have nothing to do with it */
+    probe_expect(&probe, find_replay_missing, CONFIDENCE_LIKELY, "180 of 1,");
+    probe_fini(&probe);
+}
+
 static void what_came_again_elsewhere_is_not(void **state)
 {
     (void)state;
@@ -541,6 +575,8 @@ int main(void)
         cmocka_unit_test(a_service_that_is_not_back_is_critical),
         cmocka_unit_test(users_that_gave_up_at_a_status_are_told),
         cmocka_unit_test(ids_that_began_anew_are_the_restarts),
+        cmocka_unit_test(gaps_of_ids_that_began_anew_are_the_restarts),
+        cmocka_unit_test(gaps_behind_a_restart_may_be_such),
         cmocka_unit_test(what_came_again_elsewhere_is_not),
         cmocka_unit_test(what_is_a_restart_is_not_broken_off_too),
         cmocka_unit_test(our_own_lag_makes_no_herd),
