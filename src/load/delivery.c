@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "http/client.h"
 #include "load/clock_probe.h"
 #include "load/delivery_internal.h"
 #include "load/mark_audit.h"
@@ -264,6 +265,17 @@ static void open_peers(struct delivery_place *place, struct delivery_stream *str
         stat_count(place->set, METRIC_SSE_UNCOMPARED, NULL, 1);
 }
 
+/* What was sent meanwhile was held back, unless it was asked for as what a resume had missed. */
+static uint32_t wait_us(const struct delivery_opening *opening, uint64_t now_ns)
+{
+    uint64_t sent_ns = opening->exchange->sent_ns, wait_ns = now_ns - sent_ns;
+
+    if (opening->is_resumed || sent_ns == 0 || sent_ns > now_ns)
+        return 0;
+    return wait_ns < UINT32_MAX * CLOCK_NS_PER_US ? (uint32_t)(wait_ns / CLOCK_NS_PER_US)
+                                                  : UINT32_MAX;
+}
+
 void delivery_open(struct delivery_place *place, struct delivery_stream **stream,
                    const struct delivery_opening *opening, uint64_t now_ns)
 {
@@ -278,6 +290,7 @@ void delivery_open(struct delivery_place *place, struct delivery_stream **stream
     (*stream)->opened_ns = now_ns & DELIVERY_TIME_MASK;
     (*stream)->is_same_host =
         delivery->probe && clock_probe_is_same_host(delivery->probe, opening->exchange);
+    (*stream)->wait_us = delivery->probe ? wait_us(opening, now_ns) : 0;
     quality_open(&(*stream)->quality, opening->row, now_ns);
     (*stream)->quality.was_silent = place->is_slow; /* once is all that is counted */
     (*stream)->server = opening->server;
@@ -315,6 +328,7 @@ void delivery_event(struct delivery_place *place, struct delivery_stream **strea
     if (delivery->probe) {
         struct lateness_receipt receipt = {.received_ns = now_ns,
                                            .opened_ns = opened_ns,
+                                           .wait_ns = (*stream)->wait_us * CLOCK_NS_PER_US,
                                            .is_same_host = (*stream)->is_same_host,
                                            .server =
                                                servers_tag(delivery->servers, (*stream)->server),

@@ -46,6 +46,7 @@ struct delivery_stream {
     bool is_away;       /* since its latest end; no event has come again */
     uint32_t wave;      /* of that end (stats/waves.h); WAVES_NONE: there was none */
     uint32_t seam_wave; /* the same of the end before the connection that is open now */
+    uint32_t wait_us;   /* from its request to its headers; stays at the most; 0 behind a resume */
 };
 
 _Static_assert(sizeof(struct delivery_stream) <= 200, "exists once a stream");

@@ -51,11 +51,23 @@ static void record_live(const struct lateness_rules *rules, struct stat_set *set
         stat_count(set, METRIC_SSE_STALE, NULL, 1);
 }
 
+/* Sent before its connection stood: what it waited for was a reader, or the answer to one. */
+static void record_older(struct stat_set *set, const struct lateness_receipt *receipt,
+                         int64_t sent_unix_ns, bool is_held, int64_t latency_ns)
+{
+    stat_time(set, METRIC_SSE_EVENT_LATENCY, is_held ? "delivery:held" : "delivery:replay",
+              (uint64_t)latency_ns);
+    if (is_held && receipt->reads)
+        reads_sent(receipt->reads, sent_unix_ns);
+}
+
 void lateness_judge(struct lateness *lateness, const struct lateness_rules *rules,
                     struct stat_set *set, const struct sse_event *event,
                     const struct lateness_receipt *receipt)
 {
     int64_t sent_unix_ns, base_ns, latency_ns;
+    int64_t age_ns = (int64_t)(receipt->received_ns - receipt->opened_ns);
+    bool is_common;
 
     if (!read_time(lateness, rules, event, &sent_unix_ns) ||
         !event_clock_use(rules->clock, receipt->is_same_host, &base_ns)) {
@@ -64,14 +76,15 @@ void lateness_judge(struct lateness *lateness, const struct lateness_rules *rule
     }
     lateness->timed_count++;
     latency_ns = (int64_t)receipt->received_ns + base_ns - sent_unix_ns;
-    /* Sent before its connection stood: what it waited for was a reader. */
-    if (latency_ns > (int64_t)(receipt->received_ns - receipt->opened_ns)) {
-        stat_time(set, METRIC_SSE_EVENT_LATENCY, "delivery:replay", (uint64_t)latency_ns);
+    is_common = event_clock_is_common(rules->clock, receipt->is_same_host);
+    if (latency_ns > age_ns) {
+        record_older(set, receipt, sent_unix_ns,
+                     is_common && latency_ns <= age_ns + (int64_t)receipt->wait_ns, latency_ns);
         return;
     }
     if (receipt->reads)
         reads_sent(receipt->reads, sent_unix_ns);
-    if (!event_clock_is_common(rules->clock, receipt->is_same_host))
+    if (!is_common)
         record_above_fastest(lateness, set, latency_ns);
     record_live(rules, set, receipt->server, latency_ns);
 }

@@ -1,6 +1,7 @@
 /*
  * load/lateness.h - how late the events of an endpoint are: from the time in the event to its
- * receipt, live ones apart from those that are older than their connection.
+ * receipt, live ones apart from those that are older than their connection, and of these the ones
+ * that were sent when it had been asked for already: they were held back with its headers.
  *
  * Runs on: the worker's loop.
  */
@@ -36,9 +37,10 @@ struct lateness {
 struct lateness_receipt {
     uint64_t received_ns;
     uint64_t opened_ns;  /* headers of its connection */
+    uint64_t wait_ns;    /* of these since the request; 0 behind a resume, or unknown */
     bool is_same_host;   /* of the server */
     const char *server;  /* its tag; NULL: unknown */
-    struct reads *reads; /* are told when a live event was sent; NULL: nobody is */
+    struct reads *reads; /* are told when a live or held one was sent; NULL: nobody is */
 };
 
 void lateness_judge(struct lateness *lateness, const struct lateness_rules *rules,

@@ -31,7 +31,7 @@ struct reads {
     uint64_t began_ns, last_ns;
     uint64_t byte_count;
     uint32_t event_count;
-    uint32_t sent_count; /* live events that say when they were sent */
+    uint32_t sent_count; /* live and held events that say when they were sent */
     int64_t oldest_unix_ns, newest_unix_ns;
     bool is_behind_pause; /* on a stream that had an event before; else it may be a replay */
     bool was_paused;      /* it waited for us, and is not recorded */
@@ -47,8 +47,8 @@ struct reads_piece {
     bool was_paused;        /* they waited for us: nothing is said of what held them back */
 };
 void reads_begin(struct reads *reads, const struct reads_piece *piece, uint64_t now_ns);
-/* An event of these bytes, ignored without any; of a live one with a time, behind that, when it was
- * sent. */
+/* An event of these bytes, ignored without any; of one with a time that is no replay, behind that,
+ * when it was sent. */
 void reads_event(struct reads *reads);
 void reads_sent(struct reads *reads, int64_t sent_unix_ns);
 /* The bytes are parsed; did they end inside an event? */

@@ -127,6 +127,7 @@ static const struct time_row time_rows[] = {
     {"  above the fastest", METRIC_SSE_EVENT_LATENCY, "above:fastest"},
     {"  below zero by", METRIC_SSE_EVENT_LATENCY_NEGATIVE, NULL},
     {"  of replayed events", METRIC_SSE_EVENT_LATENCY, "delivery:replay"},
+    {"  held with headers", METRIC_SSE_EVENT_LATENCY, "delivery:held"},
     {"our delay in reading", METRIC_WORKER_RECEIVE_DELAY, NULL},
     {"published to received", METRIC_SSE_PUBLISH_LATENCY, NULL},
     {"recovery", METRIC_SSE_RECOVERY, NULL},

@@ -43,7 +43,8 @@ enum metric {
     METRIC_SSE_BURST_SPAN,   /* of those with sent:apart */
     METRIC_SSE_COMPRESSED,   /* tag coding:NAME */
     /* Live events; above:fastest beside them where no clock was compared. delivery:replay, events
-     * older than their connection, stands apart and is NOT in the whole. */
+     * older than their connection, and delivery:held, those of them that were sent when it had been
+     * asked for, stand apart and are NOT in the whole. */
     METRIC_SSE_EVENT_LATENCY,
     METRIC_SSE_EVENT_LATENCY_NEGATIVE, /* how far below zero: of live events, and of no other figure
                                         */

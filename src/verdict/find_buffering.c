@@ -19,8 +19,11 @@ enum {
 /* What came at once, on the streams of one endpoint. */
 struct bursts {
     const char *method, *name;
-    uint64_t events, live; /* in all; and of those with a time of sending, the live ones */
-    uint64_t apart_count;  /* bursts of events that were sent apart */
+    uint64_t events, live; /* in all; and with a time of sending, but for replayed ones */
+    uint64_t held;         /* of these, those sent before the headers of their response came */
+    double held_max_ms;
+    uint64_t begins;      /* first bursts of streams, which held ones may be in */
+    uint64_t apart_count; /* bursts of events that were sent apart */
     double apart_events, apart_median, span_median_ms;
     uint64_t cut_count; /* bursts that ended inside an event */
     double cut_events, cut_median, bytes_low, bytes_median, bytes_high;
@@ -35,6 +38,7 @@ static bool is_most(double part, double whole, int percent)
 static struct bursts read_bursts(const struct stats *stats, size_t endpoint)
 {
     const struct stat_set *set = stats_endpoint_set(stats, endpoint);
+    const struct hist *held = stat_get_trend(set, METRIC_SSE_EVENT_LATENCY, "delivery:held");
     const struct hist *apart = stat_get_trend(set, METRIC_SSE_BURST_EVENTS, "sent:apart");
     const struct hist *cut = stat_get_trend(set, METRIC_SSE_BURST_EVENTS, "end:inside");
     const struct hist *bytes = stat_get_trend(set, METRIC_SSE_BURST_BYTES, NULL);
@@ -44,7 +48,10 @@ static struct bursts read_bursts(const struct stats *stats, size_t endpoint)
         .name = stats_endpoint_name(stats, endpoint),
         .events = stat_get_count(set, METRIC_SSE_EVENTS, NULL),
         .live = find_count(stat_get_trend(set, METRIC_SSE_EVENT_LATENCY, NULL)) +
-                find_count(stat_get_trend(set, METRIC_SSE_EVENT_LATENCY_NEGATIVE, NULL)),
+                find_count(stat_get_trend(set, METRIC_SSE_EVENT_LATENCY_NEGATIVE, NULL)) +
+                find_count(held),
+        .held = find_count(held),
+        .held_max_ms = find_percentile(held, 100),
         .apart_count = find_count(apart),
         .apart_events = find_sum(apart),
         .apart_median = find_percentile(apart, 50),
@@ -58,6 +65,7 @@ static struct bursts read_bursts(const struct stats *stats, size_t endpoint)
     };
 
     stat_get_rate(set, METRIC_SSE_CONNECT_SUCCESS, NULL, &connected, &failed);
+    bursts.begins = bursts.held > 0 && connected < bursts.apart_count ? connected : 0;
     bursts.is_compressed = is_most((double)stat_get_count(set, METRIC_SSE_COMPRESSED, NULL),
                                    (double)connected, MOST_PCT);
     return bursts;
@@ -121,11 +129,13 @@ bool find_is_held_back(const struct run *run)
     return find_worst(run, false, &bursts, &count) || find_worst(run, true, &bursts, &count);
 }
 
-/* Is the size of a buffer what ends a burst? */
+/* Is the size of a buffer what ends a burst? Of one that held its headers too, nobody knows: it may
+ * begin with a replay. */
 static bool is_by_size(const struct bursts *bursts)
 {
     return !are_apart(bursts) ||
-           (is_most((double)bursts->cut_count, (double)bursts->apart_count, NEARLY_ALL_PCT) &&
+           (is_most((double)bursts->cut_count, (double)(bursts->apart_count - bursts->begins),
+                    NEARLY_ALL_PCT) &&
             have_one_size(bursts));
 }
 
@@ -146,7 +156,10 @@ static char *describe(const struct bursts *bursts, size_t endpoint_count)
     char *result;
 
     (void)buf_appendf(&out, "%s %s: %.0f of %" PRIu64 " %sevents came in %" PRIu64 " bursts",
-                      bursts->method, bursts->name, held, all, by_time ? "live " : "",
+                      bursts->method, bursts->name, held, all,
+                      !by_time           ? ""
+                      : bursts->held > 0 ? "live or held "
+                                         : "live ",
                       by_time ? bursts->apart_count : bursts->cut_count);
     if (by_time)
         (void)buf_appendf(&out, ", in the median %.0f that were sent over %s", bursts->apart_median,
@@ -157,6 +170,11 @@ static char *describe(const struct bursts *bursts, size_t endpoint_count)
         (void)buf_appendf(&out, "; %" PRIu64 " bursts ended inside an event, after %s bytes",
                           bursts->cut_count,
                           units_format_count((uint64_t)(bursts->bytes_median + 0.5), text));
+    if (by_time && bursts->held > 0)
+        (void)buf_appendf(&out,
+                          "; %" PRIu64 " were held back with the headers of their response, for "
+                          "up to %s",
+                          bursts->held, find_duration(bursts->held_max_ms, text));
     if (endpoint_count > 1)
         (void)buf_appendf(&out, "; so did those of %zu more endpoint%s", endpoint_count - 1,
                           endpoint_count == 2 ? "" : "s");

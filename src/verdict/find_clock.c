@@ -9,7 +9,7 @@
 /* What the rule looks at. */
 struct latencies {
     struct clock_state clock;
-    uint64_t live, negative, replayed;
+    uint64_t live, negative, replayed, held;
     double median_ms, error_ms;
     double early_ms;     /* the most by which one came before it was sent */
     double above_p95_ms; /* of above:fastest; 0 without samples */
@@ -36,6 +36,8 @@ static struct latencies read_latencies(const struct run *run)
     latencies.live = count_of(live) + latencies.negative;
     latencies.replayed =
         count_of(stat_get_trend(run->total, METRIC_SSE_EVENT_LATENCY, "delivery:replay"));
+    latencies.held =
+        count_of(stat_get_trend(run->total, METRIC_SSE_EVENT_LATENCY, "delivery:held"));
     latencies.median_ms = at_ms(live, 50);
     latencies.early_ms = negative ? (double)hist_max(negative) / 1000.0 : 0;
     latencies.above_p95_ms =
@@ -58,7 +60,7 @@ static bool has_many_negative(const struct latencies *latencies)
 /* A value of the answer that is no present time, an expiry for one, makes all events look old. */
 static bool has_replays_alone(const struct latencies *latencies)
 {
-    return latencies->clock.source == CLOCK_ASKED && latencies->live == 0;
+    return latencies->clock.source == CLOCK_ASKED && latencies->live + latencies->held == 0;
 }
 
 static char *describe(const struct latencies *latencies)

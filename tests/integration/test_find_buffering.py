@@ -85,9 +85,9 @@ def judge(run):
     return result, findings
 
 
-def load(t, url, *words):
+def load(t, url, *words, streams=STREAMS, seconds=SECONDS):
     def run():
-        outcome, result = t.load(url, "-u", STREAMS, "-r", 50, "-t", f"{SECONDS}s", *words)
+        outcome, result = t.load(url, "-u", streams, "-r", 50, "-t", f"{seconds}s", *words)
         same(outcome.status, 0, f"exit status ({outcome.stderr})")
         return result
 
@@ -170,6 +170,30 @@ def a_compressor_that_waits_is_found(t):
     same(result.count("sse_compressed{coding:gzip}"), STREAMS, "compressed streams")
     _, findings = load(t, nginx.url("/on/gzip/"), "--compressed")
     check_found(findings, "buffered-compression", "suspected", "end inside an event")
+
+
+@test
+def a_response_that_is_held_back_is_no_replay(t):
+    """Of events this small a compressor's block takes seconds to fill; until it is full, not even
+    the headers go out."""
+    nginx = nginx_before(t, Source(t, size=60, gap_ms=10, burst=4))
+    result, findings = load(t, nginx.url("/on/gzip/"), "--compressed", *TIMED, streams=15,
+                            seconds=10)
+    check_found(findings, "buffered-compression", "likely", "compressor waits")
+    finding = findings["buffered-compression"]
+    same(finding["severity"], "critical", "severity")
+    contains(finding["evidence"], r"\d were held back with the headers of their response, for up "
+             r"to \d+(\.\d+)?s", "evidence")
+    check(result.metrics["sse_event_latency{delivery:held}"]["max"] > 1000, "ms held")
+    check("sse_event_latency{delivery:replay}" not in result.metrics, "nothing is a replay")
+
+
+@test
+def headers_that_take_a_moment_raise_nothing(t):
+    service = Service(t, "--interval", "10ms", "--fault", "load-delay=100ms")
+    result, findings = load(t, service.url("/api/v1/events/stream"), *TIMED)
+    check_silent(findings)
+    check(result.metrics["sse_connecting"]["max"] > 300, "ms to the headers")
 
 
 @test

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "load/event_clock.h"
+#include "load/reads.h"
 #include "sse/parser.h"
 #include "stats/set.h"
 
@@ -27,6 +28,8 @@ static struct {
     struct lateness_rules rules;
     struct lateness lateness;
     struct stat_set *set;
+    struct reads reads;
+    uint64_t wait_ms; /* from the request to the headers */
 } place;
 
 static int open_place(void **state)
@@ -55,8 +58,11 @@ static void judge_data(const char *data, uint64_t opened_ms, uint64_t received_m
                        bool is_same_host)
 {
     struct sse_event event = {.data = (const uint8_t *)data, .data_bytes = strlen(data)};
-    struct lateness_receipt receipt = {
-        .received_ns = received_ms * NS, .opened_ns = opened_ms * NS, .is_same_host = is_same_host};
+    struct lateness_receipt receipt = {.received_ns = received_ms * NS,
+                                       .opened_ns = opened_ms * NS,
+                                       .wait_ns = place.wait_ms * NS,
+                                       .is_same_host = is_same_host,
+                                       .reads = &place.reads};
 
     lateness_judge(&place.lateness, &place.rules, place.set, &event, &receipt);
 }
@@ -106,6 +112,34 @@ static void what_is_older_than_its_connection_is_kept_apart(void **state)
     assert_int_equal(samples(NULL), 1);
     judge(450, 500, 507, true); /* live then, a replay on the connection after a resume */
     assert_int_equal(samples("delivery:replay"), 3);
+}
+
+static void what_was_sent_while_headers_were_awaited_was_held_back(void **state)
+{
+    (void)state;
+    place.wait_ms = 400;
+    judge(600, 1000, 1007, true); /* just when the request was sent */
+    judge(999, 1000, 1007, true);
+    assert_int_equal(samples("delivery:held"), 2);
+    assert_int_equal(highest_us(METRIC_SSE_EVENT_LATENCY, "delivery:held"), 407000);
+    assert_int_equal(place.reads.sent_count, 2);
+    judge(599, 1000, 1007, true); /* before: a replay */
+    assert_int_equal(samples("delivery:replay"), 1);
+    assert_int_equal(place.reads.sent_count, 2);
+    judge(1000, 1000, 1007, true);
+    assert_int_equal(samples(NULL), 1);
+    assert_int_equal(place.reads.sent_count, 3);
+    assert_int_equal(samples("delivery:held"), 2);
+}
+
+/* Of a clock that nobody compared, an hour of difference says nothing. */
+static void between_clocks_apart_nothing_is_known_to_be_held(void **state)
+{
+    (void)state;
+    place.wait_ms = 400;
+    judge(999, 1000, 1007, false);
+    assert_int_equal(samples("delivery:held"), 0);
+    assert_int_equal(samples("delivery:replay"), 1);
 }
 
 static void an_event_from_the_future_is_counted_as_such(void **state)
@@ -186,6 +220,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_PLACE(a_live_event_is_late_by_what_it_took),
         WITH_PLACE(what_is_older_than_its_connection_is_kept_apart),
+        WITH_PLACE(what_was_sent_while_headers_were_awaited_was_held_back),
+        WITH_PLACE(between_clocks_apart_nothing_is_known_to_be_held),
         WITH_PLACE(an_event_from_the_future_is_counted_as_such),
         WITH_PLACE(without_a_common_clock_the_fastest_is_the_measure),
         WITH_PLACE(only_live_events_are_stale),

@@ -22,6 +22,7 @@ struct figures {
     uint64_t live;   /* of them with a time of sending */
     uint64_t apart_bursts, apart_events, span_ms;
     uint64_t cut_bursts, cut_events, cut_bytes, cut_bytes_step;
+    uint64_t held, replayed; /* beside the live ones, 20 s late */
     uint64_t compressed;
     uint64_t lag_ms;
 };
@@ -46,6 +47,10 @@ static void add_endpoint(struct stats *stats, const char *name, const struct fig
     stat_count(set, METRIC_SSE_EVENTS, NULL, figures->events);
     for (uint64_t i = 0; i < figures->live; i++)
         stat_time(set, METRIC_SSE_EVENT_LATENCY, NULL, 20 * MS);
+    for (uint64_t i = 0; i < figures->held; i++)
+        stat_time(set, METRIC_SSE_EVENT_LATENCY, "delivery:held", 20000 * MS);
+    for (uint64_t i = 0; i < figures->replayed; i++)
+        stat_time(set, METRIC_SSE_EVENT_LATENCY, "delivery:replay", 20000 * MS);
     for (uint64_t i = 0; i < figures->apart_bursts; i++) {
         stat_size(set, METRIC_SSE_BURST_EVENTS, "sent:apart", figures->apart_events);
         stat_time(set, METRIC_SSE_BURST_SPAN, NULL, figures->span_ms * MS);
@@ -205,6 +210,64 @@ static void a_second_of_delay_is_critical(void **state)
     }
 }
 
+/* All that ten streams were sent in 20 s came with their headers. */
+static void a_response_that_is_held_back_is_found(void **state)
+{
+    struct figures figures = {.events = 10000,
+                              .held = 10000,
+                              .apart_bursts = 10,
+                              .apart_events = 1000,
+                              .span_ms = 19900,
+                              .compressed = 10};
+    struct finding found;
+
+    (void)state;
+    assert_string_equal(find(&figures, &found), "buffered-compression");
+    assert_int_equal(found.severity, FINDING_CRITICAL);
+    assert_int_equal(found.confidence, CONFIDENCE_LIKELY);
+    assert_non_null(strstr(found.title, "bursts of 1000 that were sent over 19.9s: "));
+    assert_non_null(strstr(found.evidence, "10000 of 10000 live or held events came in 10 bursts"));
+    assert_non_null(strstr(found.evidence, "; 10000 were held back with the headers of their "
+                                           "response, for up to 20s"));
+    end(&found);
+    figures.compressed = 0;
+    check(&figures, "proxy-buffering", CONFIDENCE_LIKELY);
+    figures.replayed = 10000; /* a history beside them says nothing */
+    check(&figures, "proxy-buffering", CONFIDENCE_LIKELY);
+}
+
+/* The first buffers of ten streams, which held their headers, and more behind them. */
+static void what_held_the_headers_may_be_a_buffer_of_fixed_size(void **state)
+{
+    struct figures figures = by_size;
+
+    (void)state;
+    figures.apart_bursts = 50;
+    figures.cut_bursts = 32; /* of 40 behind a pause */
+    figures.live = 800;
+    figures.held = 200;
+    check(&figures, "proxy-buffering", CONFIDENCE_CERTAIN);
+    figures.cut_bursts = 31;
+    check(&figures, "proxy-buffering", CONFIDENCE_LIKELY);
+    figures.apart_bursts = 10; /* the first ones are all there are */
+    figures.cut_bursts = 0;
+    figures.live = 0;
+    check(&figures, "proxy-buffering", CONFIDENCE_LIKELY);
+}
+
+/* Headers that took a moment, and then events as they are sent. */
+static void a_slow_answer_in_front_of_live_events_is_none(void **state)
+{
+    (void)state;
+    check_none(&(struct figures){.events = 10000,
+                                 .live = 9000,
+                                 .held = 1000,
+                                 .apart_bursts = 10,
+                                 .apart_events = 100,
+                                 .span_ms = 2000});
+    check_none(&(struct figures){.events = 10000, .replayed = 10000}); /* a history */
+}
+
 static void a_late_reader_raises_nothing_about_the_service(void **state)
 {
     struct figures figures = by_size;
@@ -302,6 +365,9 @@ int main(void)
         cmocka_unit_test(half_of_the_live_events_is_the_bound),
         cmocka_unit_test(short_bursts_may_be_jitter_but_not_over_long_gaps),
         cmocka_unit_test(a_second_of_delay_is_critical),
+        cmocka_unit_test(a_response_that_is_held_back_is_found),
+        cmocka_unit_test(what_held_the_headers_may_be_a_buffer_of_fixed_size),
+        cmocka_unit_test(a_slow_answer_in_front_of_live_events_is_none),
         cmocka_unit_test(a_late_reader_raises_nothing_about_the_service),
         cmocka_unit_test(without_times_a_buffer_of_one_size_is_suspected),
         cmocka_unit_test(without_times_bursts_of_many_sizes_are_no_buffer),
