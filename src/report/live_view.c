@@ -101,6 +101,8 @@ static void put_users(struct buf *out, const struct run *run, const struct live_
     if (info->arrivals_per_s > 0)
         put_line(out, view, colour_plain, "users", "%s, %s a second arrive, %s at once allowed",
                  users, figures_number(info->arrivals_per_s, rate), planned);
+    else if (view->limit)
+        put_line(out, view, colour_plain, "users", "%s, %s allowed", users, planned);
     else
         put_line(out, view, colour_plain, "users", "%s of %s", users, planned);
 }
@@ -335,14 +337,14 @@ void live_view_render(struct buf *out, const struct run *run, const struct live_
 }
 
 /* "12s: 40 of 40 users, 38 open": what is so at this moment. */
-static void append_moment(struct buf *out, const struct run *run)
+static void append_moment(struct buf *out, const struct run *run, const struct limit *limit)
 {
     const struct run_info *info = &run->info;
     char elapsed[UNITS_TEXT_BYTES];
 
     (void)buf_appendf(out, "%s%s: %" PRIu32, format_seconds(info->duration_ns, elapsed),
                       info->is_warming_up ? " (warming up)" : "", figures_users(run));
-    if (!(info->arrivals_per_s > 0))
+    if (!(info->arrivals_per_s > 0) && !limit)
         (void)buf_appendf(out, " of %" PRIu32, info->users_planned);
     (void)buf_appendf(out, " users, %" PRIu32 " open", figures_open(run));
 }
@@ -385,7 +387,7 @@ static void append_measured(struct buf *out, const struct run *run, const struct
 
 void live_view_render_line(struct buf *out, const struct run *run, const struct live_view *view)
 {
-    append_moment(out, run);
+    append_moment(out, run, view->limit);
     if (!run->info.is_warming_up) {
         append_measured(out, run, view);
     } else {

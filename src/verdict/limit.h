@@ -51,6 +51,7 @@ enum limit_time {
 /* What was measured at one number of users. */
 struct limit_step {
     uint32_t users;
+    uint32_t open; /* streams, at the judgement */
     bool has_held;
     bool is_ours;      /* a failure that may be that of cicada: says nothing about the service */
     bool is_doubtful;  /* a failure that one bad moment can make: counts when it comes twice */
@@ -59,7 +60,6 @@ struct limit_step {
     char *broken;      /* owned; which rule did not hold, with its value; NULL: all held */
     double at_s;       /* when its ramp began, since the start */
     double length_s;   /* from there to the judgement */
-    uint32_t open;     /* streams, at the judgement */
     uint64_t attempts, unanswered;
     double connect_success, stream_success; /* shares; NaN without any */
     double p95_ms[LIMIT_TIME_COUNT];        /* NaN without any */

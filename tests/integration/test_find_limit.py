@@ -57,7 +57,7 @@ def a_limit_of_streams_is_found_and_named(t):
     contains(outcome.stdout, r"users +at most \d+ at once \(1,280 allowed\)", "summary")
     same([each["code"] for each in result.json["findings"]], ["connection-limit"], "findings")
     contains(outcome.stdout, rf"{limit['holds']} users hold; {limit['fails']} do not", "verdict")
-    contains(outcome.stderr, r"step \d+: holding \d+ users", "progress")
+    contains(outcome.stderr, r": \d+ users, \d+ open, .*step \d+: holding \d+ users", "progress")
 
 
 @test

@@ -1,9 +1,11 @@
 #include "report/live_limit.h"
+#include "report/live_view.h"
 #include "report/result_limit.h"
 #include "report/summary_limit.h"
 
 #include "base/json.h"
 #include "limit_sample.h"
+#include "stats/run.h"
 #include "verdict/limit.h"
 #include "verdict/limit_judge.h"
 #include "verdict/outcome.h"
@@ -203,6 +205,26 @@ static void the_live_view_says_where_the_search_is(void **state)
     limit_free(limit);
 }
 
+/* Users of a search are not of a plan. */
+static void the_live_view_says_how_many_users_are_allowed(void **state)
+{
+    struct limit *limit = limit_sample_unfinished();
+    struct live_view view = {.columns = 80, .limit = limit};
+    struct run *run = run_new(1);
+    struct buf out = {0};
+
+    (void)state;
+    run->info.users_planned = 6400;
+    live_view_render(&out, run, &view);
+    expect_text(&out, "users         0, 6,400 allowed\n");
+    buf_clear(&out);
+    live_view_render_line(&out, run, &view);
+    expect_text(&out, ": 0 users, 0 open, ");
+    buf_fini(&out);
+    run_free(run);
+    limit_free(limit);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +234,7 @@ int main(void)
         cmocka_unit_test(without_a_search_there_is_nothing),
         cmocka_unit_test(the_result_holds_edge_rules_and_curve),
         cmocka_unit_test(the_live_view_says_where_the_search_is),
+        cmocka_unit_test(the_live_view_says_how_many_users_are_allowed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
