@@ -32,9 +32,9 @@ struct limit_rules *limit_options_make(const struct run_settings *settings, stru
     {                                                                                              \
         .name = "find-limit", .scope = SCOPE_URL,                                                  \
         .help = "search for the most users, up to -u (default 10000), that still hold every "      \
-                "--threshold, or without any over 99% of connects and streams, and whose times "   \
-                "are not far above those of few users. Ends by itself within 10 minutes or -t; "   \
-                "exit status 99 when not even the first step holds",                               \
+                "--threshold and over 99% of connects and streams, unless one of these is about "  \
+                "it, and whose times are not far above those of few users. Ends by itself within " \
+                "10 minutes or -t; exit status 99 when not even the fewest hold",                  \
         .parse = option_parse_switch, .offset = offsetof(type, finds_limit)                        \
     }
 

@@ -444,8 +444,8 @@ static const struct command_example examples[] = {
     {"cicada run http://127.0.0.1:8080/api/v1/events/stream --stages 30s:1000,2m:1000,30s:0",
      "Up to 1,000 streams within 30 s, hold them for 2 minutes, and down again."},
     {"cicada run http://127.0.0.1:8080/api/v1/events/stream --find-limit \\\n"
-     "      --threshold 'sse_ttfe: p(95)<500'",
-     "The most streams, up to 10,000, of which 95% have their first event within 500 ms."},
+     "      --threshold 'sse_connecting: p(95)<500'",
+     "The most streams, up to 10,000, of which 95% are answered within 500 ms."},
     {"cicada run 'http://127.0.0.1:8080/a*3' http://127.0.0.1:8080/b -u 40 -t 1m --json "
      "result.json",
      "Three of four users on /a; the full result goes to a file."},
