@@ -69,7 +69,7 @@ bool onset_find(const struct run *run, struct onset *onset)
     const struct run_series *series = &run->series;
     uint64_t stopped = fails_by(run, "code:204");
     enum error_class what;
-    uint32_t before;
+    uint32_t before, open;
     size_t at;
 
     if (run_count_connected(run) == 0 || !find_second(series, &at))
@@ -78,9 +78,12 @@ bool onset_find(const struct run *run, struct onset *onset)
     if (!is_of_load(run, what))
         return false;
     before = at > 0 ? series->open[at - 1] : 0;
+    open = before > series->open[at] ? before : series->open[at];
+    if (open == 0) /* it was down: by itself, or in a restart */
+        return false;
     *onset = (struct onset){.at_s = series->t_s[at],
                             .users = series->users[at],
-                            .open = before > series->open[at] ? before : series->open[at],
+                            .open = open,
                             .what = what,
                             .is_stopped = what == CLASS_NONE && stopped > 0};
     return true;

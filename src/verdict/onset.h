@@ -27,8 +27,8 @@ struct onset {
 
 /*
  * The first moment from which attempts to open a stream fail: within 3 to 10 s at least 5, and more
- * than 1 % of those made. False: the run has no such moment, no attempt ever succeeded, or most
- * failed by a 4xx other than 429, which is not of their number.
+ * than 1 % of those made. False: the run has no such moment, or no number of streams has to do with
+ * it: none was open then, no attempt ever succeeded, or most failed by a 4xx other than 429.
  */
 bool onset_find(const struct run *run, struct onset *onset);
 /* "status_5xx", "status_204" or "unanswered". */

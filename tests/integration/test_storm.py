@@ -177,10 +177,12 @@ def the_restart(result):
 @test
 def a_service_that_does_not_come_back_fails_the_run(t):
     service = Service(t)
-    run, path = run_until_killed(t, service, service.url(STREAM), "-t", "20s", "--retry-wait", "1s")
+    run, path = run_until_killed(t, service, service.url(STREAM), "-t", "20s")
     same(run.wait(60), 1, "exit status")
-    found = the_restart(harness.Result(path))
+    result = harness.Result(path)
+    found = the_restart(result)
     same(found["severity"], "critical", "severity")
+    same(result.json["onset"], None, "a number of streams at which it began to fail")
     contains(found["title"], "was not back", "title")
     contains(" ".join(run.stdout.split()), "20 users had not come back", "the verdict")
 

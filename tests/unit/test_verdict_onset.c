@@ -173,8 +173,30 @@ static void a_run_that_only_fails_has_none(void **state)
     for (int i = 0; i < 4; i++)
         second(&course, 0, 50, 50);
     assert_false(onset_find(course.run, &onset));
-    second(&course, 1, 1, 0);
+    second(&course, 1, 1, 0); /* it was down at first */
+    assert_false(onset_find(course.run, &onset));
+    end(&course);
+}
+
+static void a_service_that_went_away_fails_at_no_number(void **state)
+{
+    struct course course;
+    struct onset onset;
+
+    (void)state;
+    begin(&course);
+    second(&course, 100, 100, 0);
+    second(&course, 0, 0, 0);
+    for (int i = 0; i < 3; i++)
+        second(&course, 0, 100, 100);
+    assert_false(onset_find(course.run, &onset));
+    end(&course);
+    begin(&course);
+    second(&course, 100, 100, 0);
+    for (int i = 0; i < 3; i++)
+        second(&course, 0, 100, 100); /* it fell over with them open */
     assert_true(onset_find(course.run, &onset));
+    assert_int_equal(onset.open, 100);
     end(&course);
 }
 
@@ -208,6 +230,7 @@ int main(void)
         cmocka_unit_test(the_class_of_most_failures_is_named),
         cmocka_unit_test(a_204_is_named_where_most_are_stopped_by_it),
         cmocka_unit_test(a_run_that_only_fails_has_none),
+        cmocka_unit_test(a_service_that_went_away_fails_at_no_number),
         cmocka_unit_test(a_wrong_request_is_not_of_a_number),
     };
 
