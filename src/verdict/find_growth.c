@@ -14,7 +14,7 @@ enum {
     HOLD_PCT = 95, /* of the most streams that were open */
     PARTS = 6,     /* of a hold: each is above the one before */
     PART_POINTS_MIN = 3,
-    PART_GROWTH_PCT = 5,
+    GROWTH_PCT = 5,   /* from one part or level to the next */
     TREND_FACTOR = 3, /* the last part to the first */
     MORE_EVENTS_PCT = 20,
     LEVELS = 8, /* of the number of open streams */
@@ -109,7 +109,7 @@ static struct part read_part(const struct run_series *series, size_t from, size_
 static bool grows(const struct part *parts)
 {
     for (int i = 1; i < PARTS; i++) {
-        if (!(parts[i].p95_ms * 100.0 >= parts[i - 1].p95_ms * (100 + PART_GROWTH_PCT)))
+        if (!(parts[i].p95_ms * 100.0 >= parts[i - 1].p95_ms * (100 + GROWTH_PCT)))
             return false;
     }
     return parts[PARTS - 1].p95_ms >= parts[0].p95_ms * TREND_FACTOR &&
@@ -229,6 +229,11 @@ static void read_levels(const struct run_series *series, const char *metric, con
         levels->count += read_level(series, p95_ms, most, i, &levels->levels[levels->count]);
 }
 
+static bool is_far_above(double high_ms, double low_ms, double above_ms)
+{
+    return high_ms > KNEE_FACTOR * low_ms && high_ms >= low_ms + fmax(GROWTH_MIN_MS, above_ms);
+}
+
 /* The first level from which on all are far above the lowest two; 0: none. */
 static size_t find_knee(const struct levels *levels, double above_ms)
 {
@@ -238,60 +243,104 @@ static size_t find_knee(const struct levels *levels, double above_ms)
     if (levels->count < LEVELS_MIN)
         return 0;
     base_ms = fmax(levels->levels[0].p95_ms, levels->levels[1].p95_ms);
-    while (knee > 2 && levels->levels[knee - 1].p95_ms > KNEE_FACTOR * base_ms &&
-           levels->levels[knee - 1].p95_ms >= base_ms + fmax(GROWTH_MIN_MS, above_ms))
+    while (knee > 2 && is_far_above(levels->levels[knee - 1].p95_ms, base_ms, above_ms))
         knee--;
     return knee < levels->count ? knee : 0;
 }
 
-/* Of events where their latency is known, else of the first event, which also waits for the source
- * to say something. */
-static size_t read_knee(const struct run *run, struct levels *levels)
+/* It leaps nowhere, but each level is above the one before, and the last far above the first. */
+static bool is_steady_growth(const struct levels *levels, double above_ms)
+{
+    const struct level *rows = levels->levels;
+
+    for (size_t i = 1; i < levels->count; i++) {
+        if (rows[i].p95_ms * 100.0 < rows[i - 1].p95_ms * (100 + GROWTH_PCT))
+            return false;
+    }
+    return levels->count >= LEVELS_MIN &&
+           is_far_above(rows[levels->count - 1].p95_ms, rows[0].p95_ms, above_ms);
+}
+
+/*
+ * Of events where their latency is known, else of the first event, which also waits for the source
+ * to say something. Gives what a level must be above another one for more than that.
+ */
+static double read_latencies(const struct run *run, struct levels *levels)
 {
     const struct hist *gap = stat_get_trend(run->total, METRIC_SSE_EVENT_GAP, NULL);
     double lag_ms = 2 * find_lag_ms(run);
 
     read_levels(&run->series, "sse_event_latency_p95", run->series.latency_p95_ms, levels);
-    if (levels->count > 0)
-        return find_knee(levels, lag_ms);
-    if (!gap)
-        return 0;
+    if (levels->count > 0 || !gap)
+        return lag_ms;
     read_levels(&run->series, "sse_ttfe_p95", run->series.ttfe_p95_ms, levels);
-    return find_knee(levels, fmax(lag_ms, 2 * find_percentile(gap, 95)));
+    return fmax(lag_ms, 2 * find_percentile(gap, 95));
+}
+
+static char *levels_text(const struct levels *levels)
+{
+    struct buf text = {0};
+    char value[UNITS_TEXT_BYTES], *result;
+
+    (void)buf_appendf(&text, "%s of the series, medians by open streams:", levels->metric);
+    for (size_t i = 0; i < levels->count; i++)
+        (void)buf_appendf(&text, "%s %" PRIu32 " to %" PRIu32 ": %s", i > 0 ? "," : "",
+                          levels->levels[i].open_min, levels->levels[i].open_max,
+                          find_duration(levels->levels[i].p95_ms, value));
+    result = x_strdup(buf_text(&text));
+    buf_fini(&text);
+    return result;
+}
+
+static void tell_knee(const struct levels *levels, size_t at, struct finding *finding)
+{
+    const struct level *knee = &levels->levels[at];
+    char below[UNITS_TEXT_BYTES], above[UNITS_TEXT_BYTES];
+
+    finding->title =
+        x_asprintf("From about %" PRIu32 " streams on the service is late: %s went "
+                   "from %s to %s",
+                   knee->open_min, levels->metric, find_duration(knee[-1].p95_ms, below),
+                   find_duration(knee->p95_ms, above));
+    finding->advice = x_asprintf(
+        "What the service does for each stream and event has filled a resource there: look at its "
+        "CPU, event loop and queues with %" PRIu32 " streams; stay below, or add a server",
+        knee->open_min);
+}
+
+static void tell_steady_growth(const struct levels *levels, struct finding *finding)
+{
+    const struct level *first = &levels->levels[0], *last = &levels->levels[levels->count - 1];
+    char few[UNITS_TEXT_BYTES], many[UNITS_TEXT_BYTES];
+
+    finding->title = x_asprintf("The more streams are open, the later the service is: %s went from "
+                                "%s with up to %" PRIu32 " to %s with up to %" PRIu32,
+                                levels->metric, find_duration(first->p95_ms, few), first->open_max,
+                                find_duration(last->p95_ms, many), last->open_max);
+    finding->advice = x_strdup(
+        "Each stream adds to what the others wait for: look for work that is done for all streams "
+        "at each request or event (a list that is searched, a lock, one loop that writes to all)");
 }
 
 bool find_latency_knee(const struct run *run, struct finding *finding)
 {
     struct levels levels;
     struct trend trend;
-    struct buf evidence = {0};
-    char below[UNITS_TEXT_BYTES], above[UNITS_TEXT_BYTES];
-    const struct level *knee;
+    double above_ms;
     size_t at;
 
     /* Where it grows with time, it is not known to be for the number of streams. */
     if (is_ours(run) || find_is_held_back(run) || read_trend(run, &trend))
         return false;
-    at = read_knee(run, &levels);
-    if (at == 0)
+    above_ms = read_latencies(run, &levels);
+    at = find_knee(&levels, above_ms);
+    if (at > 0)
+        tell_knee(&levels, at, finding);
+    else if (is_steady_growth(&levels, above_ms))
+        tell_steady_growth(&levels, finding);
+    else
         return false;
-    knee = &levels.levels[at];
     finding->confidence = CONFIDENCE_LIKELY;
-    finding->title =
-        x_asprintf("From about %" PRIu32 " streams on the service is late: %s went "
-                   "from %s to %s",
-                   knee->open_min, levels.metric, find_duration(knee[-1].p95_ms, below),
-                   find_duration(knee->p95_ms, above));
-    (void)buf_appendf(&evidence, "%s of the series, medians by open streams:", levels.metric);
-    for (size_t i = 0; i < levels.count; i++)
-        (void)buf_appendf(&evidence, "%s %" PRIu32 " to %" PRIu32 ": %s", i > 0 ? "," : "",
-                          levels.levels[i].open_min, levels.levels[i].open_max,
-                          find_duration(levels.levels[i].p95_ms, above));
-    finding->evidence = x_strdup(buf_text(&evidence));
-    buf_fini(&evidence);
-    finding->advice = x_asprintf(
-        "What the service does for each stream and event has filled a resource there: look at its "
-        "CPU, event loop and queues with %" PRIu32 " streams; stay below, or add a server",
-        knee->open_min);
+    finding->evidence = levels_text(&levels);
     return true;
 }

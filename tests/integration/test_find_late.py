@@ -135,5 +135,13 @@ def lateness_that_comes_with_many_streams_is_found(t):
     check_only(findings, "latency-knee", r"from about (2[6-9]|3\d) streams on")
 
 
+@test
+def lateness_that_grows_with_each_stream_is_found(t):
+    service = Service(t, "--interval", "100ms", "--fault", "load-delay=40ms")
+    findings = findings_of(t, service.url("/api/v1/events/stream"), "-u", 48, "-r", 1.5, "-t",
+                           "38s")
+    check_only(findings, "latency-knee", "the more streams are open, the later the service is")
+
+
 if __name__ == "__main__":
     harness.main(jobs=6)

@@ -287,6 +287,32 @@ static void the_first_event_shows_a_knee_too(void **state)
     assert_false(has_knee());
 }
 
+/* Each stream adds as much: there is no leap, as many streams are eight times as many as few. */
+static void grow(uint64_t first_ms, uint64_t a_stream_ms, uint32_t dip)
+{
+    begin_again();
+    for (uint32_t open = 2; open <= 80; open += 2)
+        pass(&(struct second){.open = open,
+                              .events = open,
+                              .ttfe_ms = first_ms + (open / 10 == dip ? 0 : open * a_stream_ms),
+                              .gap_ms = 100});
+}
+
+static void latency_that_grows_with_each_stream_is_told_as_such(void **state)
+{
+    (void)state;
+    grow(100, 20, 1000);
+    assert_true(is_raised(find_latency_knee, "The more streams are open, the later"));
+    assert_true(is_raised(find_latency_knee, "with up to 80"));
+    grow(100, 20, 4); /* it does not grow throughout */
+    assert_false(has_knee());
+    assert_false(is_raised(find_latency_knee, ""));
+    grow(300, 20, 1000); /* less than five times as much */
+    assert_false(is_raised(find_latency_knee, ""));
+    grow(5, 1, 1000); /* less than 100 ms, and than the source's own gaps */
+    assert_false(is_raised(find_latency_knee, ""));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,6 +335,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_comes_behind_the_most_streams_is_not_looked_at, begin,
                                         end),
         cmocka_unit_test_setup_teardown(the_first_event_shows_a_knee_too, begin, end),
+        cmocka_unit_test_setup_teardown(latency_that_grows_with_each_stream_is_told_as_such, begin,
+                                        end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
