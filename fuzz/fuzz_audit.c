@@ -34,7 +34,11 @@ static void on_hole(void *ctx, uint64_t from, uint64_t to, enum audit_where wher
 
 /* --- against a model --- */
 
-enum { MODEL_FIRST = 1000, MODEL_AHEAD_MAX = 190, MODEL_BACK_MAX = WINDOW_SPAN };
+enum {
+    MODEL_FIRST = 1000,
+    MODEL_BACK_MAX = WINDOW_SPAN,
+    MODEL_AHEAD_MAX = UINT8_MAX - MODEL_BACK_MAX
+};
 
 /* Numbers from MODEL_FIRST on, as far as `len` steps can lead. */
 static void check_model(const uint8_t *bytes, size_t len)
