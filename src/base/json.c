@@ -210,3 +210,21 @@ void json_append_string(struct buf *out, const uint8_t *bytes, size_t len)
     (void)utf8_append_lossy(out, bytes + start, len - start);
     (void)buf_append_byte(out, '"');
 }
+
+void json_put_number(struct json *json, const char *key, double value, int decimals)
+{
+    json_key(json, key);
+    json_number(json, value, decimals);
+}
+
+void json_put_uint(struct json *json, const char *key, uint64_t value)
+{
+    json_key(json, key);
+    json_uint(json, value);
+}
+
+void json_put_text(struct json *json, const char *key, const char *text)
+{
+    json_key(json, key);
+    json_text(json, text ? text : "");
+}

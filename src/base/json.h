@@ -41,6 +41,12 @@ void json_number(struct json *json, double value, int decimals);
 void json_bool(struct json *json, bool value);
 void json_null(struct json *json);
 
+/* A member of an object: its key and its value. */
+void json_put_number(struct json *json, const char *key, double value, int decimals);
+void json_put_uint(struct json *json, const char *key, uint64_t value);
+/* `text` NULL is written as "". */
+void json_put_text(struct json *json, const char *key, const char *text);
+
 /* The escaped form of a JSON string with its quotes, on its own. */
 void json_append_string(struct buf *out, const uint8_t *bytes, size_t len);
 

@@ -15,12 +15,6 @@ static void put_number(struct json *json, const char *key, double value)
     json_number(json, value, PLACES);
 }
 
-static void put_count(struct json *json, const char *key, uint64_t value)
-{
-    json_key(json, key);
-    json_uint(json, value);
-}
-
 static void put_bins(struct json *json, const struct row *row)
 {
     struct buf key = {0};
@@ -30,7 +24,7 @@ static void put_bins(struct json *json, const struct row *row)
     for (size_t i = 0; i < row->bin_count; i++) {
         buf_clear(&key);
         python_append_number(&key, (double)row->bins[i].ms, row->bins[i].is_real);
-        put_count(json, buf_text(&key), row->bins[i].count);
+        json_put_uint(json, buf_text(&key), row->bins[i].count);
     }
     json_end_object(json);
     buf_fini(&key);
@@ -50,7 +44,7 @@ static void put_seconds(struct json *json, const struct row *row, bool of_failur
             continue;
         buf_clear(&key);
         (void)buf_appendf(&key, "%" PRId64, second->unix_s);
-        put_count(json, buf_text(&key), count);
+        json_put_uint(json, buf_text(&key), count);
     }
     json_end_object(json);
     buf_fini(&key);
@@ -66,9 +60,9 @@ static void put_row(struct json *json, const struct row *row)
     put_number(json, "last_request_timestamp",
                row->last_unix_ms > 0 ? row->last_unix_ms / MS_PER_S : (double)NAN);
     put_number(json, "start_time", row->first_unix_ms / MS_PER_S);
-    put_count(json, "num_requests", row->request_count);
-    put_count(json, "num_none_requests", row->none_count);
-    put_count(json, "num_failures", row->failure_count);
+    json_put_uint(json, "num_requests", row->request_count);
+    json_put_uint(json, "num_none_requests", row->none_count);
+    json_put_uint(json, "num_failures", row->failure_count);
     put_number(json, "total_response_time", row->total_ms);
     put_number(json, "max_response_time", row->max_ms);
     put_number(json, "min_response_time", row->min_ms);

@@ -16,24 +16,6 @@
 
 enum { RESULT_FORMAT = 1, INDENT = 1, PLACES = 3 };
 
-static void put_number(struct json *json, const char *key, double value, int places)
-{
-    json_key(json, key);
-    json_number(json, value, places);
-}
-
-static void put_count(struct json *json, const char *key, uint64_t value)
-{
-    json_key(json, key);
-    json_uint(json, value);
-}
-
-static void put_text(struct json *json, const char *key, const char *text)
-{
-    json_key(json, key);
-    json_text(json, text ? text : "");
-}
-
 static double seconds_of(const struct run *run)
 {
     return (double)run_measured_ns(run) / 1e9;
@@ -45,15 +27,15 @@ static void put_run(struct json *json, const struct run *run, const struct outco
 
     json_key(json, "run");
     json_begin_object(json);
-    put_text(json, "id", run->info.id);
-    put_text(json, "target", run->info.target);
-    put_text(json, "started", figures_utc(run->info.started_unix_ms, text));
-    put_text(json, "ended", figures_utc(run->info.ended_unix_ms, text));
-    put_number(json, "duration_s", (double)run->info.duration_ns / 1e9, PLACES);
-    put_number(json, "warm_up_s", (double)run->info.warm_up_ns / 1e9, PLACES);
-    put_count(json, "users_max", run->info.users_max);
-    put_text(json, "command", run->info.command);
-    put_text(json, "verdict", verdict_name(outcome->verdict));
+    json_put_text(json, "id", run->info.id);
+    json_put_text(json, "target", run->info.target);
+    json_put_text(json, "started", figures_utc(run->info.started_unix_ms, text));
+    json_put_text(json, "ended", figures_utc(run->info.ended_unix_ms, text));
+    json_put_number(json, "duration_s", (double)run->info.duration_ns / 1e9, PLACES);
+    json_put_number(json, "warm_up_s", (double)run->info.warm_up_ns / 1e9, PLACES);
+    json_put_uint(json, "users_max", run->info.users_max);
+    json_put_text(json, "command", run->info.command);
+    json_put_text(json, "verdict", verdict_name(outcome->verdict));
     json_end_object(json);
 }
 
@@ -63,8 +45,8 @@ static void put_endpoints(struct json *json, const struct run *run)
     json_begin_array(json);
     for (size_t i = 0; i < stats_endpoint_count(run->stats); i++) {
         json_begin_object(json);
-        put_text(json, "method", stats_endpoint_method(run->stats, i));
-        put_text(json, "name", stats_endpoint_name(run->stats, i));
+        json_put_text(json, "method", stats_endpoint_method(run->stats, i));
+        json_put_text(json, "name", stats_endpoint_name(run->stats, i));
         result_metrics_write(json, stats_endpoint_set(run->stats, i), seconds_of(run), false);
         json_end_object(json);
     }
@@ -82,13 +64,13 @@ static void put_errors(struct json *json, const struct run *run)
         bool is_known = error->endpoint < stats_endpoint_count(run->stats);
 
         json_begin_object(json);
-        put_text(json, "class", error_class_name(error->error_class));
-        put_text(json, "message", error->message);
-        put_text(json, "endpoint",
-                 is_known ? stats_endpoint_name(run->stats, error->endpoint) : "");
-        put_count(json, "count", error->count);
-        put_text(json, "first", figures_utc(error->first_unix_ms, text));
-        put_text(json, "last", figures_utc(error->last_unix_ms, text));
+        json_put_text(json, "class", error_class_name(error->error_class));
+        json_put_text(json, "message", error->message);
+        json_put_text(json, "endpoint",
+                      is_known ? stats_endpoint_name(run->stats, error->endpoint) : "");
+        json_put_uint(json, "count", error->count);
+        json_put_text(json, "first", figures_utc(error->first_unix_ms, text));
+        json_put_text(json, "last", figures_utc(error->last_unix_ms, text));
         json_end_object(json);
     }
     json_end_array(json);
@@ -105,10 +87,10 @@ static void put_examples(struct json *json, const struct run *run)
         const struct example *example = examples_at(examples, i);
 
         json_begin_object(json);
-        put_text(json, "kind", malformed_name(example->kind));
-        put_text(json, "endpoint", stats_endpoint_name(run->stats, example->endpoint));
-        put_text(json, "text", example->text);
-        put_text(json, "at", figures_utc(example->unix_ms, text));
+        json_put_text(json, "kind", malformed_name(example->kind));
+        json_put_text(json, "endpoint", stats_endpoint_name(run->stats, example->endpoint));
+        json_put_text(json, "text", example->text);
+        json_put_text(json, "at", figures_utc(example->unix_ms, text));
         json_end_object(json);
     }
     json_end_array(json);
@@ -128,12 +110,12 @@ static void put_clock(struct json *json, const struct run *run)
 
     json_key(json, "clock");
     json_begin_object(json);
-    put_number(json, "offset_ms", is_known ? (double)clock.offset_ns / 1e6 : NAN, PLACES);
-    put_number(json, "error_ms", is_known ? (double)clock.error_ns / 1e6 : NAN, PLACES);
+    json_put_number(json, "offset_ms", is_known ? (double)clock.offset_ns / 1e6 : NAN, PLACES);
+    json_put_number(json, "error_ms", is_known ? (double)clock.error_ns / 1e6 : NAN, PLACES);
     if (clock.source == CLOCK_UNUSED)
         put_null(json, "source");
     else
-        put_text(json, "source", figures_clock_source(run, clock.source));
+        json_put_text(json, "source", figures_clock_source(run, clock.source));
     json_end_object(json);
 }
 
@@ -145,12 +127,12 @@ static void put_findings(struct json *json, const struct outcome *outcome)
         const struct finding *finding = &outcome->findings[i];
 
         json_begin_object(json);
-        put_text(json, "code", finding->code);
-        put_text(json, "severity", finding_severity_name(finding->severity));
-        put_text(json, "confidence", finding_confidence_name(finding->confidence));
-        put_text(json, "title", finding->title);
-        put_text(json, "evidence", finding->evidence);
-        put_text(json, "advice", finding->advice);
+        json_put_text(json, "code", finding->code);
+        json_put_text(json, "severity", finding_severity_name(finding->severity));
+        json_put_text(json, "confidence", finding_confidence_name(finding->confidence));
+        json_put_text(json, "title", finding->title);
+        json_put_text(json, "evidence", finding->evidence);
+        json_put_text(json, "advice", finding->advice);
         json_end_object(json);
     }
     json_end_array(json);
@@ -189,7 +171,7 @@ static void put_series(struct json *json, const struct run_series *series)
 
     json_key(json, "series");
     json_begin_object(json);
-    put_count(json, "interval_s", 1);
+    json_put_uint(json, "interval_s", 1);
     put_series_real(json, "t", series->t_s, count);
     put_series_32(json, "users", series->users, count);
     put_series_32(json, "sse_open", series->open, count);
@@ -212,14 +194,15 @@ static void put_worker(struct json *json, const struct run_worker *worker)
         worker->own ? stat_get_trend(worker->own, METRIC_WORKER_LAG, NULL) : NULL;
 
     json_begin_object(json);
-    put_count(json, "id", worker->id);
+    json_put_uint(json, "id", worker->id);
     put_null(json, "region");
-    put_text(json, "host", worker->host);
-    put_count(json, "pid", worker->pid);
-    put_number(json, "lag",
-               lag && hist_count(lag) > 0 ? figures_trend(hist_percentile(lag, 99)) : NAN, PLACES);
-    put_number(json, "cpu", figures_worker_cpu(worker), PLACES);
-    put_count(json, "rss", worker->rss_bytes);
+    json_put_text(json, "host", worker->host);
+    json_put_uint(json, "pid", worker->pid);
+    json_put_number(json, "lag",
+                    lag && hist_count(lag) > 0 ? figures_trend(hist_percentile(lag, 99)) : NAN,
+                    PLACES);
+    json_put_number(json, "cpu", figures_worker_cpu(worker), PLACES);
+    json_put_uint(json, "rss", worker->rss_bytes);
     json_key(json, "lost");
     json_bool(json, worker->is_lost);
     json_end_object(json);
@@ -240,8 +223,8 @@ void result_json_write(struct buf *out, const struct run *run, const struct outc
 
     json_init(&json, out, INDENT);
     json_begin_object(&json);
-    put_text(&json, "cicada", CICADA_VERSION);
-    put_count(&json, "format", RESULT_FORMAT);
+    json_put_text(&json, "cicada", CICADA_VERSION);
+    json_put_uint(&json, "format", RESULT_FORMAT);
     put_run(&json, run, outcome);
     result_metrics_write(&json, run->total, seconds_of(run), true);
     put_endpoints(&json, run);

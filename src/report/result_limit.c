@@ -7,18 +7,6 @@
 
 enum { PLACES = 3, SHARE_PLACES = 6 };
 
-static void put_number(struct json *json, const char *key, double value, int places)
-{
-    json_key(json, key);
-    json_number(json, value, places);
-}
-
-static void put_count(struct json *json, const char *key, uint64_t value)
-{
-    json_key(json, key);
-    json_uint(json, value);
-}
-
 /* Of users, where 0 is none. */
 static void put_users(struct json *json, const char *key, uint32_t users)
 {
@@ -58,22 +46,22 @@ static const char *name_end(enum limit_end end)
 static void put_step(struct json *json, const struct limit_step *step)
 {
     json_begin_object(json);
-    put_count(json, "users", step->users);
+    json_put_uint(json, "users", step->users);
     json_key(json, "held");
     json_bool(json, step->has_held);
     put_text(json, "broken", step->broken);
-    put_number(json, "at_s", step->at_s, PLACES);
-    put_number(json, "length_s", step->length_s, PLACES);
-    put_count(json, "open", step->open);
-    put_count(json, "attempts", step->attempts);
-    put_count(json, "unanswered", step->unanswered);
-    put_number(json, "connect_success", step->connect_success, SHARE_PLACES);
-    put_number(json, "stream_success", step->stream_success, SHARE_PLACES);
-    put_number(json, "connecting_p95_ms", step->p95_ms[LIMIT_CONNECTING], PLACES);
-    put_number(json, "ttfe_p95_ms", step->p95_ms[LIMIT_TTFE], PLACES);
-    put_number(json, "gap_p95_ms", step->p95_ms[LIMIT_GAP], PLACES);
-    put_number(json, "latency_p95_ms", step->p95_ms[LIMIT_LATENCY], PLACES);
-    put_number(json, "events_per_s", step->events_per_s, PLACES);
+    json_put_number(json, "at_s", step->at_s, PLACES);
+    json_put_number(json, "length_s", step->length_s, PLACES);
+    json_put_uint(json, "open", step->open);
+    json_put_uint(json, "attempts", step->attempts);
+    json_put_uint(json, "unanswered", step->unanswered);
+    json_put_number(json, "connect_success", step->connect_success, SHARE_PLACES);
+    json_put_number(json, "stream_success", step->stream_success, SHARE_PLACES);
+    json_put_number(json, "connecting_p95_ms", step->p95_ms[LIMIT_CONNECTING], PLACES);
+    json_put_number(json, "ttfe_p95_ms", step->p95_ms[LIMIT_TTFE], PLACES);
+    json_put_number(json, "gap_p95_ms", step->p95_ms[LIMIT_GAP], PLACES);
+    json_put_number(json, "latency_p95_ms", step->p95_ms[LIMIT_LATENCY], PLACES);
+    json_put_number(json, "events_per_s", step->events_per_s, PLACES);
     json_end_object(json);
 }
 
@@ -91,8 +79,8 @@ void result_limit_write(struct json *json, const struct outcome *outcome)
     put_users(json, "holds", limit_holds(limit));
     put_users(json, "fails", limit_fails(limit));
     put_text(json, "first_broken", limit_first_broken(limit));
-    put_count(json, "confirmed", limit_confirmed(limit));
-    put_count(json, "ceiling", limit_ceiling(limit));
+    json_put_uint(json, "confirmed", limit_confirmed(limit));
+    json_put_uint(json, "ceiling", limit_ceiling(limit));
     json_key(json, "rules");
     json_begin_array(json);
     for (size_t i = 0; i < limit_rules_count(outcome->limit_rules); i++)

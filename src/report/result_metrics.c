@@ -27,37 +27,19 @@ static const char *trend_unit(enum metric metric)
     return "ms";
 }
 
-static void put_number(struct json *json, const char *key, double value, int places)
-{
-    json_key(json, key);
-    json_number(json, value, places);
-}
-
-static void put_count(struct json *json, const char *key, uint64_t value)
-{
-    json_key(json, key);
-    json_uint(json, value);
-}
-
-static void put_text(struct json *json, const char *key, const char *text)
-{
-    json_key(json, key);
-    json_text(json, text ? text : "");
-}
-
 static void put_counter(struct json *json, uint64_t count, double seconds)
 {
-    put_count(json, "count", count);
-    put_number(json, "rate", figures_per_s(count, seconds), PLACES);
+    json_put_uint(json, "count", count);
+    json_put_number(json, "rate", figures_per_s(count, seconds), PLACES);
 }
 
 static void put_rate(struct json *json, uint64_t passes, uint64_t fails)
 {
     uint64_t all = passes + fails;
 
-    put_number(json, "rate", all > 0 ? (double)passes / (double)all : 0, RATIO_PLACES);
-    put_count(json, "passes", passes);
-    put_count(json, "fails", fails);
+    json_put_number(json, "rate", all > 0 ? (double)passes / (double)all : 0, RATIO_PLACES);
+    json_put_uint(json, "passes", passes);
+    json_put_uint(json, "fails", fails);
 }
 
 static void put_trend(struct json *json, enum metric metric, const struct hist *hist)
@@ -68,17 +50,17 @@ static void put_trend(struct json *json, enum metric metric, const struct hist *
     } percentiles[] = {{"p50", 50}, {"p90", 90}, {"p95", 95}, {"p99", 99}, {"p99_9", 99.9}};
     struct buf hdr = {0};
 
-    put_count(json, "count", hist_count(hist));
-    put_number(json, "min", figures_trend(hist_min(hist)), PLACES);
-    put_number(json, "max", figures_trend(hist_max(hist)), PLACES);
-    put_number(json, "mean", hist_mean(hist) / 1000.0, PLACES);
+    json_put_uint(json, "count", hist_count(hist));
+    json_put_number(json, "min", figures_trend(hist_min(hist)), PLACES);
+    json_put_number(json, "max", figures_trend(hist_max(hist)), PLACES);
+    json_put_number(json, "mean", hist_mean(hist) / 1000.0, PLACES);
     for (size_t i = 0; i < sizeof percentiles / sizeof percentiles[0]; i++)
-        put_number(json, percentiles[i].key,
-                   figures_trend(hist_percentile(hist, percentiles[i].percentile)), PLACES);
-    put_text(json, "unit", trend_unit(metric));
-    put_count(json, "overflow", hist_overflow(hist));
+        json_put_number(json, percentiles[i].key,
+                        figures_trend(hist_percentile(hist, percentiles[i].percentile)), PLACES);
+    json_put_text(json, "unit", trend_unit(metric));
+    json_put_uint(json, "overflow", hist_overflow(hist));
     hdr_append_base64(&hdr, hist, stat_trend_highest(metric));
-    put_text(json, "hdr", buf_text(&hdr));
+    json_put_text(json, "hdr", buf_text(&hdr));
     buf_fini(&hdr);
 }
 
@@ -90,9 +72,9 @@ struct metrics_writer {
 
 static void put_gauge(struct json *json, double value, double min, double max)
 {
-    put_number(json, "value", value, RATIO_PLACES);
-    put_number(json, "min", min, RATIO_PLACES);
-    put_number(json, "max", max, RATIO_PLACES);
+    json_put_number(json, "value", value, RATIO_PLACES);
+    json_put_number(json, "min", min, RATIO_PLACES);
+    json_put_number(json, "max", max, RATIO_PLACES);
 }
 
 static void begin_metric(struct json *json, enum metric metric, const char *tag, const char *kind)
@@ -104,7 +86,7 @@ static void begin_metric(struct json *json, enum metric metric, const char *tag,
         (void)buf_appendf(&key, "%s{%s}", name, tag);
     json_key(json, tag ? buf_text(&key) : name);
     json_begin_object(json);
-    put_text(json, "kind", kind);
+    json_put_text(json, "kind", kind);
     buf_fini(&key);
 }
 

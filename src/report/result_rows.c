@@ -14,12 +14,6 @@ static void put_text(struct json *json, const char *key, const char *text)
     json_text(json, text);
 }
 
-static void put_count(struct json *json, const char *key, uint64_t value)
-{
-    json_key(json, key);
-    json_uint(json, value);
-}
-
 static void put_number(struct json *json, const char *key, double value)
 {
     json_key(json, key);
@@ -56,7 +50,7 @@ static void put_bins(struct json *json, const struct row *row)
     json_begin_object(json);
     for (size_t i = 0; i < row->bin_count; i++) {
         (void)snprintf(key, sizeof key, "%" PRId64, row->bins[i].ms);
-        put_count(json, key, row->bins[i].count);
+        json_put_uint(json, key, row->bins[i].count);
     }
     json_end_object(json);
 }
@@ -68,9 +62,9 @@ static void put_row(struct json *json, const struct row_list *list, const struct
     json_begin_object(json);
     put_text(json, "type", row->type);
     put_text(json, "name", row->name);
-    put_count(json, "num_requests", row->request_count);
-    put_count(json, "num_none_requests", row->none_count);
-    put_count(json, "num_failures", row->failure_count);
+    json_put_uint(json, "num_requests", row->request_count);
+    json_put_uint(json, "num_none_requests", row->none_count);
+    json_put_uint(json, "num_failures", row->failure_count);
     put_number(json, "avg", row_average(row));
     put_number(json, "min", row->min_ms);
     put_number(json, "max", row->max_ms);
@@ -109,7 +103,7 @@ static void put_failures(struct json *json, const struct rows *rows)
         put_text(json, "type", error->type);
         put_text(json, "name", error->name);
         put_text(json, "error", error->text);
-        put_count(json, "occurrences", error->count);
+        json_put_uint(json, "occurrences", error->count);
         json_end_object(json);
     }
     json_end_array(json);
@@ -125,7 +119,7 @@ static void put_exceptions(struct json *json, const struct rows *rows)
         json_begin_object(json);
         put_text(json, "message", exception->message);
         put_text(json, "traceback", exception->traceback);
-        put_count(json, "count", exception->count);
+        json_put_uint(json, "count", exception->count);
         json_end_object(json);
     }
     json_end_array(json);

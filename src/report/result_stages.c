@@ -8,12 +8,6 @@
 
 enum { PLACES = 3 };
 
-static void put_count(struct json *json, const char *key, uint64_t value)
-{
-    json_key(json, key);
-    json_uint(json, value);
-}
-
 static void put_seconds(struct json *json, const char *key, uint64_t ns)
 {
     json_key(json, key);
@@ -25,11 +19,11 @@ static void put_stage(struct json *json, const struct run *run, size_t index)
     const struct run_stage *stage = &run->stages[index];
 
     json_begin_object(json);
-    put_count(json, "stage", index + 1);
+    json_put_uint(json, "stage", index + 1);
     put_seconds(json, "from_s", stage->began_ns);
     put_seconds(json, "to_s", run_stage_end_ns(run, stage));
-    put_count(json, "users", stage->users);
-    put_count(json, "open_max", stage->open_max);
+    json_put_uint(json, "users", stage->users);
+    json_put_uint(json, "open_max", stage->open_max);
     result_metrics_write(json, stage->set,
                          (double)run_stage_measured_ns(run, stage) / (double)CLOCK_NS_PER_S, false);
     json_end_object(json);
@@ -56,8 +50,8 @@ void result_onset_write(struct json *json, const struct run *run)
     json_begin_object(json);
     json_key(json, "at_s");
     json_number(json, onset.at_s, PLACES);
-    put_count(json, "users", onset.users);
-    put_count(json, "open", onset.open);
+    json_put_uint(json, "users", onset.users);
+    json_put_uint(json, "open", onset.open);
     json_key(json, "what");
     json_text(json, onset_what(&onset));
     json_end_object(json);

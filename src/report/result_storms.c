@@ -9,18 +9,6 @@
 
 enum { PLACES = 3, RATIO_PLACES = 6, CODE_BYTES = 16 };
 
-static void put_number(struct json *json, const char *key, double value, int places)
-{
-    json_key(json, key);
-    json_number(json, value, places);
-}
-
-static void put_count(struct json *json, const char *key, uint64_t value)
-{
-    json_key(json, key);
-    json_uint(json, value);
-}
-
 static void put_text(struct json *json, const char *key, const char *text)
 {
     json_key(json, key);
@@ -43,10 +31,10 @@ static void put_order(struct json *json, const struct wave_seen *seen)
     const struct run_storm *storm = seen->storm;
 
     put_text(json, "kind", storm ? "ordered" : "service");
-    put_number(json, "at_s", seen->at_s, PLACES);
-    put_number(json, "ratio", storm ? storm->ratio : (double)NAN, RATIO_PLACES);
-    put_number(json, "down_s",
-               storm ? (double)storm->down_ns / (double)CLOCK_NS_PER_S : (double)NAN, PLACES);
+    json_put_number(json, "at_s", seen->at_s, PLACES);
+    json_put_number(json, "ratio", storm ? storm->ratio : (double)NAN, RATIO_PLACES);
+    json_put_number(json, "down_s",
+                    storm ? (double)storm->down_ns / (double)CLOCK_NS_PER_S : (double)NAN, PLACES);
     json_key(json, "return");
     if (storm)
         json_text(json, storm->is_at_once ? "at-once" : "retry");
@@ -58,10 +46,10 @@ static void put_back(struct json *json, const struct wave *wave)
 {
     json_key(json, "back_s");
     json_begin_object(json);
-    put_number(json, "p50", wave_back_s(wave, 0.50), PLACES);
-    put_number(json, "p95", wave_back_s(wave, 0.95), PLACES);
-    put_number(json, "p99", wave_back_s(wave, 0.99), PLACES);
-    put_number(json, "p100", wave_back_s(wave, 1), PLACES);
+    json_put_number(json, "p50", wave_back_s(wave, 0.50), PLACES);
+    json_put_number(json, "p95", wave_back_s(wave, 0.95), PLACES);
+    json_put_number(json, "p99", wave_back_s(wave, 0.99), PLACES);
+    json_put_number(json, "p100", wave_back_s(wave, 1), PLACES);
     json_end_object(json);
 }
 
@@ -71,7 +59,7 @@ static void put_classes(struct json *json, const char *key, const uint64_t count
     json_begin_object(json);
     for (int i = CLASS_NONE + 1; i < CLASS_COUNT; i++) {
         if (counts[i] > 0)
-            put_count(json, error_class_name((enum error_class)i), counts[i]);
+            json_put_uint(json, error_class_name((enum error_class)i), counts[i]);
     }
     json_end_object(json);
 }
@@ -84,7 +72,7 @@ static void put_statuses(struct json *json, const struct wave *wave)
     json_begin_object(json);
     for (size_t i = 0; i < wave->status_count; i++) {
         (void)snprintf(code, sizeof code, "%u", wave->statuses[i].code);
-        put_count(json, wave->statuses[i].code > 0 ? code : "other", wave->statuses[i].count);
+        json_put_uint(json, wave->statuses[i].code > 0 ? code : "other", wave->statuses[i].count);
     }
     json_end_object(json);
 }
@@ -93,8 +81,8 @@ static void put_retry_after(struct json *json, const struct wave *wave)
 {
     json_key(json, "retry_after");
     json_begin_object(json);
-    put_count(json, "seen", wave->retry_after_seen);
-    put_count(json, "honoured", wave->retry_after_honoured);
+    json_put_uint(json, "seen", wave->retry_after_seen);
+    json_put_uint(json, "honoured", wave->retry_after_honoured);
     json_end_object(json);
 }
 
@@ -104,18 +92,18 @@ static void put_storm(struct json *json, const struct run *run, const struct wav
 
     json_begin_object(json);
     put_order(json, seen);
-    put_count(json, "open", wave->open);
-    put_count(json, "cut", wave->lost);
+    json_put_uint(json, "open", wave->open);
+    json_put_uint(json, "cut", wave->lost);
     put_classes(json, "causes", wave->causes);
-    put_count(json, "back", wave_back_count(wave));
-    put_count(json, "left", wave->left);
+    json_put_uint(json, "back", wave_back_count(wave));
+    json_put_uint(json, "left", wave->left);
     /* A script may have come back without a sign of it. */
     put_found(json, "never_back", wave_away_count(wave),
               !run->info.is_script || wave_away_count(wave) == 0);
-    put_count(json, "gave_up", wave->gave_up);
+    json_put_uint(json, "gave_up", wave->gave_up);
     put_back(json, wave);
-    put_count(json, "attempts", wave->attempts);
-    put_count(json, "peak_per_s", wave_peak_per_s(wave));
+    json_put_uint(json, "attempts", wave->attempts);
+    json_put_uint(json, "peak_per_s", wave_peak_per_s(wave));
     put_statuses(json, wave);
     put_classes(json, "failures", wave->failures);
     put_retry_after(json, wave);

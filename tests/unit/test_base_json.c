@@ -143,6 +143,23 @@ static void numbers_are_short_and_exact(void **state)
     buf_fini(&out);
 }
 
+static void a_member_is_a_key_and_its_value(void **state)
+{
+    struct buf out = {0};
+    struct json json;
+
+    (void)state;
+    json_init(&json, &out, 0);
+    json_begin_object(&json);
+    json_put_text(&json, "a", "x");
+    json_put_text(&json, "b", NULL);
+    json_put_uint(&json, "c", 7);
+    json_put_number(&json, "d", 1.25, 1);
+    json_end_object(&json);
+    expect_text(&out, "{\"a\":\"x\",\"b\":\"\",\"c\":7,\"d\":1.2}");
+    buf_fini(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +169,7 @@ int main(void)
         cmocka_unit_test(strings_are_escaped),
         cmocka_unit_test(broken_utf8_is_repaired),
         cmocka_unit_test(numbers_are_short_and_exact),
+        cmocka_unit_test(a_member_is_a_key_and_its_value),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
